@@ -1,0 +1,270 @@
+"""The dataset contract: a folder with a manifest and pixels, read and written here alone.
+
+    manifest.parquet     one row for each (image_id, task); the columns of COLUMNS; the schema version in its metadata
+    shards/*.zip         encoded files, as they came (after ingest and validate): <image_id>.jpg, <image_id>_segmentation.png
+    shards/*.npy         decoded pixels (after preprocess): uint8, N x H x W x 3; *.masks.npy: uint8 0 | 255, N x H x W
+
+A folder is readable alone: it holds no absolute path and needs nothing outside it. A shard is named by the digest of what
+goes into it, is written whole or not at all, and never changes; labels live in the manifest alone.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.errors import DatasetError
+from components.files import atomic_write, sha256_bytes
+from components.lesions import Split, Task
+
+SCHEMA_VERSION = 1
+
+# Column → Arrow type. Nullable where ISIC's own tables leave a cell empty, or a later step fills it.
+SCHEMA = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("label", pa.string()),
+        pa.field("mask", pa.string()),
+        pa.field("lesion_id", pa.string()),
+        pa.field("group_id", pa.string()),
+        pa.field("age_approx", pa.float64()),
+        pa.field("sex", pa.string()),
+        pa.field("anatom_site_general", pa.string()),
+        pa.field("skin_tone", pa.float64()),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("licence", pa.string()),
+        pa.field("patient_id", pa.string()),
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("mask_sha256", pa.string()),
+        pa.field("width", pa.int32(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("split", pa.string()),
+        pa.field("fold", pa.int32()),
+        pa.field("shard", pa.string()),
+        pa.field("row", pa.int32()),
+    ]
+)
+COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)
+
+# Where pixels lie says nothing about an image.
+VERSIONED: tuple[str, ...] = tuple(name for name in COLUMNS if name not in ("shard", "row"))
+
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def data_version(manifest: pd.DataFrame) -> str:
+    """Hash over the sorted rows of a manifest, all columns that say something about an image: 64 hexadecimal digits.
+
+    Independent of row order, and of where the pixels lie (`shard`, `row`).
+    """
+    frame = _typed(manifest)[list(VERSIONED)]
+    digest = hashlib.sha256(json.dumps([SCHEMA_VERSION, VERSIONED]).encode())
+    rows = sorted(json.dumps(row, ensure_ascii=False) for row in _cells(frame))
+    for row in rows:
+        digest.update(row.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def write_manifest(root: Path, manifest: pd.DataFrame) -> str:
+    """Write manifest.parquet, sorted by task and image_id, and return its data version.
+
+    Raises:
+        DatasetError: a column is missing, a required cell is empty, or an (image_id, task) comes twice.
+    """
+    frame = _typed(manifest).sort_values(["task", "image_id"], kind="stable", ignore_index=True)
+    twice = frame.duplicated(["image_id", "task"])
+    if twice.any():
+        row = frame[twice].iloc[0]
+        raise DatasetError(
+            f"{root}/manifest.parquet: {row.image_id} stands twice for {row.task}; keep one row for each image and task"
+        )
+    try:
+        table = pa.Table.from_pandas(frame, schema=SCHEMA, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DatasetError(f"{root}/manifest.parquet: {error}; every column must have its type") from error
+    for field in SCHEMA:
+        if not field.nullable and table.column(field.name).null_count:
+            raise DatasetError(
+                f"{root}/manifest.parquet: {field.name} is empty in {table.column(field.name).null_count} rows; fill it"
+            )
+    version = data_version(frame)
+    metadata = {b"schema_version": str(SCHEMA_VERSION).encode(), b"data_version": version.encode()}
+    with atomic_write(root / "manifest.parquet") as handle:
+        pq.write_table(table.replace_schema_metadata(metadata), handle)
+    return version
+
+
+def read_manifest(root: Path) -> pd.DataFrame:
+    """Read manifest.parquet: the columns of COLUMNS, empty cells as None or NaN.
+
+    Raises:
+        DatasetError: the file is absent, damaged, or of another schema version.
+    """
+    path = root / "manifest.parquet"
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: does not exist; {root} is no dataset folder") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DatasetError(f"{path}: cannot be read ({str(error).splitlines()[0]}); make the dataset again") from error
+    version = (table.schema.metadata or {}).get(b"schema_version", b"none").decode()
+    if version != str(SCHEMA_VERSION):
+        raise DatasetError(f"{path}: schema version is {version}, this program reads {SCHEMA_VERSION}; make the dataset again")
+    return _typed(table.to_pandas())
+
+
+def _typed(manifest: pd.DataFrame) -> pd.DataFrame:
+    missing = [name for name in COLUMNS if name not in manifest.columns]
+    if missing:
+        raise DatasetError(f"manifest: column {missing[0]} is missing; it must have {', '.join(COLUMNS)}")
+    frame = manifest[list(COLUMNS)].copy()
+    for field in SCHEMA:
+        column = frame[field.name]
+        if pa.types.is_string(field.type):
+            frame[field.name] = column.astype(object).where(column.notna(), None)
+        elif pa.types.is_integer(field.type) and field.nullable:
+            frame[field.name] = column.astype("Int32")
+        elif pa.types.is_integer(field.type):
+            frame[field.name] = column.astype("int32")
+        else:
+            frame[field.name] = column.astype("float64")
+    return frame.reset_index(drop=True)
+
+
+def _cells(frame: pd.DataFrame) -> Iterable[list[object]]:
+    columns = [[None if pd.isna(cell) else cell for cell in frame[name].tolist()] for name in frame.columns]
+    return (list(row) for row in zip(*columns, strict=True))
+
+
+def shard_name(task: Task | str, parts: Iterable[str]) -> str:
+    """Name of a shard without its ending: task and a digest of what goes into it (ids, digests, pixel settings)."""
+    return f"{task}-{sha256_bytes(json.dumps(list(parts)).encode())[:16]}"
+
+
+def write_files_shard(root: Path, name: str, members: Iterable[tuple[str, bytes]]) -> str:
+    """Write `shards/<name>.zip`, uncompressed and byte-identical for the same members; one that lies there is kept.
+
+    Returns:
+        The shard's path relative to `root`.
+    """
+    relative = f"shards/{name}.zip"
+    if not (root / relative).exists():
+        with atomic_write(root / relative) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED) as archive:
+            for member, data in members:
+                archive.writestr(zipfile.ZipInfo(member, _ZIP_TIME), data)
+    return relative
+
+
+def write_pixels_shard(root: Path, name: str, images: npt.NDArray[np.uint8], masks: npt.NDArray[np.uint8] | None = None) -> str:
+    """Write `shards/<name>.npy` (N x H x W x 3 uint8) and, for segmentation, `shards/<name>.masks.npy` (N x H x W, 0 | 255).
+
+    Returns:
+        The image file's path relative to `root`.
+    """
+    if masks is not None:
+        _write_array(root / f"shards/{name}.masks.npy", masks)
+    _write_array(root / f"shards/{name}.npy", images)
+    return f"shards/{name}.npy"
+
+
+def has_pixels_shard(root: Path, name: str) -> bool:
+    """Whether `write_pixels_shard` has written this shard whole (masks come first, so the image file tells)."""
+    return (root / f"shards/{name}.npy").exists()
+
+
+def _write_array(path: Path, array: npt.NDArray[np.uint8]) -> None:
+    with atomic_write(path) as handle:
+        np.lib.format.write_array(handle, np.ascontiguousarray(array), allow_pickle=False)
+
+
+class Dataset:
+    """A dataset folder, open for reading.
+
+    Attributes:
+        root: the folder.
+        manifest: its rows, columns of COLUMNS.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self.manifest = read_manifest(self.root)
+        self._archives: dict[str, zipfile.ZipFile] = {}
+        self._arrays: dict[str, npt.NDArray[np.uint8]] = {}
+
+    @cached_property
+    def version(self) -> str:
+        """The data version: see `data_version`."""
+        return data_version(self.manifest)
+
+    @property
+    def phantom(self) -> bool:
+        """Whether any image was drawn, not photographed."""
+        return bool((self.manifest["source"] == "phantom").any())
+
+    def rows(self, task: Task, split: Split | None = None) -> pd.DataFrame:
+        """Rows of a task (and split), in the manifest's order."""
+        chosen = self.manifest["task"] == task.value
+        if split is not None:
+            chosen &= self.manifest["split"] == split.value
+        return self.manifest[chosen].reset_index(drop=True)
+
+    def tasks(self) -> list[Task]:
+        """Tasks that have at least one row."""
+        present = set(self.manifest["task"])
+        return [task for task in Task if task.value in present]
+
+    def image_bytes(self, row: pd.Series) -> bytes:
+        """The encoded image of a row of an ingested or validated dataset (thread-safe for one reader a thread)."""
+        archive = self._archive(str(row["shard"]))
+        return archive.read(archive.infolist()[int(row["row"])])
+
+    def mask_bytes(self, row: pd.Series) -> bytes:
+        """The encoded mask of a segmentation row; `mask` is its path: `shards/<shard>.zip/<member>`."""
+        shard, _, member = str(row["mask"]).rpartition("/")
+        return self._archive(shard).read(member)
+
+    def images(self, rows: pd.DataFrame) -> npt.NDArray[np.uint8]:
+        """Decoded pixels of rows of a preprocessed dataset: N x H x W x 3, uint8, RGB, in the rows' order."""
+        return self._gather(rows, ".npy")
+
+    def masks(self, rows: pd.DataFrame) -> npt.NDArray[np.uint8]:
+        """Decoded masks of segmentation rows of a preprocessed dataset: N x H x W, uint8, 0 | 255."""
+        return self._gather(rows, ".masks.npy")
+
+    def _gather(self, rows: pd.DataFrame, ending: str) -> npt.NDArray[np.uint8]:
+        if rows.empty:
+            raise DatasetError(f"{self.root}: no rows were asked for; choose at least one")
+        shards: Sequence[str] = rows["shard"].tolist()
+        places = rows["row"].to_numpy(dtype=np.int64)
+        first = self._array(shards[0], ending)
+        out = np.empty((len(rows), *first.shape[1:]), np.uint8)
+        for shard in dict.fromkeys(shards):
+            here = np.array([name == shard for name in shards])
+            out[here] = self._array(shard, ending)[places[here]]
+        return out
+
+    def _array(self, shard: str, ending: str) -> npt.NDArray[np.uint8]:
+        path = shard.removesuffix(".npy") + ending
+        if path not in self._arrays:
+            try:
+                self._arrays[path] = np.load(self.root / path, mmap_mode="r", allow_pickle=False)
+            except (OSError, ValueError) as error:
+                raise DatasetError(f"{self.root / path}: cannot be read ({error}); preprocess again") from error
+        return self._arrays[path]
+
+    def _archive(self, shard: str) -> zipfile.ZipFile:
+        if shard not in self._archives:
+            try:
+                self._archives[shard] = zipfile.ZipFile(self.root / shard)
+            except (OSError, zipfile.BadZipFile) as error:
+                raise DatasetError(f"{self.root / shard}: cannot be read ({error}); ingest again") from error
+        return self._archives[shard]

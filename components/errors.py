@@ -1,0 +1,77 @@
+"""Every exception of ours, one tree.
+
+DermaCareError                 anything that we raise on purpose; its text is one sentence for the user
+├── ParamsError                a parameter is unknown, of the wrong type or out of range         (exit code 2)
+├── SourceError                a data source cannot be read: absent, empty, unreadable
+│   └── TableError             a table of a source breaks its format: column, code, encoding
+├── ImageFormatError           a file or array is not an image or mask that we can use
+├── DatasetError               a dataset folder breaks its contract
+├── DataRefused                too much of the data is bad, or a class or a split would be empty
+├── BundleError                a model bundle breaks its contract, or its bytes changed
+├── WeightsError               pretrained weights cannot be had or do not fit
+├── StoreError                 a step's store cannot be used: disk full, no permission, held by another run
+├── TrackingError              the tracking server or its data cannot be used
+├── StepFailed                 a step of a run ended with an error
+├── RunError                   a run cannot start, be found or be stopped
+└── MachineError               this machine lacks what the command needs
+"""
+
+
+class DermaCareError(Exception):
+    """Base of all our errors; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class ParamsError(DermaCareError):
+    """A parameter is unknown, of the wrong type or out of range."""
+
+    exit_code = 2
+
+
+class SourceError(DermaCareError):
+    """A data source cannot be read: absent, empty, unreadable."""
+
+
+class TableError(SourceError):
+    """A table of a source breaks its format; the text names the file and the column."""
+
+
+class ImageFormatError(DermaCareError):
+    """A file or array is not an image or mask that we can use; the text says why."""
+
+
+class DatasetError(DermaCareError):
+    """A dataset folder breaks its contract."""
+
+
+class DataRefused(DermaCareError):
+    """Too much of the data is bad, or a class or a split would be empty."""
+
+
+class BundleError(DermaCareError):
+    """A model bundle breaks its contract, or its bytes changed."""
+
+
+class WeightsError(DermaCareError):
+    """Pretrained weights cannot be had or do not fit the architecture."""
+
+
+class StoreError(DermaCareError):
+    """A step's store cannot be used: disk full, no permission, held by another run."""
+
+
+class TrackingError(DermaCareError):
+    """The tracking server or its data cannot be used."""
+
+
+class StepFailed(DermaCareError):
+    """A step of a run ended with an error."""
+
+
+class RunError(DermaCareError):
+    """A run cannot start, be found or be stopped."""
+
+
+class MachineError(DermaCareError):
+    """This machine lacks what the command needs."""

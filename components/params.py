@@ -1,0 +1,349 @@
+"""Every parameter of the pipeline, typed: one section a step.
+
+Values live in `params.yaml` alone (a field has no default here, so that none is silent); a profile of `profiles/`,
+`--data` and `--set` override it, in this order. A step is handed its own section and nothing else.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.errors import ParamsError
+from components.project import project_file, project_files
+
+Size = Annotated[
+    tuple[Annotated[int, Field(ge=16, le=1024)], Annotated[int, Field(ge=16, le=1024)]],
+    Field(description="height, width in pixels"),
+]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1, description="seed of every random draw of the step")]
+
+
+class Section(BaseModel):
+    """A step's parameters; unknown keys are errors, values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PhantomParams(Section):
+    """Drawn dermoscopy (`--data phantom`)."""
+
+    lesions_per_class: int = Field(ge=2, le=5000, description="lesions drawn for each of the eight diagnoses")
+    images_per_lesion: int = Field(ge=1, le=4, description="most images of one lesion; each lesion draws 1 to this many")
+    size: Size = Field(description="height, width of the pictures, in pixels")
+    seed: Seed
+
+
+class IngestParams(Section):
+    """Where images come from."""
+
+    sources: list[str] = Field(min_length=1, description="what to read: `phantom` or a folder's path; --data sets it")
+    phantom: PhantomParams
+
+
+class ValidateParams(Section):
+    """What is checked, and how images are grouped and split."""
+
+    max_quarantined: float = Field(ge=0, le=1, description="largest share of rows that may be bad before the run stops")
+    split: Literal["hash", "official"] = Field(description="hash: by group; official: a source's own split where it has one")
+    test_share: Share = Field(description="share of groups in test")
+    val_share: Share = Field(description="share of groups in val")
+    folds: int = Field(ge=2, le=20, description="folds cut from train + val")
+    hash_distance: int = Field(ge=0, le=16, description="largest Hamming distance of 64-bit perceptual hashes for a near-duplicate")
+    correlation: float = Field(ge=0.5, le=1, description="least correlation of the grey thumbnails for a near-duplicate")
+
+    @model_validator(mode="after")
+    def _train_is_left(self) -> "ValidateParams":
+        if self.test_share + self.val_share >= 1:
+            raise ValueError("test_share + val_share must stay below 1, so that something is left to train on")
+        return self
+
+
+class PreprocessParams(Section):
+    """The report's chapter 4: resize, hair removal, CLAHE, normalise."""
+
+    classification_size: Size = Field(description="height, width of classifier images (report: 224, 224)")
+    segmentation_size: Size = Field(description="height, width of segmenter images (report: 256, 256 or 256, 384)")
+    remove_hair: bool = Field(description="paint over dark hairs")
+    hair_kernel: int = Field(ge=3, le=99, description="side of the cross of the black-hat morphology, in pixels (report: 17)")
+    hair_threshold: int = Field(ge=0, le=255, description="least black-hat response that counts as hair (report: 10)")
+    inpaint_radius: int = Field(ge=1, le=20, description="radius of Telea's inpainting, in pixels (report: 1)")
+    equalise: bool = Field(description="CLAHE on the lightness of LAB")
+    clip_limit: float = Field(gt=0, le=40, description="CLAHE's clip limit (report: 2.0)")
+    tiles: int = Field(ge=1, le=64, description="CLAHE's tiles a side (report: 8)")
+    shard_rows: int = Field(ge=1, le=10_000, description="images in one shard file")
+
+
+class AugmentBalanceParams(Section):
+    """What training draws anew each epoch, and how often each image comes."""
+
+    rotation: float = Field(ge=0, le=180, description="largest turn, in degrees, either way (report: 15 to 45)")
+    horizontal_flip: bool = Field(description="mirror left and right, half of the time")
+    vertical_flip: bool = Field(description="mirror up and down, half of the time")
+    zoom: float = Field(ge=0, le=0.9, description="largest zoom in or out, as a share of the image")
+    brightness: float = Field(ge=0, le=1, description="largest change of brightness, as a share of the range")
+    oversample: bool = Field(description="repeat images of minority classes")
+    max_repeats: int = Field(ge=1, le=100, description="most times one image comes in an epoch")
+    class_weights: bool = Field(description="weigh the loss by balanced class weights")
+    seed: Seed
+
+
+class TrainUnetParams(Section):
+    """Segmentation: which architectures, and how they are trained."""
+
+    models: list[str] = Field(description="architectures to train, by registered name")
+    input_size: Size | None = Field(description="height, width that the model sees; null: as preprocessed")
+    epochs: int = Field(ge=1, le=1000, description="most epochs")
+    batch_size: int = Field(ge=1, le=1024, description="images a step")
+    learning_rate: float = Field(gt=0, le=1, description="Adam's step size")
+    dropout: float = Field(ge=0, lt=1, description="share of activations dropped at each level")
+    reduce_factor: float = Field(gt=0, lt=1, description="ReduceLROnPlateau: new rate / old rate (report: 0.5)")
+    reduce_patience: int = Field(ge=1, le=1000, description="epochs without gain before the rate falls")
+    stop_patience: int = Field(ge=1, le=1000, description="epochs without gain before training stops")
+    overrides: dict[str, dict[str, Any]] = Field(description="parameters of one architecture that differ: name: {parameter: value}")
+    seed: Seed
+
+
+class TrainClassifierParams(Section):
+    """Classification: which architectures, and how they are trained, in two phases."""
+
+    models: list[str] = Field(description="architectures to train, by registered name")
+    input_size: Size | None = Field(description="height, width that the model sees; null: as preprocessed")
+    weights: Literal["imagenet", "none"] = Field(description="what the backbone starts from")
+    frozen_epochs: int = Field(ge=0, le=1000, description="phase 1: epochs with the backbone frozen (0: none)")
+    frozen_learning_rate: float = Field(gt=0, le=1, description="Adam's step size in phase 1")
+    epochs: int = Field(ge=0, le=1000, description="phase 2: most epochs with all layers training (0: none)")
+    learning_rate: float = Field(gt=0, le=1, description="Adam's step size in phase 2 (report: 1e-5)")
+    batch_size: int = Field(ge=1, le=1024, description="images a step (report: 32)")
+    dropout: float = Field(ge=0, lt=1, description="share of the head's activations dropped")
+    reduce_factor: float = Field(gt=0, lt=1, description="ReduceLROnPlateau: new rate / old rate (report: 0.5)")
+    reduce_patience: int = Field(ge=1, le=1000, description="epochs without gain before the rate falls")
+    stop_patience: int = Field(ge=1, le=1000, description="epochs without gain before a phase stops")
+    overrides: dict[str, dict[str, Any]] = Field(description="parameters of one architecture that differ: name: {parameter: value}")
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _trains_at_all(self) -> "TrainClassifierParams":
+        if self.frozen_epochs + self.epochs == 0:
+            raise ValueError("frozen_epochs and epochs are both 0; at least one of them must be 1 or more")
+        return self
+
+
+Training = TypeVar("Training", bound=TrainUnetParams | TrainClassifierParams)
+
+
+class EvaluateParams(Section):
+    """What is measured and drawn."""
+
+    mask_threshold: Share = Field(description="least probability that counts as lesion")
+    overlays: int = Field(ge=0, le=64, description="test images drawn with true and predicted outline")
+
+
+class RegisterParams(Section):
+    """Which classifier goes to production."""
+
+    metric: Literal["macro_f1", "accuracy", "balanced_accuracy", "macro_auc"] = Field(
+        description="validation figure that chooses the best classifier (report: macro_f1)"
+    )
+    experiment: str = Field(min_length=1, description="MLflow experiment of the runs")
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    ingest: IngestParams
+    validate_: ValidateParams = Field(alias="validate")
+    preprocess: PreprocessParams
+    augment_balance: AugmentBalanceParams
+    train_unet: TrainUnetParams
+    train_classifier: TrainClassifierParams
+    evaluate: EvaluateParams
+    register_: RegisterParams = Field(alias="register")
+
+    def section(self, step: str) -> Section:
+        """The parameters of the step of this name."""
+        section: Section = getattr(self, {"validate": "validate_", "register": "register_"}.get(step, step))
+        return section
+
+    @model_validator(mode="after")
+    def _overrides_hold(self) -> "Params":
+        for name in ("train_unet", "train_classifier"):
+            section = self.section(name)
+            assert isinstance(section, (TrainUnetParams, TrainClassifierParams))
+            for model in section.overrides:
+                if model not in section.models:
+                    raise ValueError(f"{name}.overrides.{model} is for a model that {name}.models does not list")
+                for_model(section, model)
+        if not self.train_unet.models and not self.train_classifier.models:
+            raise ValueError("train_unet.models and train_classifier.models are both empty; name at least one model to train")
+        return self
+
+
+def for_model(section: Training, model: str) -> Training:
+    """The parameters with which one architecture is trained: the section, with that architecture's overrides applied.
+
+    `models` names the one architecture and `overrides` is empty, so that what the others are set to does not enter its key.
+    """
+    values = section.model_dump() | section.overrides.get(model, {}) | {"models": [model], "overrides": {}}
+    return type(section).model_validate(values)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Parameters, and for each dotted key that something overrode, what did."""
+
+    params: Params
+    sources: dict[str, str]
+
+
+def load_params(
+    file: Path | None = None,
+    *,
+    profile: str | None = None,
+    data: Sequence[str] = (),
+    assignments: Sequence[str] = (),
+) -> Resolved:
+    """Read params.yaml and everything that overrides it.
+
+    Args:
+        file: a params.yaml; None: the one of the working directory, or else the one that the package ships.
+        profile: name of a profile whose values override the file's.
+        data: sources, in the spelling of `--data`; they replace `ingest.sources`.
+        assignments: `section.key=value`, value in YAML.
+
+    Raises:
+        ParamsError: a key is unknown, or a value is of the wrong type or out of range.
+    """
+    if file is None:
+        file = Path("params.yaml") if Path("params.yaml").is_file() else project_file("params.yaml")
+    values = _read_yaml(file)
+    origin: dict[str, str] = {}
+    if profile is not None:
+        _override(values, _read_profile(profile), f"profile {profile}", origin)
+    if data:
+        _override(values, {"ingest": {"sources": list(data)}}, "--data", origin)
+    for assignment in assignments:
+        _override(values, _parse_assignment(assignment), "--set", origin)
+    return Resolved(validate_params(values, str(file), origin), origin)
+
+
+def profiles() -> list[str]:
+    """Names of the profiles that `--profile` takes."""
+    return sorted(path.stem for path in project_files("profiles", "*.yaml"))
+
+
+def validate_params(values: Mapping[str, Any], name: str, origin: Mapping[str, str]) -> Params:
+    """Check values against the types; `name` stands in errors for what `origin` does not name."""
+    try:
+        return Params.model_validate(dict(values))
+    except ValidationError as error:
+        raise ParamsError("; ".join(_sentence(e, name, origin) for e in error.errors()[:3])) from error
+
+
+def _sentence(error: Any, name: str, origin: Mapping[str, str]) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    where = next((source for prefix, source in origin.items() if key == prefix or key.startswith(prefix + ".")), name)
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, list(describe()), n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else "; `dermacare params` lists what there is"
+        return f"{where}: {key} is no parameter{hint}"
+    if error["type"] == "missing":
+        return f"{where}: {key} is missing; `dermacare params` shows its type and range"
+    if not key:
+        return f"{where}: {error['ctx']['error'] if 'ctx' in error else error['msg']}"
+    wanted = error["msg"][0].lower() + error["msg"][1:]
+    wanted = wanted.replace("input should be", "it must be").replace("value error, ", "")
+    return f"{where}: {key} is {error['input']!r}; {wanted}"
+
+
+def describe() -> dict[str, tuple[str, str, str]]:
+    """Every parameter: dotted key → (type, range, description)."""
+    rows: dict[str, tuple[str, str, str]] = {}
+
+    def walk(model: type[BaseModel], prefix: str) -> None:
+        for name, field in model.model_fields.items():
+            key = prefix + (field.alias or name)
+            kind = field.annotation
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                walk(kind, key + ".")
+                continue
+            limits = ", ".join(text for meta in field.metadata if (text := _limit(meta)))
+            rows[key] = (_type_name(kind), limits, field.description or "")
+
+    walk(Params, "")
+    return rows
+
+
+def _limit(meta: object) -> str:
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "min_length": "length >="}
+    return ", ".join(f"{sign} {getattr(meta, name):g}" for name, sign in signs.items() if getattr(meta, name, None) is not None)
+
+
+def _type_name(kind: Any) -> str:
+    text = kind.__name__ if isinstance(kind, type) and not getattr(kind, "__args__", None) else str(kind)
+    if "tuple[" in text:
+        return "[height, width]" + (" or null" if "None" in text else "")
+    if "Literal" in text:
+        return " | ".join(str(value) for value in kind.__args__)
+    return text.replace("typing.", "")
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamsError(f"{file}: cannot be read ({error.strerror}); give a params.yaml that exists") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(
+            f"{file}: is not valid YAML ({str(error).splitlines()[0]}); mend it or start from the packaged one"
+        ) from error
+    if not isinstance(values, dict):
+        raise ParamsError(f"{file}: holds no sections; it must be a mapping of steps to parameters")
+    return values
+
+
+def _read_profile(name: str) -> dict[str, Any]:
+    if name not in profiles():
+        near = difflib.get_close_matches(name, profiles(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ParamsError(f"--profile: {name} is no profile; there are {', '.join(profiles())}{hint}")
+    return _read_yaml(project_file(f"profiles/{name}.yaml"))
+
+
+def _parse_assignment(assignment: str) -> dict[str, Any]:
+    key, equals, text = assignment.partition("=")
+    if not equals or not key.strip():
+        raise ParamsError(f"--set: {assignment!r} is no assignment; write section.key=value")
+    try:
+        value: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ParamsError(f"--set: the value of {key} is not valid YAML: {text!r}") from error
+    if isinstance(value, str) and _is_number(value):
+        value = float(value)  # YAML 1.1 reads 1e-3 as text
+    for part in reversed(key.strip().split(".")):
+        value = {part: value}
+    result: dict[str, Any] = value
+    return result
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _override(values: dict[str, Any], changes: Mapping[str, Any], source: str, origin: dict[str, str], prefix: str = "") -> None:
+    for key, value in changes.items():
+        dotted = f"{prefix}{key}"
+        if isinstance(value, Mapping) and isinstance(values.get(key), dict) and key != "overrides":
+            _override(values[key], value, source, origin, dotted + ".")
+        else:
+            values[key] = dict(value) if isinstance(value, Mapping) else value
+            origin[dotted] = source

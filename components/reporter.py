@@ -1,0 +1,74 @@
+"""What a step tells while it works: progress, metrics, figures, messages.
+
+A step is handed a Reporter and knows neither MLflow nor Kubeflow. Metrics and figures go into the step's output, so that they
+outlive a tracking server that is away; the same lines go, live, to the run's event file where there is one.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Reporter:
+    """Writes a step's events as JSON lines.
+
+    Args:
+        out: the step's output folder (while it runs: its work folder); gets `metrics.jsonl` and `figures/`.
+        step: the step's name, with the model's for training: `train_classifier/resnet50`.
+        events: the run's event file, read live by whoever started the run; None: nobody listens.
+    """
+
+    def __init__(self, out: Path, step: str, events: Path | None = None) -> None:
+        self.out = out
+        self.step = step
+        self._events = events
+        self._last = 0.0
+
+    def progress(self, done: int, total: int, what: str = "") -> None:
+        """Say how far the step is; calls more frequent than ten a second are dropped, the last one (done = total) never."""
+        now = time.monotonic()
+        if done >= total or now - self._last >= 0.1:
+            self._last = now
+            self._send({"kind": "progress", "done": done, "total": total, "what": what})
+
+    def message(self, text: str) -> None:
+        """One line that the user should read."""
+        self._send({"kind": "message", "text": text})
+
+    def metrics(self, values: Mapping[str, float], *, epoch: int | None = None) -> None:
+        """Record figures; with `epoch` (from 0) they are a point of a curve, without it final values."""
+        line = {"kind": "metrics", "epoch": epoch, "values": {name: float(value) for name, value in values.items()}}
+        self._append(self.out / "metrics.jsonl", self._stamped(line))
+        self._send(line)
+
+    def figure(self, name: str, figure: "Figure | np.ndarray[Any, np.dtype[np.uint8]]") -> Path:
+        """Save a matplotlib figure or an H x W x 3 RGB picture as `figures/<name>.png` of the output."""
+        path = self.out / "figures" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(figure, np.ndarray):
+            from PIL import Image
+
+            Image.fromarray(figure).save(path)
+        else:
+            figure.savefig(path, dpi=110, bbox_inches="tight")
+        return path
+
+    def _send(self, line: dict[str, Any]) -> None:
+        if self._events is not None:
+            self._append(self._events, self._stamped(line))
+
+    def _stamped(self, line: dict[str, Any]) -> dict[str, Any]:
+        return {"time": round(time.time(), 3), "step": self.step, **line}
+
+    @staticmethod
+    def _append(path: Path, line: dict[str, Any]) -> None:
+        # One write of one line: lines of several processes do not mix.
+        with path.open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(line) + "\n")
