@@ -1,0 +1,171 @@
+"""From encoded bytes to pixels, here alone: JPEG and PNG in, 8-bit RGB images and 0 | 255 masks out."""
+
+import struct
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from components.errors import ImageFormatError
+
+RGBImage = npt.NDArray[np.uint8]
+"""H x W x 3, uint8, RGB."""
+Mask = npt.NDArray[np.uint8]
+"""H x W, uint8: 255 lesion, 0 skin."""
+
+MAX_PIXELS = 100_000_000
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_END_OF_IMAGE = b"\xff\xd9"
+# Start-of-frame markers: 0xC0 to 0xCF, but for DHT, JPG and DAC.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_EXIF = b"Exif\x00\x00"
+_ORIENTATION = 0x0112
+_SIDEWAYS = frozenset({5, 6, 7, 8})
+
+
+def read_size(data: bytes, name: str) -> tuple[int, int]:
+    """Height and width of an image or mask in pixels, EXIF rotation applied, from its header alone.
+
+    Args:
+        data: an encoded JPEG or PNG.
+        name: what to call it in an error.
+
+    Raises:
+        ImageFormatError: neither JPEG nor PNG, a damaged header, or more than 100 megapixels (a decompression bomb).
+    """
+    if data.startswith(_PNG):
+        height, width, orientation = _png_header(data, name)
+    elif data.startswith(_JPEG):
+        height, width, orientation = _jpeg_header(data, name)
+    else:
+        raise ImageFormatError(f"{name}: is neither a JPEG nor a PNG; convert it or leave it out")
+    if height * width > MAX_PIXELS:
+        raise ImageFormatError(
+            f"{name}: says that it is {width} x {height} pixels, more than the {MAX_PIXELS // 1_000_000} megapixels that "
+            "are decoded; scale it down"
+        )
+    if height == 0 or width == 0:
+        raise ImageFormatError(f"{name}: says that it is {width} x {height} pixels; get it again")
+    return (width, height) if orientation in _SIDEWAYS else (height, width)
+
+
+def decode_image(data: bytes, name: str) -> RGBImage:
+    """Decode a JPEG or PNG: the pixels that `cv2.imread` gives, in RGB.
+
+    Grey, palette, 16-bit, CMYK and alpha images become 8-bit RGB (alpha is dropped); EXIF rotation is applied.
+
+    Args:
+        data: an encoded JPEG or PNG.
+        name: what to call it in an error.
+
+    Returns:
+        H x W x 3, uint8, RGB.
+
+    Raises:
+        ImageFormatError: what `read_size` refuses, or the file is truncated or damaged.
+    """
+    return cv2.cvtColor(_decode(data, name, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def decode_mask(data: bytes, name: str) -> Mask:
+    """Decode a lesion mask; values other than 0 and 255 are repaired as `decode_mask_checked` says.
+
+    Returns:
+        H x W, uint8, 0 | 255.
+
+    Raises:
+        ImageFormatError: as `decode_image`.
+    """
+    return decode_mask_checked(data, name)[0]
+
+
+def decode_mask_checked(data: bytes, name: str) -> tuple[Mask, bool]:
+    """Decode a lesion mask, and say whether it had to be repaired.
+
+    A mask that holds other values than 0 and 255 (0 | 1 masks, JPEG noise, smoothed outlines, coloured palettes) is cut at half of
+    its largest value: brighter is lesion.
+
+    Returns:
+        The mask, H x W, uint8, 0 | 255; and whether other values were there.
+
+    Raises:
+        ImageFormatError: as `decode_image`.
+    """
+    grey = _decode(data, name, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    top = np.iinfo(grey.dtype).max
+    repaired = not np.all((grey == 0) | (grey == top))
+    threshold = int(grey.max()) / 2 if repaired else 0
+    return np.where(grey > threshold, np.uint8(255), np.uint8(0)), repaired
+
+
+def _decode(data: bytes, name: str, flags: int) -> npt.NDArray[np.uint8]:
+    read_size(data, name)
+    _refuse_truncated(data, name)
+    pixels: npt.NDArray[np.uint8] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None:
+        raise ImageFormatError(f"{name}: its pixels are damaged; get it again")
+    return pixels
+
+
+def _refuse_truncated(data: bytes, name: str) -> None:
+    # Some versions of OpenCV fill what is missing with grey and say nothing, so the end is looked for first.
+    if data.startswith(_PNG):
+        whole = data.find(b"IEND", len(data) - 4096 if len(data) > 4096 else 0) >= 0
+    else:
+        scan = max(offset for _, offset, _ in _jpeg_segments(data, name))
+        whole = data.find(_END_OF_IMAGE, scan) >= 0
+    if not whole:
+        raise ImageFormatError(f"{name}: ends before its image does (it is truncated); get it again")
+
+
+def _png_header(data: bytes, name: str) -> tuple[int, int, int]:
+    if len(data) < 33 or data[12:16] != b"IHDR":
+        raise ImageFormatError(f"{name}: is a PNG without a header; get it again")
+    width, height = struct.unpack(">II", data[16:24])
+    return height, width, 1
+
+
+def _jpeg_header(data: bytes, name: str) -> tuple[int, int, int]:
+    orientation = 1
+    for marker, start, end in _jpeg_segments(data, name):
+        if marker == 0xE1 and data.startswith(_EXIF, start):
+            orientation = _orientation(data[start + len(_EXIF) : end])
+        elif marker in _FRAMES and end - start >= 5:
+            height, width = struct.unpack(">HH", data[start + 1 : start + 5])
+            return height, width, orientation
+    raise ImageFormatError(f"{name}: is a JPEG without a frame header; get it again")
+
+
+def _jpeg_segments(data: bytes, name: str) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of each segment's content, up to the first scan."""
+    place = 2
+    while place + 4 <= len(data):
+        if data[place] != 0xFF:
+            raise ImageFormatError(f"{name}: its JPEG header is damaged; get it again")
+        marker = data[place + 1]
+        if marker == 0xFF:  # padding
+            place += 1
+            continue
+        end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        yield marker, place + 4, end
+        if marker == 0xDA:
+            return
+        place = end
+
+
+def _orientation(tiff: bytes) -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None or len(tiff) < 8:
+        return 1
+    (first,) = struct.unpack(order + "I", tiff[4:8])
+    (count,) = struct.unpack(order + "H", tiff[first : first + 2].ljust(2, b"\0"))
+    for entry in range(first + 2, first + 2 + 12 * count, 12):
+        field = tiff[entry : entry + 12]
+        if len(field) == 12 and struct.unpack(order + "H", field[:2]) == (_ORIENTATION,):
+            (value,) = struct.unpack(order + "H", field[8:10])
+            return int(value)
+    return 1
