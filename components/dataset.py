@@ -3,6 +3,7 @@
     manifest.parquet     one row for each (image_id, task); the columns of COLUMNS; the schema version in its metadata
     shards/*.zip         encoded files, as they came (after ingest and validate): <image_id>.jpg, <image_id>_segmentation.png
     shards/*.npy         decoded pixels (after preprocess): uint8, N x H x W x 3; *.masks.npy: uint8 0 | 255, N x H x W
+    preprocess.json      what the pixels went through (after preprocess), so that whoever predicts can do the same
 
 A folder is readable alone: it holds no absolute path and needs nothing outside it. A shard is named by the digest of what
 goes into it, is written whole or not at all, and never changes; labels live in the manifest alone.
@@ -20,10 +21,12 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from components.errors import DatasetError
-from components.files import atomic_write, sha256_bytes
+from components.files import atomic_write, sha256_bytes, write_text
 from components.lesions import Split, Task
+from components.params import PreprocessParams
 
 SCHEMA_VERSION = 1
 
@@ -181,6 +184,11 @@ def has_pixels_shard(root: Path, name: str) -> bool:
     return (root / f"shards/{name}.npy").exists()
 
 
+def write_preprocessing(root: Path, params: PreprocessParams) -> None:
+    """Write preprocess.json: what every pixel of the folder went through."""
+    write_text(root / "preprocess.json", params.model_dump_json(indent=1) + "\n")
+
+
 def _write_array(path: Path, array: npt.NDArray[np.uint8]) -> None:
     with atomic_write(path) as handle:
         np.lib.format.write_array(handle, np.ascontiguousarray(array), allow_pickle=False)
@@ -209,6 +217,19 @@ class Dataset:
     def phantom(self) -> bool:
         """Whether any image was drawn, not photographed."""
         return bool((self.manifest["source"] == "phantom").any())
+
+    @cached_property
+    def preprocessing(self) -> PreprocessParams:
+        """What the pixels of a preprocessed dataset went through.
+
+        Raises:
+            DatasetError: preprocess.json is absent or damaged.
+        """
+        path = self.root / "preprocess.json"
+        try:
+            return PreprocessParams.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise DatasetError(f"{path}: cannot be read ({str(error).splitlines()[0]}); preprocess again") from error
 
     def rows(self, task: Task, split: Split | None = None) -> pd.DataFrame:
         """Rows of a task (and split), in the manifest's order."""
