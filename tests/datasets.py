@@ -13,9 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from components.dataset import COLUMNS, shard_name, write_files_shard, write_manifest, write_pixels_shard
+from components.dataset import (
+    COLUMNS,
+    shard_name,
+    write_files_shard,
+    write_manifest,
+    write_pixels_shard,
+    write_preprocessing,
+)
 from components.files import sha256_bytes
 from components.lesions import Diagnosis, Split, Task
+from components.params import PreprocessParams
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -107,8 +115,25 @@ def preprocessed_dataset(
                 digests = sha256_bytes(drawn.image.tobytes()), sha256_bytes(drawn.mask.tobytes())
                 mask = f"shards/drawn.zip/{drawn.image_id}_segmentation.png"
                 rows += _manifest_rows(drawn, [task], source, shard, row, digests[0], mask, digests[1])
+    write_preprocessing(root, resize_alone(size))
     write_manifest(root, pd.DataFrame(rows, columns=list(COLUMNS)))
     return root
+
+
+def resize_alone(size: tuple[int, int]) -> PreprocessParams:
+    """The preprocessing of `preprocessed_dataset`: pictures are drawn at their size, and nothing else is done to them."""
+    return PreprocessParams(
+        classification_size=size,
+        segmentation_size=size,
+        remove_hair=False,
+        hair_kernel=9,
+        hair_threshold=10,
+        inpaint_radius=1,
+        equalise=False,
+        clip_limit=2.0,
+        tiles=8,
+        shard_rows=_SHARD_ROWS,
+    )
 
 
 def draw_images(
