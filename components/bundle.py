@@ -1,0 +1,247 @@
+"""The model contract: a folder that is enough to predict, written and read here alone.
+
+    bundle.json          what the model is and what it needs: see Description; and the digest of every file of the bundle
+    model.onnx           `image` (N x H x W x 3 float32 RGB, 0 to 1) → `probabilities` (N x 8) or `mask` (N x H x W x 1)
+    weights.weights.h5   the same weights for Keras, to train on
+    MODEL_CARD.md        for people
+
+It predicts through ONNX Runtime alone, without TensorFlow, and holds nothing of the machine or the time that made it. The folder
+may hold other files (curves of the training); they are no part of the bundle. bundle.json is written last, so that a folder which
+has one holds all the others.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from components.errors import BundleError, ImageFormatError
+from components.files import atomic_write, sha256_bytes, sha256_file, write_text
+from components.images import RGBImage
+from components.lesions import Task
+from components.params import PreprocessParams, Size
+from components.preprocess.normalise import normalise
+from components.preprocess.resize import fit_input
+from components.preprocess.stages import preprocess_image
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+Probabilities = npt.NDArray[np.float32]
+"""float32, 0 to 1: N x 8 in the order of `components.lesions.CODES`, each row summing to 1; or N x H x W, of being lesion."""
+
+DESCRIPTION = "bundle.json"
+MODEL = "model.onnx"
+WEIGHTS = "weights.weights.h5"
+CARD = "MODEL_CARD.md"
+
+# Enough to keep the cores busy; a batch of a deep ResNet stays below half a GiB.
+_BATCH = 32
+
+
+class Description(BaseModel):
+    """What bundle.json says of a model, but for the digests.
+
+    Attributes:
+        name: the model's name; unique among the models of a run.
+        task: what it answers.
+        architecture: registered name of the network.
+        input_size: height, width that the network sees, in pixels.
+        classes: codes in the order of the probabilities; empty for a segmenter.
+        preprocess: what raw images go through before the network.
+        mask_threshold: least probability that counts as lesion; None for a classifier.
+        temperature: None: probabilities are as the network gives them.
+        parameters_total: all parameters of the network.
+        parameters_trainable: those that its last phase of training could change.
+        data_version: of the data that it was trained on.
+        phantom: whether any of that data was drawn, not photographed.
+        training: parameters of the step that trained it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = 1
+    name: str
+    task: Task
+    architecture: str
+    input_size: Size
+    classes: tuple[str, ...]
+    preprocess: PreprocessParams
+    mask_threshold: float | None
+    temperature: None = None
+    parameters_total: int
+    parameters_trainable: int
+    data_version: str
+    phantom: bool
+    training: dict[str, Any]
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """Height, width of preprocessed images of the model's task."""
+        if self.task is Task.CLASSIFICATION:
+            return self.preprocess.classification_size
+        return self.preprocess.segmentation_size
+
+
+def write_bundle(root: Path, description: Description, *, model: bytes, weights: Path, card: str) -> None:
+    """Write a bundle's files, bundle.json last.
+
+    Args:
+        root: the folder; made if absent.
+        description: what the model is.
+        model: the network, a serialised ONNX model.
+        weights: a file of Keras weights in `root`'s file system; it is moved into the bundle.
+        card: the model card, Markdown.
+    """
+    with atomic_write(root / MODEL) as handle:
+        handle.write(model)
+    weights.replace(root / WEIGHTS)
+    write_text(root / CARD, card)
+    digests = {name: sha256_file(root / name) for name in (MODEL, WEIGHTS, CARD)}
+    write_text(root / DESCRIPTION, json.dumps(_sealed(description.model_dump(mode="json"), digests), indent=1) + "\n")
+
+
+def is_whole(root: Path) -> bool:
+    """Whether `write_bundle` ended in this folder."""
+    return (root / DESCRIPTION).exists()
+
+
+def read_description(root: Path) -> Description:
+    """Read what a bundle says of itself; its other files are not looked at.
+
+    Raises:
+        BundleError: bundle.json is absent, changed or of another schema version.
+    """
+    return _read(root)[0]
+
+
+class Bundle:
+    """A model, ready to predict.
+
+    Attributes:
+        description: what it is and what it needs.
+    """
+
+    def __init__(self, root: Path, description: Description) -> None:
+        self.description = description
+        self._root = root
+
+    @classmethod
+    def load(cls, root: Path) -> "Bundle":
+        """Open a bundle and check the bytes of all its files.
+
+        Raises:
+            BundleError: a file is absent, or its bytes are not those that were written.
+        """
+        description, digests = _read(root)
+        for name, digest in digests.items():
+            if not (root / name).is_file():
+                raise BundleError(f"{root / name}: does not exist; {root} is no whole bundle, copy it again or train again")
+            if sha256_file(root / name) != digest:
+                raise BundleError(f"{root / name}: its bytes changed since it was written; copy the bundle again or train again")
+        return cls(root, description)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.description.name
+
+    @property
+    def task(self) -> Task:
+        """What the model answers."""
+        return self.description.task
+
+    @property
+    def architecture(self) -> str:
+        """Registered name of the network."""
+        return self.description.architecture
+
+    @property
+    def parameters_total(self) -> int:
+        """All parameters of the network."""
+        return self.description.parameters_total
+
+    def predict(self, images: Sequence[RGBImage]) -> Probabilities:
+        """Predict raw images as they were decoded, of any sizes: each goes through the preprocessing that training used.
+
+        Returns:
+            As `predict_pixels`.
+
+        Raises:
+            ImageFormatError: an image is not H x W x 3 uint8.
+        """
+        size, params = self.description.stored_size, self.description.preprocess
+        return self._predict([preprocess_image(image, size, params) for image in images])
+
+    def predict_pixels(self, pixels: npt.NDArray[np.uint8]) -> Probabilities:
+        """Predict images that are preprocessed already.
+
+        Args:
+            pixels: N x H x W x 3, uint8, RGB, H x W the stored size, as `Dataset.images` gives them.
+
+        Returns:
+            A classifier: N x 8, in the order of CODES. A segmenter: N x H x W, H x W the network's `input_size`.
+
+        Raises:
+            ImageFormatError: `pixels` is of another shape or type.
+        """
+        wanted = (*self.description.stored_size, 3)
+        if pixels.ndim != 4 or pixels.shape[1:] != wanted or pixels.dtype != np.uint8:
+            raise ImageFormatError(
+                f"{self.name}: was given {' x '.join(map(str, pixels.shape))} {pixels.dtype}; it wants N x "
+                f"{' x '.join(map(str, wanted))} uint8: give raw images to `predict` instead"
+            )
+        return self._predict(pixels)
+
+    def _predict(self, images: Sequence[RGBImage] | npt.NDArray[np.uint8]) -> Probabilities:
+        size = self.description.input_size
+        shape = (len(self.description.classes),) if self.task is Task.CLASSIFICATION else size
+        answers = [np.empty((0, *shape), np.float32)]
+        for batch in _batches(images):
+            pixels = normalise(np.stack([fit_input(image, size) for image in batch]))
+            answer: Probabilities = self._session.run(None, {"image": pixels})[0]
+            answers.append(answer.reshape(len(batch), *shape))
+        return np.concatenate(answers)
+
+    @cached_property
+    def _session(self) -> "InferenceSession":
+        from onnxruntime import InferenceSession
+
+        return InferenceSession(str(self._root / MODEL), providers=["CPUExecutionProvider"])
+
+
+def _batches(images: Sequence[RGBImage] | npt.NDArray[np.uint8]) -> Iterator[Sequence[RGBImage] | npt.NDArray[np.uint8]]:
+    return (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
+
+
+def _sealed(values: dict[str, Any], digests: dict[str, str]) -> dict[str, Any]:
+    """The content of bundle.json: `values` and the digests, among them one of all the rest of bundle.json."""
+    content = {**values, "digests": digests}
+    seal = sha256_bytes(json.dumps(content, sort_keys=True).encode())
+    return {**values, "digests": {**digests, DESCRIPTION: seal}}
+
+
+def _read(root: Path) -> tuple[Description, dict[str, str]]:
+    """The description and the digests of the other files."""
+    path = root / DESCRIPTION
+    try:
+        values: dict[str, Any] = json.loads(path.read_bytes())
+        digests: dict[str, str] = dict(values.pop("digests"))
+        seal = digests.pop(DESCRIPTION)
+    except FileNotFoundError as error:
+        raise BundleError(f"{path}: does not exist; {root} is no model bundle") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{path}: cannot be read ({error!r}); copy the bundle again or train again") from error
+    if _sealed(values, digests)["digests"][DESCRIPTION] != seal:
+        raise BundleError(f"{path}: its bytes changed since it was written; copy the bundle again or train again")
+    try:
+        return Description.model_validate(values), digests
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise BundleError(f"{path}: {field}: {first['msg']}; this program reads schema version 1, train again") from error
