@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -178,7 +178,10 @@ class Params(Section):
             for model in section.overrides:
                 if model not in section.models:
                     raise ValueError(f"{name}.overrides.{model} is for a model that {name}.models does not list")
-                for_model(section, model)
+                try:
+                    for_model(section, model)
+                except ValidationError as error:
+                    raise ValueError(_sentence(error.errors()[0], f"{name}.overrides.{model}", {})) from error
         if not self.train_unet.models and not self.train_classifier.models:
             raise ValueError("train_unet.models and train_classifier.models are both empty; name at least one model to train")
         return self
@@ -190,7 +193,7 @@ def for_model(section: Training, model: str) -> Training:
     `models` names the one architecture and `overrides` is empty, so that what the others are set to does not enter its key.
     """
     values = section.model_dump() | section.overrides.get(model, {}) | {"models": [model], "overrides": {}}
-    return type(section).model_validate(values)
+    return cast(Training, type(section).model_validate(values))
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Reporter:
     def metrics(self, values: Mapping[str, float], *, epoch: int | None = None) -> None:
         """Record figures; with `epoch` (from 0) they are a point of a curve, without it final values."""
         line = {"kind": "metrics", "epoch": epoch, "values": {name: float(value) for name, value in values.items()}}
-        self._append(self.out / "metrics.jsonl", self._stamped(line))
+        append_event(self.out / "metrics.jsonl", self.step, line)
         self._send(line)
 
     def figure(self, name: str, figure: "Figure | np.ndarray[Any, np.dtype[np.uint8]]") -> Path:
@@ -62,13 +62,11 @@ class Reporter:
 
     def _send(self, line: dict[str, Any]) -> None:
         if self._events is not None:
-            self._append(self._events, self._stamped(line))
+            append_event(self._events, self.step, line)
 
-    def _stamped(self, line: dict[str, Any]) -> dict[str, Any]:
-        return {"time": round(time.time(), 3), "step": self.step, **line}
 
-    @staticmethod
-    def _append(path: Path, line: dict[str, Any]) -> None:
-        # One write of one line: lines of several processes do not mix.
-        with path.open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(line) + "\n")
+def append_event(path: Path, step: str, line: Mapping[str, Any]) -> None:
+    """Append one event as a JSON line with its time and step; one write, so that lines of several processes do not mix."""
+    stamped = {"time": round(time.time(), 3), "step": step, **line}
+    with path.open("a", encoding="utf-8") as handle:
+        handle.write(json.dumps(stamped) + "\n")

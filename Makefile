@@ -1,0 +1,58 @@
+# Everything one can do here. `make help` prints it.
+PYTHON ?= python3
+BIN := .venv/bin
+UNSET := env -u PYTHONDONTWRITEBYTECODE -u VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+
+.PHONY: run
+run: setup ## the demo: drawn images in, trained and promoted models out (about five minutes on two cores)
+	$(BIN)/dermacare run --profile demo
+
+.PHONY: setup
+setup: .venv/.installed ## the environment in .venv, from the hashed lock
+
+# The file's name stands for the whole installation: it is written last, so an interrupted one starts again.
+.venv/.installed: requirements.lock requirements-uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1); DermaCare needs Python 3.11 to 3.13: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	$(UNSET) $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	$(UNSET) $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: test
+test: setup ## the fast tests
+	$(BIN)/python -m pytest
+
+.PHONY: test-slow
+test-slow: setup ## the tests that take minutes: kills, whole runs, big models
+	$(BIN)/python -m pytest -m slow
+
+.PHONY: lint
+lint: setup ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: bench
+bench: setup ## measurements, side by side, into $DERMACARE_HOME/bench.json
+	$(BIN)/python -m tests.bench
+
+.PHONY: ui
+ui: setup ## the MLflow UI on http://127.0.0.1:5000
+	$(BIN)/dermacare ui
+
+.PHONY: lock
+lock: setup ## requirements.lock anew, from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+	grep '^uv==' requirements.lock | cut -d' ' -f1 | $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements-uv.lock
+
+.PHONY: clean
+clean: ## remove the environment and caches; state in .dermacare stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info dist
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile

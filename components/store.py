@@ -1,0 +1,229 @@
+"""The step store: a step's key, its work folder and its output.
+
+    $DERMACARE_HOME/steps/<step>/<key>/work      what a killed attempt left, and goes on from
+    $DERMACARE_HOME/steps/<step>/<key>/out       the whole output; it appears by one rename
+    $DERMACARE_HOME/steps/<step>/<key>/record.json   when, how long, by which run
+    $DERMACARE_HOME/steps/<step>/<key>/lock      held while a process works here
+
+A key is the digest of all that decides an output: the step's parameters, the keys of its inputs, the code it runs, the lock
+of its dependencies. The same key is the same work, whoever asks: Kubeflow, DVC or a shell.
+"""
+
+import ast
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from components.errors import StoreError
+from components.files import sha256_bytes, sha256_file, write_text
+from components.params import Section
+from components.project import project_file
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+class Outcome(StrEnum):
+    """How a step came by its output."""
+
+    DONE = "done"
+    REUSED = "reused"
+    RESUMED = "resumed"
+
+
+@cache
+def code_digest(step: str) -> str:
+    """Digest of the sources that a step runs: its package, all of ours that it imports, and the lock of its dependencies."""
+    package = _PACKAGE / step
+    waiting = sorted(package.rglob("*.py"))
+    seen: set[Path] = set()
+    while waiting:
+        file = waiting.pop()
+        if file not in seen:
+            seen.add(file)
+            waiting += _imported_files(file)
+    parts = [(file.relative_to(_PACKAGE).as_posix(), sha256_file(file)) for file in sorted(seen)]
+    lock = project_file("requirements.lock")
+    return sha256_bytes(json.dumps([parts, sha256_file(lock)]).encode())[:20]
+
+
+def _imported_files(file: Path) -> list[Path]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    found: list[Path] = []
+    for name in names:
+        if name.split(".")[0] == _PACKAGE.name:
+            base = _PACKAGE.parent.joinpath(*name.split("."))
+            found += [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]
+    return found
+
+
+def step_key(step: str, params: Section, inputs: Mapping[str, str], *, code: str, salt: str = "") -> str:
+    """Key of a step's work: 20 hexadecimal digits.
+
+    Args:
+        step: the step's name.
+        params: its own section.
+        inputs: name of each input → key of the step that made it.
+        code: `code_digest(step)`.
+        salt: what else decides the output: the digest of the source files for ingest, the run for register.
+    """
+    parts = [step, params.model_dump(mode="json"), dict(sorted(inputs.items())), code, salt]
+    return sha256_bytes(json.dumps(parts, sort_keys=True).encode())[:20]
+
+
+def made_by(out: Path) -> tuple[str, str]:
+    """The step (and model) that made an output folder, and the key of its work, wherever the folder was copied to.
+
+    Raises:
+        StoreError: the folder is no step's output.
+    """
+    try:
+        origin = json.loads((out / "step.json").read_text(encoding="utf-8"))
+        return origin["step"], origin["key"]
+    except (OSError, ValueError, KeyError) as error:
+        raise StoreError(f"{out}/step.json: cannot be read; {out} is not the whole output of a step, make it again") from error
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A step's output and how it came about."""
+
+    out: Path
+    outcome: Outcome
+    seconds: float
+
+
+class Store:
+    """The step store below a home folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.root = home / "steps"
+
+    def place(self, step: str, key: str) -> Path:
+        """Folder of a step's work of this key; a model's name after a slash does not count: the key knows it."""
+        return self.root / step.partition("/")[0] / key
+
+    def out(self, step: str, key: str) -> Path:
+        """Where the output lies, or will lie."""
+        return self.place(step, key) / "out"
+
+    def has(self, step: str, key: str) -> bool:
+        """Whether the output is there (then it is whole)."""
+        return self.out(step, key).is_dir()
+
+    def begun(self, step: str, key: str) -> bool:
+        """Whether an earlier attempt left something to go on from."""
+        work = self.place(step, key) / "work"
+        return work.is_dir() and any(work.iterdir())
+
+    def execute(self, step: str, key: str, function: Callable[[Path], None], *, run: str = "") -> Finished:
+        """Give the output of this key: the one that is there, or the one that `function(work)` makes.
+
+        Args:
+            step: the step's name, with the model's for training: `train_classifier/resnet50`.
+            key: see `step_key`.
+            function: does the step's work in the folder that it is given; it goes on from what lies there.
+            run: id of the run that asks, for the record.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        place = self.place(step, key)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{place}: cannot be made ({error.strerror}); free space or permissions, then run again") from error
+        with _locked(place / "lock"):
+            if self.has(step, key):
+                return Finished(self.out(step, key), Outcome.REUSED, 0.0)
+            outcome = Outcome.RESUMED if self.begun(step, key) else Outcome.DONE
+            work = place / "work"
+            work.mkdir(exist_ok=True)
+            _remove_parts(work)
+            start = time.monotonic()
+            function(work)
+            seconds = time.monotonic() - start
+            write_text(work / "step.json", json.dumps({"step": step, "key": key}) + "\n")
+            record = {"seconds": round(seconds, 2), "finished": time.time(), "run": run, "outcome": outcome}
+            write_text(place / "record.json", json.dumps(record, indent=1) + "\n")
+            work.rename(self.out(step, key))
+        return Finished(self.out(step, key), outcome, seconds)
+
+    def record(self, step: str, key: str) -> dict[str, object]:
+        """When, how long and by which run a step's output was made; empty where there is none."""
+        file = self.place(step, key) / "record.json"
+        if not file.is_file():
+            return {}
+        record: dict[str, object] = json.loads(file.read_text(encoding="utf-8"))
+        return record
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """All (step, key) that lie in the store."""
+        for place in sorted(self.root.glob("*/*")):
+            if place.is_dir():
+                yield place.parent.name, place.name
+
+    def size(self, step: str, key: str) -> int:
+        """Bytes below a step's folder of this key; a file with several names counts its share."""
+        files = (path.lstat() for path in self.place(step, key).rglob("*") if path.is_file())
+        return sum(stat.st_size // stat.st_nlink for stat in files)
+
+    def delete(self, step: str, key: str) -> None:
+        """Remove a step's folder of this key.
+
+        Raises:
+            StoreError: a process is at work in it.
+        """
+        place = self.place(step, key)
+        with _locked(place / "lock", wait=False):
+            # The output goes first and by one rename, so that no half of it is ever taken for whole.
+            if self.has(step, key):
+                (place / "out").rename(place / "deleted")
+            shutil.rmtree(place)
+
+
+@contextmanager
+def _locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise StoreError(f"{path}: a process is at work here; wait for it or stop it") from error
+        yield
+
+
+def _remove_parts(work: Path) -> None:
+    """Remove files that a killed attempt was still writing."""
+    for part in work.rglob(".*.part"):
+        part.unlink()
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Put the files of a folder under another, as hard links where the file system allows, else as copies.
+
+    Whatever lies under `target` is replaced. The store's files never change, so a link is as good as a copy; who edits a file in
+    place edits the store, which is why DVC's and Kubeflow's folders are theirs to replace, not to edit.
+    """
+    if target.exists():
+        shutil.rmtree(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+
+    def link_or_copy(one: str, other: str) -> None:
+        try:
+            os.link(one, other)
+        except OSError:
+            shutil.copy2(one, other)
+
+    shutil.copytree(source, target, copy_function=link_or_copy)

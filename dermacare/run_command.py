@@ -1,0 +1,142 @@
+"""`dermacare run`: plan, start, watch, tell."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from components.errors import StepFailed
+from components.params import load_params
+from components.store import Store
+from dermacare.console import console, duration
+from dermacare.progress import view_of
+from dermacare.results import show_results
+from pipelines import local, runs
+from pipelines.home import Home
+from pipelines.plan import Plan, state_of, why_stale
+from pipelines.runner import Runner, check_runner
+from pipelines.runs import EventTail, RunRecord, RunState
+from pipelines.start import Prepared, prepare
+
+_LOG_LINES = 15
+
+
+def run_pipeline(
+    *,
+    profile: str | None,
+    data: Sequence[str],
+    assignments: Sequence[str],
+    file: Path | None,
+    runner: Runner,
+    plan_only: bool,
+    fresh: bool,
+) -> int:
+    """Carry out `dermacare run`; returns the exit code."""
+    home = Home.here()
+    check_runner(runner)
+    resolved = load_params(file, profile=profile, data=data, assignments=assignments)
+    prepared = prepare(home, resolved, profile=profile or "", arguments=sys.argv[1:], fresh=fresh)
+    if plan_only:
+        _show_plan(home, prepared)
+        return 0
+    if prepared.equals is not None and not fresh:
+        _show_equal(home, prepared.equals)
+        return 0
+    states = {step.name: state_of(step, Store(home.root)) for step in prepared.plan.steps}
+    what = (
+        f"resumes {prepared.resumes.id}"
+        if prepared.resumes
+        else f"{sum(s == 'reuse' for s in states.values())} steps are done already"
+    )
+    console.print(f"run {prepared.record.id}: {len(prepared.plan.steps)} steps, {what}; state in {home.root}", markup=False)
+    start = time.time()
+    record = _watch(home, prepared.record)
+    if record.state is RunState.FAILED:
+        raise StepFailed(_failure(home, record))
+    if record.state is not RunState.DONE:
+        console.print(f"run {record.id} was stopped; the same command goes on from here")
+        return 130
+    _show_steps(home, record, states)
+    show_results(home, record)
+    console.print(
+        f"\n{duration(time.time() - start)} in all. Next: [bold]dermacare ui[/bold] shows the runs and the models in MLflow."
+    )
+    return 0
+
+
+def _watch(home: Home, record: RunRecord) -> RunRecord:
+    process = local.start(home, record)
+    view = view_of(record.steps)
+    events = EventTail(home, record.id)
+    try:
+        while True:
+            ended = _ended(process)
+            for event in events.new():
+                view.show(event)
+            if ended:
+                break
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+    finally:
+        view.close()
+    runs.bury_the_dead(home)
+    return runs.load(home, record.id)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(timeout=0.2)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _failure(home: Home, record: RunRecord) -> str:
+    """What failed, and the last lines of its log."""
+    step = record.reason.partition(":")[0]
+    log = home.log(record.id, step)
+    lines = [f"{record.reason}"]
+    if log.exists():
+        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+        lines += [f"  last lines of {log}:", *(f"  | {line}" for line in tail)]
+    return "\n".join(lines)
+
+
+def _show_plan(home: Home, prepared: Prepared) -> None:
+    store = Store(home.root)
+    table = Table("step", "would", "because")
+    for step in prepared.plan.steps:
+        state = state_of(step, store)
+        reason = {"reuse": "its output is there", "resume": "an earlier attempt was stopped in the middle"}.get(state)
+        table.add_row(step.name, state, reason or why_stale(step, _comparable(prepared)))
+    console.print(table)
+    if prepared.equals is not None:
+        console.print(f"nothing changed: it would equal run {prepared.equals.id}")
+
+
+def _comparable(prepared: Prepared) -> Plan | None:
+    return prepared.before.steps if prepared.before else None
+
+
+def _show_equal(home: Home, record: RunRecord) -> None:
+    console.print(f"nothing changed: this equals run {record.id}. --fresh does it all again.", markup=False)
+    show_results(home, record)
+
+
+def _show_steps(home: Home, record: RunRecord, states: dict[str, str]) -> None:
+    finished = {
+        event["step"]: event
+        for event in EventTail(home, record.id).new()
+        if event["kind"] == "state" and event["state"] == "finished"
+    }
+    table = Table("step", "seconds", "outcome")
+    for step in record.steps.steps:
+        event = finished.get(step.name)
+        # Kubeflow's cache answers for a step without starting it: it says nothing.
+        table.add_row(step.name, f"{event['seconds']:.1f}" if event else "0.0", event["outcome"] if event else "reused")
+        assert event or states[step.name] == "reuse", f"{step.name} said nothing"
+    console.print(table)

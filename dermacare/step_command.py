@@ -1,0 +1,64 @@
+"""`dermacare step`: one step over folders, through the store."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from components.errors import ParamsError
+from components.params import IngestParams, Params, TrainClassifierParams, TrainUnetParams, for_model
+from components.store import link_tree
+from dermacare.console import console
+from pipelines.execute import StepCall, run_step
+from pipelines.home import Home
+from pipelines.plan import check_models, source_fingerprint
+
+# Argument of each step's function → whether it takes one folder or several.
+INPUTS: dict[str, dict[str, type]] = {
+    "ingest": {},
+    "validate": {"raw": Path},
+    "preprocess": {"dataset": Path},
+    "augment_balance": {"dataset": Path},
+    "train_unet": {"dataset": Path, "plan": Path},
+    "train_classifier": {"dataset": Path, "plan": Path},
+    "evaluate": {"dataset": Path, "models": list},
+    "register": {"dataset": Path, "models": list, "evaluation": Path},
+}
+
+
+def run_one_step(name: str, params: Params, assignments: Sequence[str], out: Path) -> None:
+    """Do one step and put its output under `out`.
+
+    Raises:
+        ParamsError: the step, the model or an input is unknown or missing.
+    """
+    step, _, model = name.partition("/")
+    if step not in INPUTS:
+        raise ParamsError(f"{name}: is no step; there are {', '.join(INPUTS)}")
+    check_models(params)
+    home = Home.here()
+    section = params.section(step)
+    if isinstance(section, (TrainUnetParams, TrainClassifierParams)):
+        if model not in section.models:
+            raise ParamsError(f"{name}: name a model that {step}.models lists: {', '.join(f'{step}/{m}' for m in section.models)}")
+        section = for_model(section, model)
+    salt = source_fingerprint(section, home.root) if isinstance(section, IngestParams) else ""
+    inputs = _inputs(step, assignments, [*params.train_unet.models, *params.train_classifier.models])
+    finished = run_step(StepCall(name, section, inputs, salt=salt), home)
+    link_tree(finished.out, out)
+    console.print(f"{name}: {finished.outcome} in {finished.seconds:.1f} s, {out}")
+
+
+def _inputs(step: str, assignments: Sequence[str], models: Sequence[str]) -> dict[str, Path | Sequence[Path]]:
+    """Folders by argument; `models=FOLDER` stands for the folders of the models to train that lie in it."""
+    wanted = INPUTS[step]
+    given: dict[str, Path | Sequence[Path]] = {}
+    for assignment in assignments:
+        argument, equals, folder = assignment.partition("=")
+        if not equals or argument not in wanted:
+            raise ParamsError(
+                f"--input: {assignment!r} does not fit; {step} takes {', '.join(f'{w}=FOLDER' for w in wanted) or 'none'}"
+            )
+        given[argument] = [Path(folder) / model for model in models] if wanted[argument] is list else Path(folder)
+    missing = [argument for argument in wanted if argument not in given]
+    if missing:
+        raise ParamsError(f"--input: {step} needs {missing[0]}; add --input {missing[0]}=FOLDER")
+    return given

@@ -1,0 +1,38 @@
+"""`dermacare ui`: MLflow over this home, on loopback."""
+
+import os
+import socket
+import sys
+
+from components.errors import MachineError, RunError
+from dermacare.console import console
+from pipelines.home import Home
+
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+}
+
+
+def serve_mlflow(port: int) -> None:
+    """Replace this process by an MLflow server.
+
+    Raises:
+        RunError: there is nothing to show yet.
+        MachineError: the port is taken.
+    """
+    home = Home.here()
+    if not (home.root / "mlflow.db").exists():
+        raise RunError(f"{home.root}: holds no runs yet; `dermacare run --profile demo` makes some")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise MachineError(f"--port {port}: is taken ({error.strerror}); choose another") from error
+    console.print(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)", markup=False)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{home.root / 'mlflow.db'}", "--artifacts-destination", str(home.artifacts)]
+    os.execve(sys.executable, command, os.environ | _ENVIRONMENT | {"PYTHONSAFEPATH": "1"})  # noqa: S606

@@ -1,0 +1,240 @@
+"""One step, over the step store: what a Kubeflow component and `dermacare step` both call."""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.errors import DermaCareError, StepFailed, StoreError
+from components.lesions import Task
+from components.params import IngestParams, Params, Section, for_model
+from components.reporter import Reporter, append_event
+from components.store import Finished, Store, code_digest, link_tree, made_by, step_key
+from pipelines.home import Home
+from pipelines.plan import ingest_identity
+from pipelines.runs import EventTail
+
+Inputs = Mapping[str, Path | Sequence[Path]]
+
+
+@dataclass(frozen=True)
+class StepCall:
+    """Everything that one execution of a step is told.
+
+    Attributes:
+        name: the step's name, with the model's for training.
+        params: its section (for training: that of the one model).
+        inputs: argument of the step's function → folder, or folders.
+        code: digest of the code that the caller expects to run; empty: whatever is installed.
+        salt: see `components.store.step_key`.
+    """
+
+    name: str
+    params: Section
+    inputs: Inputs
+    code: str = ""
+    salt: str = ""
+
+    @property
+    def step(self) -> str:
+        """The step's name, without the model's."""
+        return self.name.partition("/")[0]
+
+
+def section_of(step: str, text: str, model: str | None) -> Section:
+    """The typed section of a step from its JSON text; for training, that of one model."""
+    kind = Params.model_fields[{"validate": "validate_", "register": "register_"}.get(step, step)].annotation
+    assert isinstance(kind, type)
+    assert issubclass(kind, Section)
+    section = kind.model_validate_json(text)
+    return for_model(section, model) if model else section  # type: ignore[type-var]
+
+
+def run_step(call: StepCall, home: Home, run: str = "") -> Finished:
+    """Do a step's work, or find it done.
+
+    Args:
+        call: what to do.
+        home: where state lies.
+        run: id of the run that asks; its event file and its log get what the step says.
+
+    Raises:
+        DermaCareError: the step's own errors; they are written to the run's events too.
+    """
+    installed = code_digest(call.step)
+    if call.code and call.code != installed:
+        raise StoreError(
+            f"{call.name}: its code changed since the run was planned; start the run again, it goes on from what is done"
+        )
+    keys = _input_keys(call.inputs)
+    keyed = ingest_identity(call.params) if isinstance(call.params, IngestParams) else call.params
+    key = step_key(call.step, keyed, keys, code=installed, salt=call.salt)
+    events = home.events(run) if run else None
+    with _log(home.log(run, call.name) if run else None):
+        _tell(events, call.name, "started", key=key)
+        try:
+            finished = Store(home.root).execute(
+                call.name, key, lambda work: _function(call, home, run)(work, Reporter(work, call.name, events)), run=run
+            )
+        except Exception as error:
+            known = isinstance(error, DermaCareError)
+            if not known or os.environ.get("DERMACARE_DEBUG"):
+                traceback.print_exc()
+            else:
+                print(f"error: {error}", file=sys.stderr)
+            _tell(events, call.name, "failed", error=str(error) if known else f"{type(error).__name__}: {error}", known=known)
+            raise
+        _tell(events, call.name, "finished", outcome=finished.outcome, seconds=round(finished.seconds, 2))
+    return finished
+
+
+def run_component(
+    step: str,
+    params: str,
+    code: str,
+    inputs: Mapping[str, Any],
+    out: Any,
+    *,
+    model: str = "",
+    salt: str = "",
+) -> None:
+    """The body of every Kubeflow component: artifacts to folders, `run_step`, folder to artifact.
+
+    Args:
+        step: the step's name.
+        params: its section, as JSON.
+        code: digest of the step's code when the pipeline was drawn.
+        inputs: argument of the step's function → artifact, or several lists of artifacts, None for a list that there is not.
+        out: the output artifact.
+        model: for training, the architecture.
+        salt: see `components.store.step_key`.
+    """
+    folders = {name: _folders(value) for name, value in inputs.items()}
+    name = f"{step}/{model}" if model else step
+    call = StepCall(name, section_of(step, params, model or None), folders, code, salt)
+    run = os.environ.get("DERMACARE_RUN", "")
+    _stop_after_failure(Home.here(), run)
+    finished = run_step(call, Home.here(), run)
+    if run:
+        # On one machine the store's folder is the artifact: nothing is copied.
+        out.uri = str(finished.out)
+    else:
+        link_tree(finished.out, Path(out.path))
+
+
+def _folders(value: Any) -> Path | list[Path]:
+    if isinstance(value, list):
+        return [Path(artifact.path) for artifacts in value for artifact in artifacts or []]
+    return Path(value.path)
+
+
+def _input_keys(inputs: Inputs) -> dict[str, str]:
+    """The step that made each input → its key, as the plan has them."""
+    folders = [folder for value in inputs.values() for folder in ([value] if isinstance(value, Path) else value)]
+    return dict(made_by(folder) for folder in folders)
+
+
+def _function(call: StepCall, home: Home, run: str) -> Callable[[Path, Reporter], None]:
+    """The step's function, given its inputs; the step's packages are imported here, when it runs."""
+    inputs: dict[str, Any] = dict(call.inputs)
+    params: Any = call.params
+
+    def work(out: Path, reporter: Reporter) -> None:
+        match call.step:
+            case "ingest":
+                from components.ingest import ingest
+
+                ingest(out, params, reporter)
+            case "validate":
+                from components.validate import validate
+
+                validate(out=out, params=params, reporter=reporter, known_groups=home.root / "groups.csv", **inputs)
+            case "preprocess":
+                from components.preprocess import preprocess
+
+                preprocess(out=out, params=params, reporter=reporter, **inputs)
+            case "augment_balance":
+                from components.augment_balance import augment_balance
+
+                augment_balance(out=out, params=params, reporter=reporter, **inputs)
+            case "train_unet":
+                from components.train_unet import train_unet
+
+                if _has(inputs["dataset"], Task.SEGMENTATION, out, reporter):
+                    train_unet(out=out, params=params, reporter=reporter, **inputs)
+            case "train_classifier":
+                from components.train_classifier import train_classifier
+
+                if _has(inputs["dataset"], Task.CLASSIFICATION, out, reporter):
+                    train_classifier(out=out, params=params, reporter=reporter, **inputs)
+            case "evaluate":
+                from components.evaluate import evaluate
+
+                evaluate(out=out, params=params, reporter=reporter, **(inputs | {"models": _trained(inputs["models"])}))
+            case "register":
+                from pipelines.publish import publish
+
+                publish(home, run, out, params, reporter, **(inputs | {"models": _trained(inputs["models"])}))
+            case _:
+                raise StoreError(f"{call.step}: is no step")
+
+    return work
+
+
+def _stop_after_failure(home: Home, run: str) -> None:
+    """Do not start a model's training when another's has failed: Kubeflow's loops go on, and the run is lost anyway."""
+    failed = [e["step"] for e in EventTail(home, run).new() if e["kind"] == "state" and e["state"] == "failed"] if run else []
+    if failed:
+        raise StepFailed(f"not started, since {failed[0]} failed")
+
+
+_SKIPPED = "skipped.json"
+
+
+def _has(dataset: Path, task: Task, out: Path, reporter: Reporter) -> bool:
+    """Whether the data has this task; where not, the output says so and holds no model."""
+    from components.dataset import Dataset
+
+    if task in Dataset(dataset).tasks():
+        return True
+    reason = f"the data has no {'masks' if task is Task.SEGMENTATION else 'labels'}: no model for {task} is trained"
+    reporter.message(reason)
+    (out / _SKIPPED).write_text(json.dumps({"reason": reason}) + "\n", encoding="utf-8")
+    return False
+
+
+def _trained(models: Sequence[Path]) -> list[Path]:
+    return [model for model in models if not (model / _SKIPPED).exists()]
+
+
+def _tell(events: Path | None, step: str, state: str, **more: object) -> None:
+    if events is not None:
+        append_event(events, step, {"kind": "state", "state": state, **more})
+
+
+@contextmanager
+def _log(path: Path | None) -> Iterator[None]:
+    """Send what this process and its libraries print to a file, by file descriptor, so that C++ is heard too."""
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with path.open("ab") as handle:
+        os.dup2(handle.fileno(), 1)
+        os.dup2(handle.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for target, source in zip((1, 2), kept, strict=True):
+            os.dup2(source, target)
+            os.close(source)

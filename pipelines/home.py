@@ -1,0 +1,55 @@
+"""$DERMACARE_HOME: where all state lies, and what lies where in it.
+
+steps/           the step store
+runs/<id>/       run.json · events.jsonl · logs/ · kfp/ (what Kubeflow's local runner writes)
+mlflow.db        MLflow's database (runs, registered models)
+mlartifacts/     MLflow's files
+kfp-cache/       Kubeflow's local cache
+groups.csv       which group each image belongs to, append only, so that no image ever changes its split
+fingerprints.json    digests of source files already read
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+VARIABLE = "DERMACARE_HOME"
+
+
+@dataclass(frozen=True)
+class Home:
+    """A home folder; two homes never touch."""
+
+    root: Path
+
+    @classmethod
+    def here(cls) -> "Home":
+        """The home that $DERMACARE_HOME names, or else `.dermacare` of the working directory."""
+        return cls(Path(os.environ.get(VARIABLE) or ".dermacare").resolve())
+
+    @property
+    def runs(self) -> Path:
+        """Folder with one folder a run."""
+        return self.root / "runs"
+
+    def run(self, run: str) -> Path:
+        """A run's folder."""
+        return self.runs / run
+
+    def events(self, run: str) -> Path:
+        """The file to which a run's steps append what they say."""
+        return self.run(run) / "events.jsonl"
+
+    def log(self, run: str, step: str) -> Path:
+        """What a step printed in a run."""
+        return self.run(run) / "logs" / f"{step.replace('/', '-')}.log"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's address: $MLFLOW_TRACKING_URI, or else the home's own database."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Where MLflow's files lie when the home's own database is used."""
+        return self.root / "mlartifacts"

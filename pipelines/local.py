@@ -1,0 +1,131 @@
+"""A run on this machine: Kubeflow's local runner in a process of its own, watched by whoever started it.
+
+`start` is called by the command line and returns at once; `main` is that process. It owns the run: it renews the lease, sends
+what the steps say to MLflow, and writes how the run ended.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from dataclasses import replace
+from types import FrameType
+
+import psutil
+
+from components.params import Params
+from pipelines import runs
+from pipelines.home import VARIABLE, Home
+from pipelines.runs import RunRecord, RunState
+
+_ENVIRONMENT = {
+    "PYTHONSAFEPATH": "1",  # no folder of the user's shadows `components`
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+
+
+def start(home: Home, record: RunRecord) -> subprocess.Popen[bytes]:
+    """Start the process that carries out a run.
+
+    It stays in the caller's process group, so that whoever kills the group kills the run; killed with the terminal's Ctrl-C, it
+    marks the run and ends.
+    """
+    runs.save(home, record)
+    log = home.log(record.id, "kubeflow")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | _ENVIRONMENT | {VARIABLE: str(home.root), "DERMACARE_RUN": record.id}
+    with log.open("ab") as handle:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipelines.local", record.id],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=handle,
+            stderr=handle,
+        )
+
+
+def main(run: str) -> int:
+    """Carry out a planned run; returns the process's exit code."""
+    home = Home.here()
+    record = runs.owned(runs.load(home, run))
+    runs.save(home, record)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    ending = threading.Event()
+    threads = [threading.Thread(target=task, args=(home, record, ending)) for task in (_beat, _track)]
+    for thread in threads:
+        thread.start()
+    state, reason = RunState.KILLED, "stopped"
+    try:
+        _run_pipeline(home, record)
+        state, reason = RunState.DONE, ""
+    except KeyboardInterrupt:
+        pass
+    except Exception as error:
+        traceback.print_exc()
+        state, reason = RunState.FAILED, _first_failure(home, run) or f"{type(error).__name__}: {error}"
+    finally:
+        runs.save(home, replace(record, state=state, reason=reason, ended=time.time()))
+        ending.set()
+        for thread in threads:
+            thread.join()
+    return 0 if state is RunState.DONE else 1
+
+
+def _run_pipeline(home: Home, record: RunRecord) -> None:
+    from kfp import local
+
+    from pipelines.training import arguments, draw
+
+    params = Params.model_validate(record.params)
+    local.init(
+        runner=local.SubprocessRunner(use_venv=False),
+        pipeline_root=str(home.run(record.id) / "kfp"),
+        workspace_root=str(home.run(record.id) / "kfp"),
+        enable_caching=True,
+        cache_root=str(home.root / "kfp-cache"),
+    )
+    draw(params, parallel=False)(**arguments(params, fingerprint=record.steps["ingest"].salt, run=record.id))
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    for child in psutil.Process().children(recursive=True):
+        child.kill()  # a killed step loses nothing: it goes on from its work folder
+    raise KeyboardInterrupt
+
+
+def _first_failure(home: Home, run: str) -> str:
+    for event in runs.EventTail(home, run).new():
+        if event["kind"] == "state" and event["state"] == "failed":
+            return f"{event['step']}: {event['error']}"
+    return ""
+
+
+def _beat(home: Home, record: RunRecord, ending: threading.Event) -> None:
+    while True:
+        runs.beat(home, record.id)
+        if ending.wait(5):
+            return
+
+
+def _track(home: Home, record: RunRecord, ending: threading.Event) -> None:
+    """Send the run's events to MLflow while it goes on; what does not get through is published by `register`."""
+    from pipelines.publish import LiveTracking
+
+    tracking = LiveTracking(home, record)
+    events = runs.EventTail(home, record.id)
+    while True:
+        last = ending.wait(1)
+        tracking.send(events.new())
+        if last:
+            tracking.end(runs.load(home, record.id).state)
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

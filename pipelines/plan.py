@@ -1,0 +1,169 @@
+"""What a run will do: every step with its key, known before anything runs, and why a step is stale.
+
+A key depends on the keys of a step's inputs, so that all of them follow from the parameters, the code and the source files.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from components.errors import ParamsError
+from components.ingest.fingerprint import ingest_fingerprint
+from components.params import IngestParams, Params, Section, for_model
+from components.store import Store, code_digest, step_key
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One step of a run.
+
+    Attributes:
+        name: the step's name, with the model's for training: `train_classifier/resnet50`.
+        key: see `components.store.step_key`.
+        params: what the step is set to, as plain values.
+        inputs: name of each step whose output it reads → that step's key.
+        code: digest of the code that it runs.
+        salt: what else decides its output.
+    """
+
+    name: str
+    key: str
+    params: dict[str, Any]
+    inputs: dict[str, str]
+    code: str
+    salt: str = ""
+
+    @property
+    def step(self) -> str:
+        """The step's name, without the model's."""
+        return self.name.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps of a run, in the order in which they run."""
+
+    steps: tuple[PlannedStep, ...]
+
+    def __getitem__(self, name: str) -> PlannedStep:
+        return next(step for step in self.steps if step.name == name)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Plain values, for the run's record."""
+        return [asdict(step) for step in self.steps]
+
+    @classmethod
+    def from_json(cls, values: Sequence[Mapping[str, Any]]) -> "Plan":
+        """The plan that `as_json` gave."""
+        return cls(tuple(PlannedStep(**step) for step in values))
+
+    def same_work(self, other: "Plan") -> bool:
+        """Whether both ask for the same work; `register` publishes each run anew and does not count."""
+        return {s.name: s.key for s in self.steps if s.step != "register"} == {
+            s.name: s.key for s in other.steps if s.step != "register"
+        }
+
+
+def make_plan(params: Params, *, fingerprint: str, run_id: str) -> Plan:
+    """The steps that these parameters ask for.
+
+    Args:
+        params: all parameters.
+        fingerprint: what ingest would read, and what sets a fresh run apart: see `source_fingerprint`.
+        run_id: the run that publishes; it alone makes `register` new each time.
+
+    Raises:
+        ParamsError: a model is not registered.
+    """
+    check_models(params)
+    steps: dict[str, PlannedStep] = {}
+
+    def add(name: str, section: Section, inputs: Sequence[str], salt: str = "") -> str:
+        step = name.partition("/")[0]
+        keys = {source: steps[source].key for source in inputs}
+        code = code_digest(step)
+        steps[name] = PlannedStep(
+            name, step_key(step, section, keys, code=code, salt=salt), section.model_dump(mode="json"), keys, code, salt
+        )
+        return name
+
+    ingest = add("ingest", ingest_identity(params.ingest), [], fingerprint)
+    validate = add("validate", params.section("validate"), [ingest])
+    preprocess = add("preprocess", params.preprocess, [validate])
+    balance = add("augment_balance", params.augment_balance, [preprocess])
+    trained = [
+        *(add(f"train_unet/{m}", for_model(params.train_unet, m), [preprocess, balance]) for m in params.train_unet.models),
+        *(
+            add(f"train_classifier/{m}", for_model(params.train_classifier, m), [preprocess, balance])
+            for m in params.train_classifier.models
+        ),
+    ]
+    evaluate = add("evaluate", params.evaluate, [preprocess, *trained])
+    add("register", params.section("register"), [preprocess, *trained, evaluate], run_id)
+    return Plan(tuple(steps.values()))
+
+
+def ingest_identity(params: IngestParams) -> IngestParams:
+    """Ingest's parameters as far as they decide its output: where a folder lies does not, its name does (column `source`)."""
+    names = [source if source == "phantom" else Path(source).resolve().name for source in params.sources]
+    return params.model_copy(update={"sources": names})
+
+
+def source_fingerprint(params: IngestParams, home: Path, *, fresh: str = "") -> str:
+    """Digest of all that ingest would read, with a mark that sets a `--fresh` run apart."""
+    digest = ingest_fingerprint(params, cache=home / "fingerprints.json")
+    return f"{digest}:{fresh}" if fresh else digest
+
+
+def check_models(params: Params) -> None:
+    """Every model to train is a registered architecture.
+
+    Raises:
+        ParamsError: one is not; the text lists what there is.
+    """
+    from components.train_classifier.registry import architectures as classifiers
+    from components.train_unet.registry import architectures as segmenters
+
+    for section, models, known in (
+        ("train_unet", params.train_unet.models, segmenters()),
+        ("train_classifier", params.train_classifier.models, classifiers()),
+    ):
+        for model in models:
+            if model not in known:
+                raise ParamsError(f"{section}.models: {model} is no registered architecture; there are {', '.join(known)}")
+        if len(set(models)) < len(models):
+            raise ParamsError(f"{section}.models: {', '.join(models)} names a model twice; name each once")
+
+
+def state_of(step: PlannedStep, store: Store) -> str:
+    """What a run would do with a step now: reuse it, resume it, or run it."""
+    if store.has(step.step, step.key):
+        return "reuse"
+    return "resume" if store.begun(step.step, step.key) else "run"
+
+
+def why_stale(step: PlannedStep, before: Plan | None) -> str:
+    """What sets a step apart from the same step of an earlier run, in words."""
+    earlier = next((s for s in before.steps if s.name == step.name), None) if before else None
+    if earlier is None:
+        return "never run"
+    changes = [f"{step.step}.{key} {old} → {new}" for key, (old, new) in _changes(earlier.params, step.params).items()]
+    changes += [f"{name} changes" for name, key in step.inputs.items() if earlier.inputs.get(name) != key]
+    changes += [f"{name} is gone" for name in earlier.inputs if name not in step.inputs]
+    if earlier.code != step.code:
+        changes.append("its code changed")
+    if earlier.salt != step.salt:
+        changes.append("each run is published anew" if step.step == "register" else "its source files changed, or --fresh")
+    return ", ".join(changes) if changes else "its output is not there yet"
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            found |= _changes(before, after, f"{prefix}{key}.")
+        elif before != after:
+            found[prefix + key] = (before, after)
+    return found

@@ -1,0 +1,78 @@
+"""Starting a run: resolve what is planned, see whether it is done already, and hand it to a runner."""
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from components.params import Resolved
+from components.store import Store
+from pipelines import runs
+from pipelines.home import Home
+from pipelines.plan import Plan, make_plan, source_fingerprint
+from pipelines.runs import RunRecord, RunState
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that could start.
+
+    Attributes:
+        record: its record, not yet saved.
+        equals: a finished run that did the same work and whose outputs are all there, if there is one.
+        before: the newest earlier run, to compare with, if there is one.
+        resumes: an unfinished run of the same work, if there is one.
+    """
+
+    record: RunRecord
+    equals: RunRecord | None
+    before: RunRecord | None
+    resumes: RunRecord | None
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the run."""
+        return self.record.steps
+
+
+def prepare(home: Home, resolved: Resolved, *, profile: str, arguments: list[str], fresh: bool) -> Prepared:
+    """Plan a run and look at what earlier ones left.
+
+    Args:
+        home: where state lies.
+        resolved: the parameters.
+        profile: the profile's name, or empty.
+        arguments: what was typed, for the record.
+        fresh: do everything again, whatever is done; a fresh run that died is taken up again.
+    """
+    runs.bury_the_dead(home)
+    earlier = runs.all_runs(home)
+    params = resolved.params
+    values = params.model_dump(mode="json", by_alias=True)
+    run = runs.new_id()
+    plain = make_plan(params, fingerprint=source_fingerprint(params.ingest, home.root), run_id=run)
+    mark = ""
+    plan = plain
+    if fresh:
+        mark = next((r.fresh for r in reversed(earlier) if _unfinished_fresh(r, values)), run)
+        plan = make_plan(params, fingerprint=source_fingerprint(params.ingest, home.root, fresh=mark), run_id=run)
+    record = RunRecord(
+        id=run,
+        command=shlex.join(["dermacare", *arguments]),
+        profile=profile,
+        params=values,
+        plan=plan.as_json(),
+        fresh=mark,
+    )
+    same = [r for r in reversed(earlier) if r.steps.same_work(plan)]
+    store = Store(home.root)
+    whole = all(store.has(step.step, step.key) for step in plan.steps if step.step != "register")
+    return Prepared(
+        record=record,
+        equals=next((r for r in same if r.state is RunState.DONE), None) if whole else None,
+        before=earlier[-1] if earlier else None,
+        resumes=same[0] if same and same[0].state in (RunState.KILLED, RunState.FAILED) else None,
+    )
+
+
+def _unfinished_fresh(record: RunRecord, params: dict[str, Any]) -> bool:
+    return bool(record.fresh) and record.state is not RunState.DONE and record.params == params
