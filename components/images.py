@@ -52,6 +52,18 @@ def read_size(data: bytes, name: str) -> tuple[int, int]:
     return (width, height) if orientation in _SIDEWAYS else (height, width)
 
 
+def require_rgb(image: RGBImage) -> RGBImage:
+    """The image itself.
+
+    Raises:
+        ImageFormatError: it is not H x W x 3 uint8.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        received = " x ".join(map(str, image.shape)) + f" {image.dtype}"
+        raise ImageFormatError(f"image: is {received}; it must be height x width x 3 uint8 in RGB: decode it with decode_image")
+    return image
+
+
 def decode_image(data: bytes, name: str) -> RGBImage:
     """Decode a JPEG or PNG: the pixels that `cv2.imread` gives, in RGB.
 

@@ -1,0 +1,112 @@
+"""The step: encoded files in, pixel shards out, on every core."""
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from components.dataset import Dataset, has_pixels_shard, write_manifest, write_pixels_shard, write_preprocessing
+from components.images import Mask, RGBImage, decode_image, decode_mask
+from components.lesions import Task
+from components.params import PreprocessParams
+from components.preprocess.figures import draw_stages
+from components.preprocess.shards import PixelShard, cut_shards
+from components.preprocess.stages import preprocess_image, preprocess_mask
+from components.reporter import Reporter
+
+
+def preprocess(dataset: Path, out: Path, params: PreprocessParams, reporter: Reporter, *, workers: int | None = None) -> None:
+    """Write a dataset folder with the pixels of every row, preprocessed as the report does; figure `preprocess_stages`.
+
+    Labels, splits and the data version stay those of `dataset`: only `shard` and `row` of the manifest change. Shards that an
+    earlier attempt left whole in `out` are kept. The bytes written do not depend on `workers`.
+
+    Args:
+        dataset: a validated dataset folder, encoded files in zip shards.
+        out: the folder to write.
+        params: sizes, and what each stage is set to.
+        reporter: is told how many images are done.
+        workers: threads that decode and preprocess; None: one a core. Memory: two shards, whatever the number of images.
+
+    Raises:
+        DatasetError: `dataset` breaks its contract.
+        ImageFormatError: a file of it cannot be decoded.
+        StoreError: `out` cannot be written.
+    """
+    source = Dataset(dataset)
+    shards = cut_shards(source, params)
+    with _one_thread_a_call(), ThreadPoolExecutor(workers or os.cpu_count()) as pool, ThreadPoolExecutor(1) as writer:
+        reader = PixelReader(dataset, params)
+        done, total = 0, len(source.manifest)
+        written: Future[str] | None = None
+        for shard in shards:
+            if not has_pixels_shard(out, shard.name):
+                images, masks = empty_pixels(shard)
+                for place, _ in enumerate(reader.read(shard, images, masks, pool), 1):
+                    reporter.progress(done + place, total, "images")
+                if written is not None:
+                    written.result()
+                # The cores go on with the next shard while this one goes to the disk.
+                written = writer.submit(write_pixels_shard, out, shard.name, images, masks)
+            done += len(shard.rows)
+        if written is not None:
+            written.result()
+    write_preprocessing(out, params)
+    write_manifest(out, pd.concat([_placed(shard) for shard in shards]))
+    reporter.figure("preprocess_stages", draw_stages(source, params))
+    reporter.progress(total, total, "images")
+
+
+def empty_pixels(shard: PixelShard) -> tuple[RGBImage, Mask | None]:
+    """Room for a shard's images, N x H x W x 3, and for a segmentation shard its masks, N x H x W; uint8."""
+    shape = (len(shard.rows), *shard.size)
+    return np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint8) if shard.task is Task.SEGMENTATION else None
+
+
+class PixelReader(threading.local):
+    """Decodes and preprocesses rows of a validated dataset; each thread has archives of its own open."""
+
+    def __init__(self, root: Path, params: PreprocessParams) -> None:
+        self._dataset = Dataset(root)
+        self._params = params
+
+    def read(self, shard: PixelShard, images: RGBImage, masks: Mask | None, pool: ThreadPoolExecutor) -> Iterator[None]:
+        """Fill `images` and `masks` with a shard's pixels on the threads of `pool`; yields as each row, in order, is done."""
+        rows = [row for _, row in shard.rows.iterrows()]
+
+        def fill(place: int) -> None:
+            images[place] = self.image(rows[place], shard.size)
+            if masks is not None:
+                masks[place] = self.mask(rows[place], shard.size)
+
+        return pool.map(fill, range(len(rows)))
+
+    def image(self, row: pd.Series, size: tuple[int, int]) -> RGBImage:
+        """The preprocessed image of a row."""
+        image = decode_image(self._dataset.image_bytes(row), str(row["image_id"]))
+        return preprocess_image(image, size, self._params)
+
+    def mask(self, row: pd.Series, size: tuple[int, int]) -> Mask:
+        """The preprocessed mask of a segmentation row."""
+        return preprocess_mask(decode_mask(self._dataset.mask_bytes(row), str(row["mask"])), size)
+
+
+@contextmanager
+def _one_thread_a_call() -> Iterator[None]:
+    # Threads of our own, one an image, keep all cores busy; OpenCV's below them would only get in their way.
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def _placed(shard: PixelShard) -> pd.DataFrame:
+    return shard.rows.assign(shard=f"shards/{shard.name}.npy", row=range(len(shard.rows)))
