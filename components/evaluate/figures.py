@@ -1,0 +1,201 @@
+"""What the measures look like: each figure's title says what it shows, and n is printed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from components.colours import DIAGNOSIS_COLOURS, PREDICTED_OUTLINE, TRUE_OUTLINE
+from components.evaluate.classification import roc
+from components.evaluate.scores import ClassificationScores, ClassifierScores
+from components.images import RGBImage
+from components.lesions import CODES, LESIONS, Diagnosis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_confusion(model: ClassifierScores, footnote: str) -> "Figure":
+    """True against predicted diagnosis on the test split: share of each true diagnosis, and how many images that is."""
+    counts = np.array(model.test.confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = _figure(8.2, 7.6)
+    axes = figure.subplots()
+    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (i, j), count in np.ndenumerate(counts):
+        colour = "white" if shares[i, j] > 0.55 else "#222222" if count else "#999999"
+        axes.text(j, i, f"{shares[i, j]:.0%}\n{count}" if count else "0", ha="center", va="center", color=colour, fontsize=11)
+    axes.set_xticks(range(len(CODES)), CODES, fontsize=12)
+    axes.set_yticks(range(len(CODES)), [f"{code}\nn = {n}" for code, n in zip(CODES, counts.sum(axis=1), strict=True)], fontsize=12)
+    axes.set_xlabel("predicted diagnosis", fontsize=13)
+    axes.set_ylabel("true diagnosis", fontsize=13)
+    figure.colorbar(picture, ax=axes, shrink=0.8).set_label("share of the true diagnosis", fontsize=12)
+    _entitle(figure, f"{model.name}: {_confusion_finding(model.test)}", f"test split, n = {model.test.images:,} images", footnote)
+    return figure
+
+
+def draw_roc(model: ClassifierScores, truth: Sequence[str], probabilities: npt.NDArray[np.float32], footnote: str) -> "Figure":
+    """ROC curves on the test split, each diagnosis against the rest; benign ones dashed."""
+    figure = _figure(8.6, 7.2)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#999999", linewidth=1, linestyle=":", label="chance (0.50)")
+    for diagnosis in Diagnosis:
+        scores = model.test.classes[diagnosis]
+        if scores.auc is None:
+            continue
+        style = "-" if LESIONS[diagnosis].malignant else "--"
+        label = f"{diagnosis} {scores.auc:.2f} (n = {scores.support})"
+        rates = roc(truth, probabilities, diagnosis)
+        axes.plot(*rates, color=DIAGNOSIS_COLOURS[diagnosis], linewidth=2.2, linestyle=style, label=label)
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.01)
+    axes.set_aspect("equal")
+    axes.set_xlabel("false positive rate (1 - specificity)", fontsize=13)
+    axes.set_ylabel("true positive rate (sensitivity)", fontsize=13)
+    axes.tick_params(labelsize=11)
+    _grid(axes, "both")
+    axes.legend(loc="lower right", fontsize=11, title="area under the curve, one against the rest")
+    where = f"test split, n = {model.test.images:,} images; solid: malignant, dashed: benign"
+    _entitle(figure, f"{model.name}: {_roc_finding(model.test)}", where, footnote)
+    return figure
+
+
+def draw_f1(models: Sequence[ClassifierScores], intervals: Mapping[str, npt.NDArray[np.float64]], footnote: str) -> "Figure":
+    """F1 of each diagnosis on the test split, one panel a model, the best macro F1 first.
+
+    Args:
+        models: at least one, all judged on the same images.
+        intervals: by model, 8 x 2: what `f1_intervals` gives.
+        footnote: what the reader must know besides.
+    """
+    ranked = sorted(models, key=lambda model: -model.test.macro.f1)
+    figure = _figure(2.2 + 3.1 * len(ranked), 5.6)
+    panels = figure.subplots(1, len(ranked), sharey=True, sharex=True, squeeze=False)[0]
+    for axes, model in zip(panels, ranked, strict=True):
+        _f1_bars(axes, model, intervals[model.name])
+    support = ranked[0].test.classes
+    panels[0].set_yticks(range(len(CODES)), [f"{code}  n = {support[code].support}" for code in CODES], fontsize=12)
+    panels[0].invert_yaxis()
+    title = f"{ranked[0].name} reaches the highest macro F1, {ranked[0].test.macro.f1:.2f}"
+    if len(ranked) == 1:
+        weakest = min((code for code in CODES if support[code].support), key=lambda code: support[code].f1)
+        title = f"{ranked[0].name} is weakest on {weakest}, F1 {support[weakest].f1:.2f}"
+    where = f"F1 of each diagnosis with its 95 % interval (bootstrap over lesions), test split, n = {ranked[0].test.images:,}"
+    _entitle(figure, title, where, footnote)
+    return figure
+
+
+def _f1_bars(axes: "Axes", model: ClassifierScores, intervals: npt.NDArray[np.float64]) -> None:
+    values = np.array([model.test.classes[code].f1 for code in CODES])
+    colours = [DIAGNOSIS_COLOURS[diagnosis] for diagnosis in Diagnosis]
+    reach = np.abs(intervals.T - values)
+    axes.barh(range(len(CODES)), values, color=colours, height=0.72, xerr=reach, ecolor="#222222", capsize=3)
+    for place, (value, upper) in enumerate(zip(values, intervals[:, 1], strict=True)):
+        axes.text(max(value, upper) + 0.03, place, f"{value:.2f}", va="center", fontsize=11)
+    axes.set_title(f"{model.name}: macro F1 {model.test.macro.f1:.2f}", fontsize=13)
+    axes.set_xlim(0, 1.2)
+    axes.set_xticks([0, 0.5, 1])
+    axes.set_xlabel("F1", fontsize=12)
+    axes.tick_params(labelsize=11)
+    _grid(axes, "x")
+
+
+def draw_dice(name: str, dice: npt.NDArray[np.float64], footnote: str) -> "Figure":
+    """How the Dice of the test images spreads."""
+    figure = _figure(8.0, 5.2)
+    axes = figure.subplots()
+    axes.hist(dice, bins=20, range=(0, 1), color=PREDICTED_OUTLINE, edgecolor="white")
+    median = float(np.median(dice))
+    axes.axvline(median, color="#222222", linewidth=1.6)
+    axes.text(median, 1.01, f"median {median:.2f}", transform=axes.get_xaxis_transform(), ha="center", fontsize=12)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("Dice of an image (0: no overlap, 1: the same mask)", fontsize=13)
+    axes.set_ylabel("test images", fontsize=13)
+    axes.tick_params(labelsize=11)
+    _grid(axes, "y")
+    finding = f"half of the masks reach Dice {median:.2f}; {np.mean(dice < 0.5):.0%} stay below 0.5"
+    _entitle(figure, f"{name}: {finding}", f"test split, n = {len(dice):,} images, mean {dice.mean():.2f}", footnote)
+    return figure
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """One image with both masks: `image` H x W x 3 uint8 RGB, masks H x W bool."""
+
+    image_id: str
+    image: RGBImage
+    truth: npt.NDArray[np.bool_]
+    predicted: npt.NDArray[np.bool_]
+    dice: float
+
+
+def draw_overlays(name: str, overlays: Sequence[Overlay], images: int, footnote: str) -> "Figure":
+    """True and predicted outline on test images, from the worst Dice to the best."""
+    columns = min(4, len(overlays))
+    lines = -(-len(overlays) // columns)
+    height, width = overlays[0].truth.shape
+    figure = _figure(2.9 * columns, (2.9 * height / width + 0.55) * lines + 1.6)
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes in panels:
+        axes.set_axis_off()
+    for axes, overlay in zip(panels, overlays, strict=False):
+        axes.imshow(overlay.image)
+        _outline(axes, overlay.truth, TRUE_OUTLINE, "solid")
+        _outline(axes, overlay.predicted, PREDICTED_OUTLINE, "dashed")
+        empty = "" if overlay.predicted.any() else ", nothing found"
+        axes.set_title(f"Dice {overlay.dice:.2f}{empty}", fontsize=12)
+        axes.text(0.5, -0.02, overlay.image_id, transform=axes.transAxes, ha="center", va="top", fontsize=8)
+    worst, best = overlays[0].dice, overlays[-1].dice
+    where = (
+        "yellow: true outline, dashed blue: predicted outline\n"
+        f"{len(overlays)} of {images:,} test images, evenly spaced from the worst Dice to the best"
+    )
+    _entitle(figure, f"{name}: outlines from Dice {worst:.2f} to {best:.2f}", where, footnote)
+    return figure
+
+
+def _outline(axes: "Axes", mask: npt.NDArray[np.bool_], colour: str, style: str) -> None:
+    # A frame of skin around the mask closes the outline of a lesion that leaves the picture.
+    framed = np.pad(mask.astype(np.float32), 1)
+    if mask.any():
+        down, across = (np.arange(length) - 1 for length in framed.shape)
+        axes.contour(across, down, framed, levels=[0.5], colors=[colour], linewidths=2, linestyles=style)
+
+
+def _confusion_finding(scores: ClassificationScores) -> str:
+    """The most frequent mistake, as a share of the true diagnosis."""
+    counts = np.array(scores.confusion)
+    wrong = counts * (1 - np.eye(len(CODES), dtype=int))
+    if not wrong.any():
+        return "no mistake on this split"
+    shares = wrong / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    true, predicted = np.unravel_index(shares.argmax(), shares.shape)
+    return f"{shares[true, predicted]:.0%} of {CODES[true]} are taken for {CODES[predicted]}"
+
+
+def _roc_finding(scores: ClassificationScores) -> str:
+    areas = {code: one.auc for code, one in scores.classes.items() if one.auc is not None}
+    if not areas:
+        return "one diagnosis alone, so there is nothing to tell apart"
+    best, worst = max(areas, key=lambda code: areas[code]), min(areas, key=lambda code: areas[code])
+    return f"{best} is told apart best ({areas[best]:.2f}), {worst} least ({areas[worst]:.2f}); mean {scores.macro_auc:.2f}"
+
+
+def _grid(axes: "Axes", axis: Literal["both", "x", "y"]) -> None:
+    axes.grid(axis=axis, color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _figure(width: float, height: float) -> "Figure":
+    # Not through pyplot: it keeps figures, picks a display, and is not made for threads.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _entitle(figure: "Figure", finding: str, where: str, footnote: str) -> None:
+    figure.suptitle(finding, fontsize=15, fontweight="bold")
+    figure.supxlabel("\n".join(filter(None, (where, footnote))), fontsize=11, color="#444444")

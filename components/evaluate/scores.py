@@ -1,0 +1,189 @@
+"""What is measured of a model, typed; `scores.json` is written and read here alone.
+
+`flat` gives the same figures under the names that MLflow shows: `test/macro_f1`, `val/MEL/recall`, `test/dice`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.errors import DatasetError
+from components.files import write_text
+
+SCORES_FILE = "scores.json"
+SCHEMA_VERSION = 1
+
+
+class _Figures(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Averages(_Figures):
+    """Precision, recall and F1, averaged one way, each 0 to 1."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+class ClassScores(Averages):
+    """One diagnosis against the rest. `support`: images that truly show it; `auc` is None where it, or all else, is absent."""
+
+    support: int
+    auc: float | None
+
+
+class ClassificationScores(_Figures):
+    """A classifier on one split.
+
+    Attributes:
+        images: how many were judged.
+        accuracy: share of images whose most probable diagnosis is the true one.
+        balanced_accuracy: mean recall of the diagnoses that the split holds.
+        micro: over all decisions; with one label an image, each of its figures equals accuracy.
+        macro: mean over the diagnoses that the split holds, each counting the same.
+        weighted: mean over diagnoses, weighted by support.
+        macro_auc: mean one-vs-rest area under the ROC curve over the diagnoses that have one; None where none has.
+        classes: by diagnosis code, all eight.
+        confusion: images by true (row) and predicted (column) diagnosis, in the order of `classes`.
+    """
+
+    images: int
+    accuracy: float
+    balanced_accuracy: float
+    micro: Averages
+    macro: Averages
+    weighted: Averages
+    macro_auc: float | None
+    classes: dict[str, ClassScores]
+    confusion: list[list[int]]
+
+
+class OverlapScores(_Figures):
+    """How masks agree, each figure 0 to 1. `f1` is Dice under its other name, since the report lists both."""
+
+    dice: float
+    jaccard: float
+    sensitivity: float
+    specificity: float
+    precision: float
+    f1: float
+    accuracy: float
+
+
+class SegmentationScores(_Figures):
+    """A segmenter on one split.
+
+    Attributes:
+        images: how many were judged.
+        empty_predictions: images in which the model found no lesion at all.
+        per_image: mean over images, each counting the same (as the report and the ISIC challenge do).
+        pooled: over all pixels of all images together, so that large lesions count more.
+    """
+
+    images: int
+    empty_predictions: int
+    per_image: OverlapScores
+    pooled: OverlapScores
+
+
+class _ModelScores(_Figures):
+    name: str
+    architecture: str
+    parameters_total: int
+
+
+class ClassifierScores(_ModelScores):
+    """A classifier on both splits that it did not learn from."""
+
+    task: Literal["classification"] = "classification"
+    val: ClassificationScores
+    test: ClassificationScores
+
+
+class SegmenterScores(_ModelScores):
+    """A segmenter on both splits that it did not learn from."""
+
+    task: Literal["segmentation"] = "segmentation"
+    val: SegmentationScores
+    test: SegmentationScores
+
+
+ModelScores = Annotated[ClassifierScores | SegmenterScores, Field(discriminator="task")]
+
+
+class Scores(_Figures):
+    """All that the evaluate step measured.
+
+    Attributes:
+        data_version: of the dataset that the models were judged on.
+        phantom: whether its images were drawn, so that the figures say nothing about skin.
+        models: by name.
+    """
+
+    schema_version: Literal[1] = 1
+    data_version: str
+    phantom: bool
+    models: dict[str, ModelScores]
+
+    def classifiers(self) -> list[ClassifierScores]:
+        """The classifiers, in the order in which they were judged."""
+        return [model for model in self.models.values() if isinstance(model, ClassifierScores)]
+
+    def segmenters(self) -> list[SegmenterScores]:
+        """The segmenters, in the order in which they were judged."""
+        return [model for model in self.models.values() if isinstance(model, SegmenterScores)]
+
+
+def write_scores(folder: Path, scores: Scores) -> None:
+    """Write `scores.json` into the evaluate step's output."""
+    write_text(folder / SCORES_FILE, scores.model_dump_json(indent=2) + "\n")
+
+
+def read_scores(folder: Path) -> Scores:
+    """Read `scores.json` of the evaluate step's output.
+
+    Raises:
+        DatasetError: it is absent, or not what `write_scores` writes.
+    """
+    path = folder / SCORES_FILE
+    try:
+        return Scores.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: does not exist; evaluate the models first") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"]) or "the file"
+        raise DatasetError(f"{path}: {where} is not as this program writes it ({problem['msg']}); evaluate again") from error
+
+
+def flat(model: ClassifierScores | SegmenterScores) -> dict[str, float]:
+    """Every figure of a model under one flat name; those that do not exist (None) are left out."""
+    figures: dict[str, float | None] = {}
+    for split in ("val", "test"):
+        scores: ClassificationScores | SegmentationScores = getattr(model, split)
+        named = _classification(scores) if isinstance(scores, ClassificationScores) else _segmentation(scores)
+        figures |= {f"{split}/{name}": value for name, value in named.items()}
+    return {name: float(value) for name, value in figures.items() if value is not None}
+
+
+def _classification(scores: ClassificationScores) -> dict[str, float | None]:
+    figures: dict[str, float | None] = {
+        "images": scores.images,
+        "accuracy": scores.accuracy,
+        "balanced_accuracy": scores.balanced_accuracy,
+        "macro_auc": scores.macro_auc,
+    }
+    for name in ("micro", "macro", "weighted"):
+        averages: Averages = getattr(scores, name)
+        figures |= {f"{name}_{measure}": value for measure, value in averages.model_dump().items()}
+    for code, one in scores.classes.items():
+        figures |= {f"{code}/{measure}": value for measure, value in one.model_dump().items()}
+    return figures
+
+
+def _segmentation(scores: SegmentationScores) -> dict[str, float | None]:
+    figures: dict[str, float | None] = {"images": scores.images, "empty_predictions": scores.empty_predictions}
+    figures |= scores.per_image.model_dump()
+    return figures | {f"pooled/{measure}": value for measure, value in scores.pooled.model_dump().items()}

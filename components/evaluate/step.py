@@ -1,0 +1,145 @@
+"""The step: every model judged on the splits that it did not learn from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from components.bundle import Bundle, read_description
+from components.dataset import Dataset
+from components.errors import BundleError
+from components.evaluate.classification import measure_classification, predicted_codes
+from components.evaluate.figures import Overlay, draw_confusion, draw_dice, draw_f1, draw_overlays, draw_roc
+from components.evaluate.intervals import f1_intervals
+from components.evaluate.predictions import (
+    judged_rows,
+    overlap_of,
+    predict,
+    predict_masks,
+    probabilities_of,
+    read_predictions,
+    write_predictions,
+)
+from components.evaluate.scores import ClassifierScores, Scores, SegmenterScores, write_scores
+from components.evaluate.segmentation import measure_segmentation
+from components.lesions import Split, Task
+from components.params import EvaluateParams
+from components.reporter import Reporter
+
+_DRAWN = "drawn images (phantom): these figures say nothing about skin"
+
+
+def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateParams, reporter: Reporter) -> None:
+    """Predict val and test with every model, measure and draw: `scores.json`, `predictions/<model>.parquet`, `figures/`.
+
+    Predictions that an earlier attempt left whole in `out` are kept.
+
+    Args:
+        dataset: a preprocessed dataset folder.
+        models: model bundles, of one task or of both.
+        out: the folder to write.
+        params: threshold of the masks, number of overlays.
+        reporter: is told how many images are done.
+
+    Raises:
+        BundleError: a bundle breaks its contract, two have one name, or a model predicts what is no probability.
+        DatasetError: `dataset` breaks its contract, or has no val or test images of a model's task.
+    """
+    judge = _Judge(Dataset(dataset), out, params, reporter)
+    judge.count(models)
+    scores = [judge.judge(path) for path in models]
+    result = Scores(data_version=judge.dataset.version, phantom=judge.dataset.phantom, models={one.name: one for one in scores})
+    if result.classifiers():
+        reporter.figure("f1_by_diagnosis", draw_f1(result.classifiers(), judge.intervals, judge.footnote))
+    write_scores(out, result)
+
+
+class _Judge:
+    """Judges one model after another, so that no two are in memory at once."""
+
+    def __init__(self, dataset: Dataset, out: Path, params: EvaluateParams, reporter: Reporter) -> None:
+        self.dataset = dataset
+        self.footnote = _DRAWN if dataset.phantom else ""
+        self.intervals: dict[str, npt.NDArray[np.float64]] = {}
+        self._out = out
+        self._params = params
+        self._reporter = reporter
+        self._done = 0
+        self._total = 0
+
+    def count(self, models: Sequence[Path]) -> None:
+        """Find out how many predictions there are to make, and that no two models share a name."""
+        seen: dict[str, Path] = {}
+        for path in models:
+            described = read_description(path)
+            if described.name in seen:
+                raise BundleError(f"{path}: is named {described.name}, as {seen[described.name]} is; give each model its own name")
+            seen[described.name] = path
+            self._total += len(judged_rows(self.dataset, described.task))
+
+    def judge(self, path: Path) -> ClassifierScores | SegmenterScores:
+        """Predict, measure and draw one model."""
+        bundle = Bundle.load(path)
+        table = self._predictions(bundle)
+        if bundle.task is Task.CLASSIFICATION:
+            return self._classifier(bundle, table)
+        return self._segmenter(bundle, table)
+
+    def _predictions(self, bundle: Bundle) -> pd.DataFrame:
+        path = self._out / "predictions" / f"{bundle.name}.parquet"
+        if path.exists():
+            table = read_predictions(path)
+            self._tell(bundle.name, len(table))
+            return table
+        table = predict(bundle, self.dataset, self._params.mask_threshold, lambda images: self._tell(bundle.name, images))
+        write_predictions(path, table)
+        return table
+
+    def _tell(self, name: str, images: int) -> None:
+        self._done += images
+        self._reporter.progress(self._done, self._total, f"images, {name}")
+
+    def _classifier(self, bundle: Bundle, table: pd.DataFrame) -> ClassifierScores:
+        parts = {split: table[table["split"] == split.value] for split in (Split.VAL, Split.TEST)}
+        val, test = (measure_classification(part["label"].tolist(), probabilities_of(part)) for part in parts.values())
+        scores = ClassifierScores(
+            name=bundle.name, architecture=bundle.architecture, parameters_total=bundle.parameters_total, val=val, test=test
+        )
+        absent = [code for code, one in test.classes.items() if one.auc is None]
+        if absent:
+            self._reporter.message(f"{bundle.name}: no AUC on test for {', '.join(absent)}, which it does not hold")
+        shown = parts[Split.TEST]
+        truth, probabilities = shown["label"].tolist(), probabilities_of(shown)
+        self.intervals[bundle.name] = f1_intervals(truth, predicted_codes(probabilities), shown["group_id"].tolist())
+        self._reporter.figure(f"{bundle.name}/confusion", draw_confusion(scores, self.footnote))
+        self._reporter.figure(f"{bundle.name}/roc", draw_roc(scores, truth, probabilities, self.footnote))
+        return scores
+
+    def _segmenter(self, bundle: Bundle, table: pd.DataFrame) -> SegmenterScores:
+        test = table[table["split"] == Split.TEST.value]
+        scores = SegmenterScores(
+            name=bundle.name,
+            architecture=bundle.architecture,
+            parameters_total=bundle.parameters_total,
+            val=measure_segmentation(overlap_of(table[table["split"] == Split.VAL.value])),
+            test=measure_segmentation(overlap_of(test)),
+        )
+        self._reporter.figure(f"{bundle.name}/dice", draw_dice(bundle.name, test["dice"].to_numpy(), self.footnote))
+        if self._params.overlays:
+            self._overlays(bundle, test)
+        return scores
+
+    def _overlays(self, bundle: Bundle, test: pd.DataFrame) -> None:
+        ranked = test.sort_values(["dice", "image_id"], ignore_index=True)
+        places = np.unique(np.linspace(0, len(ranked) - 1, min(self._params.overlays, len(ranked))).round().astype(int))
+        chosen = ranked.iloc[places]
+        rows = self.dataset.rows(Task.SEGMENTATION, Split.TEST).set_index("image_id", drop=False).loc[chosen["image_id"]]
+        images, truth = self.dataset.images(rows), self.dataset.masks(rows) > 0
+        predicted = predict_masks(bundle, self.dataset, rows, self._params.mask_threshold)
+        overlays = [
+            Overlay(str(name), image, true, said, float(dice))
+            for name, image, true, said, dice in zip(chosen["image_id"], images, truth, predicted, chosen["dice"], strict=True)
+        ]
+        self._reporter.figure(f"{bundle.name}/overlays", draw_overlays(bundle.name, overlays, len(test), self.footnote))

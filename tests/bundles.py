@@ -1,0 +1,122 @@
+"""Model bundles for tests: networks of a few numbers, untrained, that know the pictures of `tests.datasets`."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from components.bundle import WEIGHTS, Description, write_bundle
+from components.lesions import CODES, Diagnosis, Task
+from components.params import PreprocessParams, load_params
+from tests.datasets import COLOURS
+
+SKIN = np.array([232, 190, 165], np.float32) / 255 * 0.91
+
+
+def classifier_bundle(
+    root: Path,
+    *,
+    name: str = "tiny_classifier",
+    sharpness: float = 400.0,
+    size: tuple[int, int] = (32, 32),
+    parameters: int = 32,
+    bulk: int = 0,
+    data_version: str = "d" * 64,
+) -> Path:
+    """Write a classifier that compares an image's mean colour with each diagnosis's; with `sharpness` 0 it knows nothing.
+
+    Args:
+        root: the folder to write.
+        name: the model's name.
+        sharpness: how far a nearer colour outweighs the others.
+        size: height, width of stored images.
+        parameters: what it says of itself.
+        bulk: bytes of random weights that it carries besides, in both files, to be as large as a real one.
+        data_version: of the data that it says it was trained on.
+    """
+    centres = np.stack([0.8 * SKIN + 0.2 * np.array(COLOURS[one], np.float32) / 255 for one in Diagnosis])
+    weights = (2 * sharpness * centres.T).astype(np.float32)
+    bias = (-sharpness * (centres**2).sum(axis=1)).astype(np.float32)
+    nodes = [
+        helper.make_node("ReduceMean", ["image", "axes"], ["colour"], keepdims=0),
+        helper.make_node("MatMul", ["colour", "weights"], ["products"]),
+        helper.make_node("Add", ["products", "bias"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"]),
+    ]
+    constants = {"weights": weights, "bias": bias, "axes": np.array([1, 2], np.int64)}
+    model = _model(nodes, constants, ("probabilities", [None, len(CODES)]), bulk)
+    return _write(root, _describe(name, Task.CLASSIFICATION, size, parameters, data_version), model, bulk)
+
+
+def segmenter_bundle(
+    root: Path,
+    *,
+    name: str = "tiny_segmenter",
+    threshold: float = 0.35,
+    size: tuple[int, int] = (32, 32),
+    input_size: tuple[int, int] | None = None,
+    parameters: int = 5,
+    bulk: int = 0,
+    data_version: str = "d" * 64,
+) -> Path:
+    """Write a segmenter that calls lesion what differs from the colour of skin by more than `threshold`, summed over channels."""
+    nodes = [
+        helper.make_node("Sub", ["image", "skin"], ["difference"]),
+        helper.make_node("Abs", ["difference"], ["distance"]),
+        helper.make_node("ReduceSum", ["distance", "axes"], ["total"], keepdims=1),
+        helper.make_node("Sub", ["total", "threshold"], ["excess"]),
+        helper.make_node("Mul", ["excess", "slope"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], ["mask"]),
+    ]
+    constants = {"skin": SKIN, "axes": np.array([3], np.int64), "threshold": np.float32(threshold), "slope": np.float32(50)}
+    model = _model(nodes, constants, ("mask", [None, None, None, 1]), bulk)
+    description = _describe(name, Task.SEGMENTATION, size, parameters, data_version)
+    return _write(root, description.model_copy(update={"input_size": input_size or size}), model, bulk)
+
+
+def plain_preprocessing(size: tuple[int, int]) -> PreprocessParams:
+    """Preprocessing that resizes and does nothing else."""
+    given = load_params().params.preprocess
+    return given.model_copy(
+        update={"classification_size": size, "segmentation_size": size, "remove_hair": False, "equalise": False}
+    )
+
+
+def _describe(name: str, task: Task, size: tuple[int, int], parameters: int, data_version: str) -> Description:
+    return Description(
+        name=name,
+        task=task,
+        architecture=name,
+        input_size=size,
+        classes=CODES if task is Task.CLASSIFICATION else (),
+        preprocess=plain_preprocessing(size),
+        mask_threshold=None if task is Task.CLASSIFICATION else 0.5,
+        parameters_total=parameters,
+        parameters_trainable=parameters,
+        data_version=data_version,
+        phantom=True,
+        training={"models": [name], "epochs": 2, "learning_rate": 0.001, "overrides": {}, "input_size": None},
+    )
+
+
+def _model(
+    nodes: list[onnx.NodeProto], constants: dict[str, npt.ArrayLike], output: tuple[str, list[int | None]], bulk: int
+) -> bytes:
+    given = helper.make_tensor_value_info("image", TensorProto.FLOAT, [None, None, None, 3])
+    answer = helper.make_tensor_value_info(output[0], TensorProto.FLOAT, output[1])
+    tensors = [numpy_helper.from_array(np.asarray(value), label) for label, value in constants.items()]
+    if bulk:
+        noise = np.random.default_rng(0).random(bulk // 4, np.float32)
+        tensors.append(numpy_helper.from_array(noise, "bulk"))
+    graph = helper.make_graph(nodes, "tiny", [given], [answer], tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10).SerializeToString()
+
+
+def _write(root: Path, description: Description, model: bytes, bulk: int) -> Path:
+    root.mkdir(parents=True, exist_ok=True)
+    weights = root / f"{WEIGHTS}.new"
+    weights.write_bytes(description.name.encode() + np.random.default_rng(1).bytes(bulk))
+    write_bundle(root, description, model=model, weights=weights, card=f"# {description.name}\n")
+    return root

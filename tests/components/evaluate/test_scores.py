@@ -1,0 +1,60 @@
+import json
+
+import numpy as np
+import pytest
+
+from components.errors import DatasetError
+from components.evaluate.classification import measure_classification
+from components.evaluate.scores import ClassifierScores, Scores, SegmenterScores, flat, read_scores, write_scores
+from components.evaluate.segmentation import count_overlap, measure_segmentation
+
+
+def classifier(name: str = "resnet50") -> ClassifierScores:
+    probabilities = np.zeros((2, 8), np.float32)
+    probabilities[0, 0] = probabilities[1, 1] = 1
+    scores = measure_classification(["MEL", "NV"], probabilities)
+    return ClassifierScores(name=name, architecture="resnet50", parameters_total=24_640_904, val=scores, test=scores)
+
+
+def segmenter() -> SegmenterScores:
+    truth, predicted = np.zeros((2, 1, 4, 4), bool)
+    truth[0, :2], predicted[0, :1] = True, True
+    scores = measure_segmentation(count_overlap(truth, predicted))
+    return SegmenterScores(name="unet_plain", architecture="unet_plain", parameters_total=2_164_593, val=scores, test=scores)
+
+
+def both() -> Scores:
+    return Scores(data_version="f" * 64, phantom=True, models={"resnet50": classifier(), "unet_plain": segmenter()})
+
+
+def test_scores_are_read_as_they_were_written(tmp_path):
+    write_scores(tmp_path, both())
+    assert read_scores(tmp_path) == both()
+
+
+def test_what_does_not_exist_is_null_in_the_file_and_never_nan(tmp_path):
+    write_scores(tmp_path, both())
+    text = (tmp_path / "scores.json").read_text()
+    assert "NaN" not in text
+    assert json.loads(text)["models"]["resnet50"]["test"]["classes"]["SCC"]["auc"] is None
+
+
+def test_flat_names_hold_every_figure_that_exists():
+    figures = flat(classifier())
+    assert figures["test/macro_f1"] == 1
+    assert figures["val/MEL/recall"] == 1
+    assert figures["test/SCC/support"] == 0
+    assert "test/SCC/auc" not in figures
+    assert flat(segmenter())["val/dice"] == pytest.approx(2 / 3)
+    assert flat(segmenter())["test/pooled/jaccard"] == pytest.approx(1 / 2)
+
+
+def test_a_file_of_another_make_is_refused_by_name(tmp_path):
+    (tmp_path / "scores.json").write_text('{"schema_version": 9, "data_version": "a", "phantom": false, "models": {}}')
+    with pytest.raises(DatasetError, match=r"scores\.json: schema_version .*evaluate again"):
+        read_scores(tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DatasetError, match="does not exist"):
+        read_scores(tmp_path)

@@ -1,0 +1,77 @@
+"""Figures worked out by hand on masks of a few pixels, and scikit-learn's on random ones."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_score, recall_score
+
+from components.evaluate.segmentation import MEASURES, Overlap, count_overlap, measure_overlap, measure_segmentation
+
+
+def masks(*rows: str) -> np.ndarray:
+    """One row of pixels an image: `#` is lesion."""
+    return np.array([[[pixel == "#" for pixel in row]] for row in rows])
+
+
+def test_pixels_are_counted_four_ways():
+    overlap = count_overlap(masks("###....."), masks(".####..."))
+    assert [int(count[0]) for count in vars(overlap).values()] == [2, 2, 1, 3]
+
+
+def test_the_measures_of_one_image():
+    (row,) = measure_overlap(Overlap(*(np.array([count]) for count in (2, 2, 1, 3)))).to_dict("records")
+    assert row == {
+        "dice": pytest.approx(4 / 7),
+        "jaccard": pytest.approx(2 / 5),
+        "sensitivity": pytest.approx(2 / 3),
+        "specificity": pytest.approx(3 / 5),
+        "precision": pytest.approx(2 / 4),
+        "f1": pytest.approx(4 / 7),
+        "accuracy": pytest.approx(5 / 8),
+    }
+
+
+def test_the_mean_over_images_counts_each_image_the_same_and_pooling_each_pixel():
+    # A large lesion half found, a small one wholly found.
+    scores = measure_segmentation(count_overlap(masks("########", "#......."), masks("####....", "#.......")))
+    assert scores.images == 2
+    assert scores.per_image.sensitivity == pytest.approx((0.5 + 1) / 2)
+    assert scores.pooled.sensitivity == pytest.approx(5 / 9)
+    assert scores.per_image.dice == pytest.approx((8 / 12 + 1) / 2)
+    assert scores.pooled.dice == pytest.approx(10 / 14)
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted", "expected"),
+    [
+        ("....", "....", {"dice": 1, "jaccard": 1, "sensitivity": 1, "specificity": 1, "precision": 1, "f1": 1, "accuracy": 1}),
+        ("##..", "....", {"dice": 0, "jaccard": 0, "sensitivity": 0, "specificity": 1, "precision": 0, "f1": 0, "accuracy": 0.5}),
+        ("....", "##..", {"dice": 0, "jaccard": 0, "sensitivity": 1, "specificity": 0.5, "precision": 0, "f1": 0, "accuracy": 0.5}),
+        ("####", "####", {"dice": 1, "jaccard": 1, "sensitivity": 1, "specificity": 1, "precision": 1, "f1": 1, "accuracy": 1}),
+    ],
+)
+def test_empty_and_full_masks_have_defined_figures(truth, predicted, expected):
+    assert measure_overlap(count_overlap(masks(truth), masks(predicted))).to_dict("records") == [expected]
+
+
+def test_images_in_which_nothing_was_found_are_counted():
+    assert measure_segmentation(count_overlap(masks("##..", "##.."), masks("....", "##.."))).empty_predictions == 1
+
+
+def test_scikit_learn_gives_the_same_figures():
+    rng = np.random.default_rng(1)
+    truth, predicted = rng.random((2, 5, 12, 9)) < 0.4
+    table = measure_overlap(count_overlap(truth, predicted))
+    for row, true, said in zip(table.to_dict("records"), truth, predicted, strict=True):
+        true, said = true.ravel(), said.ravel()
+        assert row == pytest.approx(
+            {
+                "dice": f1_score(true, said),
+                "jaccard": jaccard_score(true, said),
+                "sensitivity": recall_score(true, said),
+                "specificity": recall_score(~true, ~said),
+                "precision": precision_score(true, said),
+                "f1": f1_score(true, said),
+                "accuracy": accuracy_score(true, said),
+            }
+        )
+    assert set(table.columns) == set(MEASURES)
