@@ -57,6 +57,10 @@ class WeightsError(DermaCareError):
     """Pretrained weights cannot be had or do not fit the architecture."""
 
 
+class TrainingDiverged(DermaCareError):
+    """A loss is no number any more; the text names the epoch and the learning rate."""
+
+
 class StoreError(DermaCareError):
     """A step's store cannot be used: disk full, no permission, held by another run."""
 
