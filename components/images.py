@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from components.decoder_messages import DecoderMessages
 from components.errors import ImageFormatError
 
 RGBImage = npt.NDArray[np.uint8]
@@ -24,6 +25,8 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _EXIF = b"Exif\x00\x00"
 _ORIENTATION = 0x0112
 _SIDEWAYS = frozenset({5, 6, 7, 8})
+
+_MESSAGES = DecoderMessages()
 
 
 def read_size(data: bytes, name: str) -> tuple[int, int]:
@@ -79,7 +82,8 @@ def decode_image(data: bytes, name: str) -> RGBImage:
     Raises:
         ImageFormatError: what `read_size` refuses, or the file is truncated or damaged.
     """
-    return cv2.cvtColor(_decode(data, name, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    image: RGBImage = cv2.cvtColor(_decode(data, name, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return image
 
 
 def decode_mask(data: bytes, name: str) -> Mask:
@@ -114,20 +118,35 @@ def decode_mask_checked(data: bytes, name: str) -> tuple[Mask, bool]:
 
 
 def _decode(data: bytes, name: str, flags: int) -> npt.NDArray[np.uint8]:
-    read_size(data, name)
+    size = read_size(data, name)
     _refuse_truncated(data, name)
-    pixels: npt.NDArray[np.uint8] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if pixels is None:
-        raise ImageFormatError(f"{name}: its pixels are damaged; get it again")
+    encoded = np.frombuffer(data, np.uint8)
+    pixels, damage = _watched(encoded, flags)
+    if damage and pixels is not None:
+        # The lines may be those of an image that another thread decoded in the same moment.
+        pixels, damage = _watched(encoded, flags, alone=True)
+    if pixels is None or damage:
+        raise ImageFormatError(f"{name}: its pixels are damaged ({'; '.join(damage) or 'they cannot be decoded'}); get it again")
+    if pixels.shape[:2] != size:
+        raise ImageFormatError(f"{name}: its header and its pixels differ in size; get it again")
     return pixels
+
+
+def _watched(encoded: npt.NDArray[np.uint8], flags: int, *, alone: bool = False) -> tuple[npt.NDArray[np.uint8] | None, list[str]]:
+    with _MESSAGES.watch(alone=alone) as damage:
+        try:
+            pixels: npt.NDArray[np.uint8] | None = cv2.imdecode(encoded, flags)
+        except cv2.error as error:
+            return None, [error.err]
+    return pixels, damage
 
 
 def _refuse_truncated(data: bytes, name: str) -> None:
     # Some versions of OpenCV fill what is missing with grey and say nothing, so the end is looked for first.
     if data.startswith(_PNG):
-        whole = data.find(b"IEND", len(data) - 4096 if len(data) > 4096 else 0) >= 0
+        whole = any(kind == b"IEND" for kind, _, _ in _png_chunks(data))
     else:
-        scan = max(offset for _, offset, _ in _jpeg_segments(data, name))
+        scan = max(end for _, _, end in _jpeg_segments(data, name))
         whole = data.find(_END_OF_IMAGE, scan) >= 0
     if not whole:
         raise ImageFormatError(f"{name}: ends before its image does (it is truncated); get it again")
@@ -137,7 +156,19 @@ def _png_header(data: bytes, name: str) -> tuple[int, int, int]:
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise ImageFormatError(f"{name}: is a PNG without a header; get it again")
     width, height = struct.unpack(">II", data[16:24])
-    return height, width, 1
+    exif = next((data[start:end] for kind, start, end in _png_chunks(data) if kind == b"eXIf"), b"")
+    return height, width, _orientation(exif)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each whole chunk's content."""
+    place = len(_PNG)
+    while place + 12 <= len(data):
+        end = place + 8 + int.from_bytes(data[place : place + 4], "big")
+        if end + 4 > len(data):
+            return
+        yield data[place + 4 : place + 8], place + 8, end
+        place = end + 4
 
 
 def _jpeg_header(data: bytes, name: str) -> tuple[int, int, int]:
@@ -145,7 +176,7 @@ def _jpeg_header(data: bytes, name: str) -> tuple[int, int, int]:
     for marker, start, end in _jpeg_segments(data, name):
         if marker == 0xE1 and data.startswith(_EXIF, start):
             orientation = _orientation(data[start + len(_EXIF) : end])
-        elif marker in _FRAMES and end - start >= 5:
+        elif marker in _FRAMES and len(data) >= start + 5:
             height, width = struct.unpack(">HH", data[start + 1 : start + 5])
             return height, width, orientation
     raise ImageFormatError(f"{name}: is a JPEG without a frame header; get it again")
