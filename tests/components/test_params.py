@@ -1,0 +1,86 @@
+"""Parameters: what overrides what, and what a wrong one is told."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.errors import ParamsError
+from components.params import describe, for_model, load_params, profiles
+
+
+def test_a_profile_then_data_then_set_override_the_file() -> None:
+    resolved = load_params(profile="demo", data=["a", "b"], assignments=["train_unet.epochs=3", "train_unet.learning_rate=1e-4"])
+    params = resolved.params
+    assert params.ingest.sources == ["a", "b"]
+    assert params.train_unet.epochs == 3
+    assert params.train_unet.learning_rate == 0.0001
+    assert params.preprocess.classification_size == (64, 64)
+    assert resolved.sources["train_unet.epochs"] == "--set"
+    assert resolved.sources["ingest.sources"] == "--data"
+    assert resolved.sources["preprocess.hair_kernel"] == "profile demo"
+
+
+@pytest.mark.parametrize("profile", profiles())
+def test_every_profile_holds(profile: str) -> None:
+    assert load_params(profile=profile).params.train_classifier.models
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("train_unet.learning_rat=1", ["train_unet.learning_rat", "did you mean train_unet.learning_rate"]),
+        ("train_unet.epochs=0", ["train_unet.epochs is 0", "greater than or equal to 1"]),
+        ("train_unet.epochs=many", ["train_unet.epochs is 'many'", "integer"]),
+        ("validate.split=random", ["validate.split is 'random'", "'hash' or 'official'"]),
+        ("preprocess.classification_size=[1,64]", ["preprocess.classification_size.0 is 1", "16"]),
+        ("train_unet", ["'train_unet' is no assignment", "section.key=value"]),
+        ("nosuch.thing=1", ["nosuch", "dermacare params"]),
+        ("validate.test_share=0.9", ["test_share + val_share must stay below 1"]),
+        ("train_classifier.overrides={resnet18: {epochs: 1}}", ["resnet18", "does not list"]),
+        ("train_classifier.overrides={resnet50: {epoch: 1}}", ["train_classifier.overrides.resnet50", "epoch"]),
+        ("train_classifier.epochs=[", ["train_classifier.epochs", "not valid YAML"]),
+    ],
+)
+def test_a_wrong_parameter_names_key_value_and_way_out(assignment: str, told: list[str]) -> None:
+    with pytest.raises(ParamsError) as error:
+        load_params(profile="demo", assignments=[assignment])
+    assert all(part in str(error.value) for part in told), str(error.value)
+    assert error.value.exit_code == 2
+
+
+def test_a_wrong_profile_names_the_nearest() -> None:
+    with pytest.raises(ParamsError, match="did you mean demo"):
+        load_params(profile="dmeo")
+
+
+def test_a_missing_parameter_is_named(tmp_path: Path) -> None:
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    del values["validate"]["folds"]
+    file = tmp_path / "params.yaml"
+    file.write_text(yaml.safe_dump(values))
+    with pytest.raises(ParamsError, match=r"validate\.folds is missing"):
+        load_params(file)
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "\xff"])
+def test_a_file_that_is_no_mapping_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ParamsError, match=r"params\.yaml"):
+        load_params(file)
+
+
+def test_one_model_s_parameters_do_not_know_of_the_others() -> None:
+    section = load_params(
+        profile="demo", assignments=["train_classifier.overrides={resnet50: {input_size: [80, 96]}, resnet101: {epochs: 9}}"]
+    ).params.train_classifier
+    one = for_model(section, "resnet50")
+    assert one.models == ["resnet50"]
+    assert one.input_size == (80, 96)
+    assert one.overrides == {}
+    assert one == for_model(section.model_copy(update={"models": ["resnet50", "tiny_cnn"]}), "resnet50")
+
+
+def test_every_parameter_is_described() -> None:
+    assert all(kind and (meaning or key.endswith("seed")) for key, (kind, _, meaning) in describe().items())

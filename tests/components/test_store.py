@@ -1,0 +1,173 @@
+"""The step store: whole or absent, resumed, reused, never doubled."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+import components
+from components.errors import StoreError
+from components.params import load_params
+from components.store import Outcome, Store, link_tree, made_by, step_key
+
+PARAMS = load_params(profile="demo").params
+
+
+def write(name: str, text: str):
+    return lambda work: (work / name).write_text(text) and None
+
+
+def test_an_output_is_made_once_and_then_reused(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    first = store.execute("validate", "k", write("a", "1"))
+    second = store.execute("validate", "k", write("a", "2"))
+    assert (first.outcome, second.outcome) == (Outcome.DONE, Outcome.REUSED)
+    assert (second.out / "a").read_text() == "1"
+    assert made_by(second.out) == ("validate", "k")
+
+
+def test_a_step_that_fails_leaves_no_output_and_is_resumed_from_its_work(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def half(work: Path) -> None:
+        (work / "first").write_text("kept")
+        raise ValueError("lost power")
+
+    with pytest.raises(ValueError, match="lost power"):
+        store.execute("preprocess", "k", half)
+    assert not store.has("preprocess", "k")
+    assert store.begun("preprocess", "k")
+    finished = store.execute("preprocess", "k", write("second", "2"))
+    assert finished.outcome is Outcome.RESUMED
+    assert (finished.out / "first").read_text() == "kept"
+
+
+def test_a_killed_process_leaves_no_output_and_no_lock(tmp_path: Path) -> None:
+    code = """
+        import sys, time
+        from pathlib import Path
+        from components.store import Store
+        def slow(work):
+            (work / "begun").write_text("x")
+            (work / ".half.abc.part").write_text("x")
+            print("working", flush=True)
+            time.sleep(60)
+        Store(Path(sys.argv[1])).execute("ingest", "k", slow)
+    """
+    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "working\n"
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    store = Store(tmp_path)
+    assert not store.has("ingest", "k")
+    finished = store.execute("ingest", "k", write("done", "1"))
+    assert finished.outcome is Outcome.RESUMED
+    assert sorted(path.name for path in finished.out.iterdir()) == ["begun", "done", "step.json"]
+
+
+def test_two_processes_that_want_the_same_work_do_it_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    release = threading.Event()
+    calls: list[int] = []
+
+    def work(folder: Path) -> None:
+        calls.append(1)
+        release.wait(10)
+        (folder / "a").write_text("1")
+
+    outcomes: list[Outcome] = []
+    threads = [threading.Thread(target=lambda: outcomes.append(store.execute("ingest", "k", work).outcome)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert len(calls) == 1
+    assert sorted(outcomes) == [Outcome.DONE, Outcome.REUSED]
+
+
+def test_what_a_process_works_at_cannot_be_deleted(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def delete_meanwhile(work: Path) -> None:
+        with pytest.raises(StoreError, match="a process is at work here"):
+            store.delete("ingest", "k")
+        (work / "a").write_text("1")
+
+    finished = store.execute("ingest", "k", delete_meanwhile)
+    assert finished.out.is_dir()
+    store.delete("ingest", "k")
+    assert list(store.entries()) == []
+
+
+def test_parameters_inputs_code_and_salt_each_change_the_key() -> None:
+    section = PARAMS.preprocess
+    key = step_key("preprocess", section, {"validate": "a"}, code="c", salt="")
+    others = [
+        step_key("preprocess", section.model_copy(update={"clip_limit": 3.0}), {"validate": "a"}, code="c"),
+        step_key("preprocess", section, {"validate": "b"}, code="c"),
+        step_key("preprocess", section, {"validate": "a"}, code="d"),
+        step_key("preprocess", section, {"validate": "a"}, code="c", salt="s"),
+        step_key("validate", section, {"validate": "a"}, code="c"),
+    ]
+    assert key not in others
+    assert len(set(others)) == len(others)
+    assert key == step_key("preprocess", section, {"validate": "a"}, code="c")
+
+
+def digests_of(root: Path) -> dict[str, str]:
+    code = "import json; from components.store import code_digest as d; print(json.dumps({s: d(s) for s in %r}))"
+    steps = ["preprocess", "train_unet", "train_classifier", "evaluate"]
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"}
+    out = subprocess.run([sys.executable, "-c", code % steps], env=environment, capture_output=True, text=True, check=True)
+    digests: dict[str, str] = json.loads(out.stdout)
+    return digests
+
+
+def test_a_step_s_code_is_its_package_and_all_of_ours_that_it_imports_and_the_lock(tmp_path: Path) -> None:
+    project = Path(components.__file__).parent.parent
+    shutil.copytree(project / "components", tmp_path / "components", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(project / "requirements.lock", tmp_path)
+
+    def changed_by(file: str) -> set[str]:
+        before = digests_of(tmp_path)
+        with (tmp_path / file).open("a") as handle:
+            handle.write("\n# changed\n")
+        after = digests_of(tmp_path)
+        return {step for step in before if before[step] != after[step]}
+
+    assert changed_by("components/evaluate/figures.py") == {"evaluate"}
+    assert changed_by("components/train_unet/losses.py") == {"train_unet"}
+    assert changed_by("components/training/loop.py") == {"train_unet", "train_classifier"}
+    assert changed_by("requirements.lock") == {"preprocess", "train_unet", "train_classifier", "evaluate"}
+
+
+def test_a_folder_that_no_step_made_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"step\.json: cannot be read"):
+        made_by(tmp_path)
+
+
+def test_an_output_materialised_elsewhere_still_says_who_made_it(tmp_path: Path) -> None:
+    out = Store(tmp_path).execute("train_classifier/resnet50", "k", write("a", "1")).out
+    target = tmp_path / "elsewhere" / "resnet50"
+    target.mkdir(parents=True)
+    (target / "old").write_text("x")
+    link_tree(out, target)
+    assert made_by(target) == ("train_classifier/resnet50", "k")
+    assert sorted(path.name for path in target.iterdir()) == ["a", "step.json"]
+
+
+def test_the_record_tells_which_run_made_an_output(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.execute("ingest", "k", write("a", "1"), run="r1")
+    store.execute("ingest", "k", write("a", "1"), run="r2")
+    assert store.record("ingest", "k")["run"] == "r1"
+    assert json.loads((store.place("ingest", "k") / "record.json").read_text())["outcome"] == "done"
