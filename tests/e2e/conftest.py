@@ -1,0 +1,98 @@
+"""A run of the whole pipeline on tiny models, as a user starts it."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.home import Home
+from pipelines.runs import EventTail, all_runs
+
+TINY = {
+    "ingest.phantom.lesions_per_class": "12",
+    "ingest.phantom.size": "[72,96]",
+    "preprocess.classification_size": "[32,32]",
+    "preprocess.segmentation_size": "[32,32]",
+    "preprocess.shard_rows": "64",
+    "train_unet.models": "[unet_tiny]",
+    "train_unet.epochs": "3",
+    "train_classifier.models": "[tiny_cnn]",
+    "train_classifier.epochs": "3",
+}
+
+Event = dict[str, Any]
+
+
+@dataclass
+class Project:
+    """A home folder and the command that works on it."""
+
+    home: Home
+    settings: dict[str, str] = field(default_factory=lambda: dict(TINY))
+
+    def command(self, *more: str) -> list[str]:
+        """`dermacare run` on the tiny settings."""
+        sets = [part for key, value in self.settings.items() for part in ("--set", f"{key}={value}")]
+        return [sys.executable, "-m", "dermacare.cli", "run", "--profile", "demo", *sets, *more]
+
+    def environment(self) -> dict[str, str]:
+        """This process's, with the home folder."""
+        return {**os.environ, "DERMACARE_HOME": str(self.home.root)}
+
+    def run(self, *more: str) -> subprocess.CompletedProcess[str]:
+        """Run to the end."""
+        return subprocess.run(self.command(*more), env=self.environment(), capture_output=True, text=True, check=False)
+
+    def dermacare(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Any other command on this home."""
+        command = [sys.executable, "-m", "dermacare.cli", *arguments]
+        return subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
+
+    def run_until(self, reached: Callable[[Event], bool], number: int = signal.SIGKILL) -> bool:
+        """Run in a process group of its own and send it a signal once an event is reached; False: the run ended before."""
+        known = {run.id for run in all_runs(self.home)}
+        process = subprocess.Popen(
+            self.command(), env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        tail: EventTail | None = None
+        while process.poll() is None:
+            if tail is None:
+                new = [run.id for run in all_runs(self.home) if run.id not in known]
+                tail = EventTail(self.home, new[0]) if new else None
+            elif any(reached(event) for event in tail.new()):
+                os.killpg(process.pid, number)
+                process.wait()
+                return True
+            time.sleep(0.01)
+        return False
+
+    def events(self) -> list[Event]:
+        """What the steps of all runs said."""
+        return [event for run in all_runs(self.home) for event in EventTail(self.home, run.id).new()]
+
+    def finished(self) -> dict[str, list[str]]:
+        """Step → how it ended, each time that it was carried out, over all runs."""
+        ends: dict[str, list[str]] = {}
+        for event in self.events():
+            if event["kind"] == "state" and event["state"] == "finished":
+                ends.setdefault(event["step"], []).append(event["outcome"])
+        return ends
+
+    def mlflow(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask MLflow's database, without MLflow."""
+        with sqlite3.connect(self.home.root / "mlflow.db") as connection:
+            return connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty home."""
+    return Project(Home(tmp_path / "home"))

@@ -1,0 +1,115 @@
+"""Nothing is lost when a run is killed, and nothing is done twice."""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from pipelines.runs import RunState, all_runs
+from tests.e2e.conftest import Event, Project
+
+pytestmark = pytest.mark.slow
+
+STEPS = (
+    "ingest",
+    "validate",
+    "preprocess",
+    "augment_balance",
+    "train_unet/unet_tiny",
+    "train_classifier/tiny_cnn",
+    "evaluate",
+    "register",
+)
+
+
+def state(step: str, name: str) -> Callable[[Event], bool]:
+    return lambda event: event["step"] == step and event["kind"] == "state" and event["state"] == name
+
+
+def epoch(step: str, number: int) -> Callable[[Event], bool]:
+    return lambda event: event["step"] == step and event["kind"] == "metrics" and event["epoch"] == number
+
+
+def assert_whole(project: Project) -> None:
+    """One version of each model, aliases set, nothing RUNNING, nothing half-written, no step done twice."""
+    assert [run.state for run in all_runs(project.home)].count(RunState.DONE) == 1
+    assert all(run.state in (RunState.DONE, RunState.KILLED) for run in all_runs(project.home))
+    versions = project.mlflow("select name, version from model_versions")
+    assert sorted(versions) == [("lesion-classifier", 1), ("lesion-segmenter", 1)]
+    aliases = project.mlflow("select name, alias, version from registered_model_aliases")
+    assert {("lesion-classifier", "production", 1), ("lesion-segmenter", "production", 1)} <= {tuple(row) for row in aliases}
+    assert project.mlflow("select count(*) from runs where status = 'RUNNING'") == [(0,)]
+    assert not list(project.home.root.glob("steps/*/*/work"))
+    assert not list(project.home.root.rglob("*.part"))
+
+
+def test_a_run_killed_at_every_step_boundary_finishes_and_repeats_no_finished_step(project: Project) -> None:
+    for step in STEPS:
+        assert project.run_until(state(step, "started")), f"{step} never started"
+        project.run_until(state(step, "finished"))
+    last = project.run()
+    assert last.returncode == 0, last.stdout + last.stderr
+    ends = project.finished()
+    for step in STEPS[:-1]:
+        assert len([outcome for outcome in ends[step] if outcome != "reused"]) == 1, (step, ends[step])
+    assert_whole(project)
+
+
+def test_a_run_killed_inside_training_goes_on_from_the_newest_checkpoint(project: Project) -> None:
+    for step in ("train_unet/unet_tiny", "train_classifier/tiny_cnn"):
+        for number in (0, 1):
+            assert project.run_until(epoch(step, number)), f"{step} never reached epoch {number}"
+    last = project.run()
+    assert last.returncode == 0, last.stdout + last.stderr
+    for step in ("train_unet/unet_tiny", "train_classifier/tiny_cnn"):
+        assert project.finished()[step] == ["resumed"]
+        epochs = [e["epoch"] for e in project.events() if e["step"] == step and e["kind"] == "metrics" and e["epoch"] is not None]
+        # An epoch is done again only where the kill came between its figures and its checkpoint.
+        assert len(epochs) <= len(set(epochs)) + 2
+    assert_whole(project)
+
+
+def test_ctrl_c_ends_in_one_line_and_the_same_command_goes_on(project: Project) -> None:
+    assert project.run_until(epoch("train_unet/unet_tiny", 0), signal.SIGINT)
+    (stopped,) = all_runs(project.home)
+    assert stopped.state is RunState.KILLED
+    last = project.run()
+    assert last.returncode == 0, last.stdout + last.stderr
+    assert f"goes on from {stopped.id}" in last.stdout
+    assert_whole(project)
+
+
+def test_a_run_with_nothing_changed_says_which_run_it_equals_and_fresh_does_it_again(project: Project) -> None:
+    assert project.run().returncode == 0
+    (first,) = all_runs(project.home)
+    again = project.run()
+    assert again.returncode == 0
+    assert f"nothing changed: this equals run {first.id}" in again.stdout
+    assert len(all_runs(project.home)) == 1
+    fresh = project.run("--fresh")
+    assert fresh.returncode == 0, fresh.stdout + fresh.stderr
+    assert all(ends == ["done", "done"] for ends in project.finished().values())
+
+
+def test_a_changed_unet_trains_the_unet_and_what_follows_it_alone(project: Project) -> None:
+    assert project.run().returncode == 0
+    project.settings["train_unet.epochs"] = "2"
+    plan = project.run("--plan").stdout
+    assert "train_unet.epochs 3 → 2" in plan
+    second = project.run()
+    assert second.returncode == 0, second.stdout + second.stderr
+    carried_out = {step for step, ends in project.finished().items() if ends.count("done") == 2}
+    assert carried_out == {"train_unet/unet_tiny", "evaluate", "register"}
+
+
+def test_what_nothing_refers_to_is_listed_and_deleted_on_a_yes(project: Project) -> None:
+    assert project.run().returncode == 0
+    project.settings["ingest.phantom.seed"] = "7"
+    assert project.run().returncode == 0
+    kept = {path.parent for path in project.home.root.glob("steps/*/*/out")}
+    listed = project.dermacare("gc")  # no answer is a no
+    assert "Delete these" in listed.stdout
+    assert kept == {path.parent for path in project.home.root.glob("steps/*/*/out")}
+    assert project.dermacare("gc", "--yes").returncode == 0
+    assert {path.parent for path in project.home.root.glob("steps/*/*/out")} < kept
+    assert "nothing changed" in project.run().stdout
