@@ -75,7 +75,9 @@ def match(listings: Iterable[Listing], progress: Progress) -> Matched:
             f"ingest.sources: {len(named):,} images have a row and {len(whole.masks):,} a mask, but not one of them lies there; "
             "add the folder that holds the images"
         )
-    problems = [p for p in whole.problems + contradictions if p.image in whole.images or image_id(p.image) is None]
+    # Tables repeat rows, the bad ones too.
+    said = {(p.image, p.field, p.reason): p for p in reversed(whole.problems + contradictions)}.values()
+    problems = [p for p in said if p.image in whole.images or image_id(p.image) is None]
     used = sorted(name for name in whole.images if LABEL in values.get(name, {}) or name in whole.masks)
     if not used and not problems:
         raise SourceError(

@@ -31,8 +31,8 @@ def ingest(out: Path, params: IngestParams, reporter: Reporter) -> None:
     """Read all sources into a dataset folder: manifest.parquet, shards/*.zip with the files as they came, quarantine.csv.
 
     Of one image in several sizes, or in several sources, the largest is taken. What of a source cannot be used lands in
-    quarantine.csv (image, reason, file, field) and is left to `validate` to judge. Group, split by hash and fold are left to it too;
-    `split` is filled for segmentation where folder names tell an official one. An attempt that was killed is gone on from.
+    quarantine.csv (image, reason, file, field) and is left to `validate` to judge. Group, split by hash and fold are left to it
+    too; `split` is filled for segmentation where folder names tell an official one. An attempt that was killed is gone on from.
 
     Args:
         out: the folder to write; it exists.
@@ -65,6 +65,7 @@ def _list_source(source: str, out: Path, params: IngestParams, reporter: Reporte
         shutil.rmtree(out / _DRAWING, ignore_errors=True)
         (out / _DRAWING).mkdir()
         draw_phantoms(out / _DRAWING, params.phantom, lambda done, total: reporter.progress(done, total, "phantoms drawn"))
+        shutil.rmtree(out / _DRAWING / "hair", ignore_errors=True)  # not ISIC's: it is there for tests of hair removal
         (out / _DRAWING).rename(drawn)
     return list_folder(drawn.resolve(), Origin(PHANTOM, "CC0-1.0"))
 
