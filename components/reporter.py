@@ -44,7 +44,9 @@ class Reporter:
 
     def metrics(self, values: Mapping[str, float], *, epoch: int | None = None) -> None:
         """Record figures; with `epoch` (from 0) they are a point of a curve, without it final values."""
-        line = {"kind": "metrics", "epoch": epoch, "values": {name: float(value) for name, value in values.items()}}
+        # One time for both files, so that a point which was sent live is known again when the whole curve is published.
+        now = round(time.time(), 3)
+        line = {"time": now, "kind": "metrics", "epoch": epoch, "values": {name: float(value) for name, value in values.items()}}
         append_event(self.out / "metrics.jsonl", self.step, line)
         self._send(line)
 
