@@ -1,0 +1,82 @@
+"""Random affine maps of an image and its mask, and changes of brightness."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from components.augment_balance.plan import Ranges
+from components.images import Mask, RGBImage
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How one sample differs from the stored image.
+
+    Attributes:
+        rotation: degrees, counter-clockwise as seen.
+        mirrored: left and right change places.
+        flipped: up and down change places.
+        zoom: magnification; above 1 the picture grows.
+        brightness: added to pixels of 0 to 1.
+    """
+
+    rotation: float
+    mirrored: bool
+    flipped: bool
+    zoom: float
+    brightness: float
+
+
+def draw(ranges: Ranges, seed: int, epoch: int, image_id: str, repeat: int) -> Draw:
+    """Draw how an image looks in an epoch, the `repeat`-th time that it comes (from 0).
+
+    It depends on the arguments alone, not on what was drawn before: a run that resumes at an epoch sees the same pixels.
+    """
+    digest = hashlib.sha256(f"{seed}/{epoch}/{repeat}/{image_id}".encode()).digest()
+    # Always the same five numbers, so that switching one change off leaves the others as they are.
+    turn, zoom, light, mirror, flip = np.random.default_rng(int.from_bytes(digest[:16], "big")).uniform(-1, 1, 5).tolist()
+    return Draw(
+        rotation=ranges.rotation * turn,
+        mirrored=ranges.horizontal_flip and mirror < 0,
+        flipped=ranges.vertical_flip and flip < 0,
+        zoom=1 + ranges.zoom * zoom,
+        brightness=ranges.brightness * light,
+    )
+
+
+def warp_image(image: RGBImage, drawn: Draw) -> RGBImage:
+    """Rotate, mirror, flip and zoom an image, H x W x 3 uint8, about its middle; what lies outside is its mirror image."""
+    return _warp(image, drawn, cv2.INTER_LINEAR)
+
+
+def warp_mask(mask: Mask, drawn: Draw) -> Mask:
+    """The same for a mask, H x W uint8: each pixel takes the nearest one, so that 0 | 255 stays 0 | 255."""
+    return _warp(mask, drawn, cv2.INTER_NEAREST)
+
+
+def brighten(pixels: npt.NDArray[np.float32], drawn: Draw) -> npt.NDArray[np.float32]:
+    """Add the drawn brightness to pixels of 0 to 1 in place, and cut what leaves this range; returns `pixels`."""
+    pixels += np.float32(drawn.brightness)
+    return np.clip(pixels, 0, 1, out=pixels)
+
+
+def _warp(pixels: npt.NDArray[np.uint8], drawn: Draw, interpolation: int) -> npt.NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    warped: npt.NDArray[np.uint8] = cv2.warpAffine(
+        pixels, _matrix(drawn, height, width), (width, height), flags=interpolation, borderMode=cv2.BORDER_REFLECT_101
+    )
+    return warped
+
+
+def _matrix(drawn: Draw, height: int, width: int) -> npt.NDArray[np.float64]:
+    """2 x 3, from (x, y) of the stored image to (x, y) of the drawn one: mirror and flip, then turn and zoom."""
+    angle = math.radians(drawn.rotation)
+    # y points down, so a turn that is seen as counter-clockwise has its sines the other way round.
+    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    linear = drawn.zoom * turn @ np.diag([-1.0 if drawn.mirrored else 1.0, -1.0 if drawn.flipped else 1.0])
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    return np.column_stack([linear, middle - linear @ middle])
