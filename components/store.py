@@ -219,11 +219,12 @@ def link_tree(source: Path, target: Path) -> None:
     if target.exists():
         shutil.rmtree(target)
     target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(source, target, copy_function=link_file)
 
-    def link_or_copy(one: str, other: str) -> None:
-        try:
-            os.link(one, other)
-        except OSError:
-            shutil.copy2(one, other)
 
-    shutil.copytree(source, target, copy_function=link_or_copy)
+def link_file(source: Path | str, target: Path | str) -> None:
+    """Give a file a second name, or copy it where the file system allows no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
