@@ -51,15 +51,17 @@ def find_folder(source: str) -> Path:
     Raises:
         SourceError: there is no such folder.
     """
+    allowed = f"a source is `{PHANTOM}` or the path of a folder with ISIC files"
     folder = Path(source).expanduser()
-    if not folder.exists():
-        near = f" (did you mean {PHANTOM}?)" if difflib.get_close_matches(source.lower(), [PHANTOM]) else ""
-        raise SourceError(
-            f"ingest.sources: {source!r} does not exist{near}; a source is `{PHANTOM}` or the path of a folder with ISIC files"
-        )
-    if not folder.is_dir():
-        raise SourceError(f"ingest.sources: {source!r} is no folder; name the folder in which it lies, or `{PHANTOM}`")
-    return folder.resolve()
+    try:
+        if not folder.exists():
+            near = f" (did you mean {PHANTOM}?)" if difflib.get_close_matches(source.lower(), [PHANTOM]) else ""
+            raise SourceError(f"ingest.sources: {source!r} does not exist{near}; {allowed}")
+        if not folder.is_dir():
+            raise SourceError(f"ingest.sources: {source!r} is no folder; {allowed}")
+        return folder.resolve()
+    except OSError as error:
+        raise SourceError(f"ingest.sources: {source!r} cannot be read ({error.strerror}); {allowed}") from error
 
 
 def origin_of(folder: Path) -> Origin:

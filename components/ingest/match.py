@@ -35,7 +35,8 @@ class Copy:
 
     def fits(self, other: "Copy") -> bool:
         """Whether two pictures have the same shape, whatever their scale."""
-        return abs(self.width * other.height / (self.height * other.width) - 1) <= ASPECT_TOLERANCE
+        across = self.height * other.width
+        return abs(self.width * other.height - across) <= ASPECT_TOLERANCE * across
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,12 @@ def _left_out(whole: Listing, named: Set[str], loose: Set[str]) -> list[str]:
     absent = {name for name in named - whole.images.keys() if image_id(name) is not None}
     companions = {name for name in loose if _belongs_to_another(name, whole.images)}
     counts = {
-        "images of the tables do not lie there": len(absent),
-        "images have neither a diagnosis in a table nor a mask": len(loose - companions),
-        "pictures are drawn from other images (such as <image>_superpixels.png)": len(companions),
-        "masks have no image": len(whole.masks.keys() - whole.images.keys()),
+        "images that tables name but that do not lie there": len(absent),
+        "images with neither a diagnosis in a table nor a mask": len(loose - companions),
+        "pictures drawn from other images, such as <image>_superpixels.png": len(companions),
+        "masks without image": len(whole.masks.keys() - whole.images.keys()),
     }
-    return [f"left out: {count:,} {what}" for what, count in counts.items() if count]
+    return [f"left out: {what}: {count:,}" for what, count in counts.items() if count]
 
 
 def _belongs_to_another(name: str, images: Collection[str]) -> bool:
