@@ -41,7 +41,7 @@ def preprocess(dataset: Path, out: Path, params: PreprocessParams, reporter: Rep
     """
     source = Dataset(dataset)
     shards = cut_shards(source, params)
-    with _one_thread_a_call(), ThreadPoolExecutor(workers or os.cpu_count()) as pool, ThreadPoolExecutor(1) as writer:
+    with one_thread_a_call(), ThreadPoolExecutor(workers or os.cpu_count()) as pool, ThreadPoolExecutor(1) as writer:
         reader = PixelReader(dataset, params)
         done, total = 0, len(source.manifest)
         written: Future[str] | None = None
@@ -98,8 +98,8 @@ class PixelReader(threading.local):
 
 
 @contextmanager
-def _one_thread_a_call() -> Iterator[None]:
-    # Threads of our own, one an image, keep all cores busy; OpenCV's below them would only get in their way.
+def one_thread_a_call() -> Iterator[None]:
+    """Take OpenCV's own threads away: ours, one an image, keep all cores busy, and those below them would get in the way."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
