@@ -62,8 +62,6 @@ def _list_source(source: str, out: Path, params: IngestParams, reporter: Reporte
     if not drawn.exists():
         from components.ingest.phantom import draw_phantoms
 
-        shutil.rmtree(out / _DRAWING, ignore_errors=True)
-        (out / _DRAWING).mkdir()
         draw_phantoms(out / _DRAWING, params.phantom, lambda done, total: reporter.progress(done, total, "phantoms drawn"))
         shutil.rmtree(out / _DRAWING / "hair", ignore_errors=True)  # not ISIC's: it is there for tests of hair removal
         (out / _DRAWING).rename(drawn)
