@@ -166,12 +166,24 @@ def test_a_split_is_read_as_it_is_stored(task: Task, split: Split, dataset: Data
 
 def test_images_are_brought_to_the_models_size_by_area_and_masks_by_the_nearest_pixel(dataset: Dataset) -> None:
     rows = dataset.rows(Task.SEGMENTATION, Split.VAL)
-    batch = _joined(read_split(dataset, Task.SEGMENTATION, Split.VAL, (16, 16), 4))
-    means = dataset.images(rows).reshape(len(rows), 16, 2, 16, 2, 3).mean(axis=(2, 4))
+    batch = _joined(read_split(dataset, Task.SEGMENTATION, Split.VAL, (8, 8), 4))
+    means = dataset.images(rows).reshape(len(rows), 8, 4, 8, 4, 3).mean(axis=(2, 4))
     assert np.abs(batch.images * 255 - means).max() <= 0.51  # stored as whole grey levels
-    assert set(np.unique(batch.targets)) == {0, 1}
-    shares = batch.targets.mean(axis=(1, 2, 3))
-    np.testing.assert_allclose(shares, (dataset.masks(rows) == 255).mean(axis=(1, 2)), atol=0.02)
+    # Of each 4 x 4 pixels the one right below the middle.
+    np.testing.assert_array_equal(batch.targets[..., 0], dataset.masks(rows)[:, 2::4, 2::4] / 255)
+
+
+def test_brightness_changes_each_image_by_its_own_draw_and_no_mask(
+    dataset: Dataset, still: AugmentBalanceParams, still_plan: Plan, tmp_path: Path
+) -> None:
+    plan = _plan(dataset, still.model_copy(update={"brightness": 0.2}), tmp_path / "plan")
+    dark, bright = (_joined(TrainingReader(dataset, Task.SEGMENTATION, one, None, 6).epoch(0)) for one in (still_plan, plan))
+    np.testing.assert_array_equal(bright.targets, dark.targets)
+    changes = [np.median(change) for change in bright.images - dark.images]
+    assert len(np.unique(np.round(changes, 4))) == len(changes)
+    assert max(np.abs(changes)) <= 0.2
+    expected = np.clip(dark.images + np.array(changes)[:, None, None, None], 0, 1)
+    np.testing.assert_allclose(bright.images, expected, atol=1e-5)
 
 
 def test_a_reader_that_is_left_early_can_be_asked_again(dataset: Dataset, plan: Plan) -> None:

@@ -80,8 +80,12 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(encoded: Path, tmp_pat
 
 def test_opencvs_own_threads_are_as_before(encoded: Path, tmp_path: Path, small_params: PreprocessParams) -> None:
     before = cv2.getNumThreads()
-    _preprocess(encoded, tmp_path, small_params)
-    assert cv2.getNumThreads() == before
+    try:
+        cv2.setNumThreads(3)
+        _preprocess(encoded, tmp_path, small_params)
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_whole_shards_are_kept_and_the_rest_is_made(encoded: Path, tmp_path: Path, small_params: PreprocessParams) -> None:
