@@ -180,7 +180,7 @@ def test_brightness_changes_each_image_by_its_own_draw_and_no_mask(
     dark, bright = (_joined(TrainingReader(dataset, Task.SEGMENTATION, one, None, 6).epoch(0)) for one in (still_plan, plan))
     np.testing.assert_array_equal(bright.targets, dark.targets)
     changes = [np.median(change) for change in bright.images - dark.images]
-    assert len(np.unique(np.round(changes, 4))) == len(changes)
+    assert len(np.unique(np.round(changes, 6))) == len(changes)
     assert max(np.abs(changes)) <= 0.2
     expected = np.clip(dark.images + np.array(changes)[:, None, None, None], 0, 1)
     np.testing.assert_allclose(bright.images, expected, atol=1e-5)
