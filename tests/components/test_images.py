@@ -141,6 +141,12 @@ def test_a_damaged_file_is_refused_by_name_and_nothing_is_printed(case: str, cap
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("data", [JPEG[: len(JPEG) // 2], JPEG[:-2], PNG[: len(PNG) // 2], PNG[:-12]])
+def test_a_truncated_file_is_called_so(data: bytes) -> None:
+    with pytest.raises(ImageFormatError, match="truncated"):
+        decode_image(data, "x")
+
+
 def test_bytes_after_the_end_of_a_jpeg_do_no_harm(capfd: pytest.CaptureFixture[str]) -> None:
     np.testing.assert_array_equal(decode_image(JPEG + b"\0" * 64 + b"rest", "x.jpg"), decode_image(JPEG, "x.jpg"))
     assert capfd.readouterr().err == ""
