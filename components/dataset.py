@@ -245,13 +245,16 @@ class Dataset:
 
     def image_bytes(self, row: pd.Series) -> bytes:
         """The encoded image of a row of an ingested or validated dataset (thread-safe for one reader a thread)."""
-        archive = self._archive(str(row["shard"]))
-        return archive.read(archive.infolist()[int(row["row"])])
+        return self._read(str(row["shard"]), self._image(row))
+
+    def image_name(self, row: pd.Series) -> str:
+        """The encoded image's own name: `<image_id>.jpg` or `<image_id>.png`."""
+        return self._image(row).filename
 
     def mask_bytes(self, row: pd.Series) -> bytes:
         """The encoded mask of a segmentation row; `mask` is its path: `shards/<shard>.zip/<member>`."""
         shard, _, member = str(row["mask"]).rpartition("/")
-        return self._archive(shard).read(member)
+        return self._read(shard, member)
 
     def images(self, rows: pd.DataFrame) -> npt.NDArray[np.uint8]:
         """Decoded pixels of rows of a preprocessed dataset: N x H x W x 3, uint8, RGB, in the rows' order."""
@@ -281,6 +284,18 @@ class Dataset:
             except (OSError, ValueError) as error:
                 raise DatasetError(f"{self.root / path}: cannot be read ({error}); preprocess again") from error
         return self._arrays[path]
+
+    def _image(self, row: pd.Series) -> zipfile.ZipInfo:
+        members = self._archive(str(row["shard"])).infolist()
+        if not 0 <= int(row["row"]) < len(members):
+            raise DatasetError(f"{self.root / str(row['shard'])}: holds no file number {row['row']}; ingest again")
+        return members[int(row["row"])]
+
+    def _read(self, shard: str, member: str | zipfile.ZipInfo) -> bytes:
+        try:
+            return self._archive(shard).read(member)
+        except (KeyError, OSError, zipfile.BadZipFile) as error:
+            raise DatasetError(f"{self.root / shard}: a file in it cannot be read ({error}); ingest again") from error
 
     def _archive(self, shard: str) -> zipfile.ZipFile:
         if shard not in self._archives:

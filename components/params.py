@@ -55,7 +55,7 @@ class ValidateParams(Section):
     val_share: Share = Field(description="share of groups in val")
     folds: int = Field(ge=2, le=20, description="folds cut from train + val")
     hash_distance: int = Field(ge=0, le=16, description="largest Hamming distance of 64-bit perceptual hashes for a near-duplicate")
-    correlation: float = Field(ge=0.5, le=1, description="least correlation of the grey thumbnails for a near-duplicate")
+    correlation: float = Field(ge=0.5, le=1, description="least correlation of the thumbnails' textures for a near-duplicate")
 
     @model_validator(mode="after")
     def _train_is_left(self) -> "ValidateParams":
