@@ -1,6 +1,7 @@
 """Decoding: the pixels of cv2.imread, from every kind of file, and a refusal for every damaged one."""
 
 import io
+import os
 import struct
 import threading
 import zlib
@@ -150,6 +151,21 @@ def test_a_truncated_file_is_called_so(data: bytes) -> None:
 def test_bytes_after_the_end_of_a_jpeg_do_no_harm(capfd: pytest.CaptureFixture[str]) -> None:
     np.testing.assert_array_equal(decode_image(JPEG + b"\0" * 64 + b"rest", "x.jpg"), decode_image(JPEG, "x.jpg"))
     assert capfd.readouterr().err == ""
+
+
+def test_a_message_of_another_thread_s_image_is_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    decode = cv2.imdecode
+
+    def imdecode(data: np.ndarray, flags: int) -> np.ndarray:
+        if not calls:
+            os.write(2, b"Corrupt JPEG data: premature end of data segment\n")
+        calls.append(flags)
+        return decode(data, flags)
+
+    monkeypatch.setattr(cv2, "imdecode", imdecode)
+    assert decode_image(JPEG, "x.jpg").shape == (48, 64, 3)
+    assert len(calls) == 2
 
 
 def test_a_damaged_image_costs_no_sound_one_in_another_thread_its_place() -> None:
