@@ -1,0 +1,34 @@
+"""Step 5b: train a classifier."""
+
+from pathlib import Path
+
+from components.params import TrainClassifierParams
+from components.reporter import Reporter
+
+__all__ = ["train_classifier"]
+
+
+def train_classifier(dataset: Path, plan: Path, out: Path, params: TrainClassifierParams, reporter: Reporter) -> None:
+    """Train one architecture and write its model bundle, with `metrics.jsonl` and `figures/curves.png`, into `out`.
+
+    Two phases (report, chapter 4): the head on the frozen backbone, then all layers at a low rate. The same seed gives the same
+    weights, to the bit, also where training was killed and goes on from what it left in `out`: it leaves a checkpoint after every
+    epoch. Of each phase the best epoch by the loss on val is the one that is kept.
+
+    Args:
+        dataset: a preprocessed dataset folder.
+        plan: the folder with `augment_balance`'s plan for it.
+        out: the folder to write.
+        params: how to train; `models` holds one name (`components.params.for_model`).
+        reporter: is told of every step and epoch.
+
+    Raises:
+        ParamsError: the architecture is not known, or cannot see images of this size.
+        WeightsError: ImageNet weights are asked for and cannot be had.
+        DatasetError: dataset or plan break their contracts, do not belong together, or hold no val images.
+        TrainingDiverged: the loss is no number any more.
+    """
+    # TensorFlow takes seconds to import, and `registry` must answer without it.
+    from components.train_classifier.step import train
+
+    train(dataset, plan, out, params, reporter)

@@ -1,0 +1,107 @@
+"""Phase 1: what the frozen backbone says of every image, computed once.
+
+While the backbone is frozen (its batch norm in inference mode) an image's features do not change, so images go through it once and
+the head trains on what comes out: an epoch takes seconds. Augmentation and oversampling are those of the plan's epoch 0: each
+sample is drawn once, and every epoch shows the same draws in another order. Phase 2 draws them anew each epoch.
+
+    checkpoints/features/train-0000.npz     features, targets and weights of 32 batches; whole or not there
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import count, islice
+from pathlib import Path
+
+import numpy as np
+
+from components.augment_balance.reader import Batch
+from components.files import atomic_write
+from components.training.objective import Values
+
+_CHUNK = 32
+
+
+def compute_features(
+    batches: Iterator[Batch], backbone: Callable[[Values], Values], folder: Path, name: str, tell: Callable[[int], None]
+) -> Batch:
+    """Send batches of images through a backbone, or read what an earlier attempt left of that.
+
+    Args:
+        batches: N x H x W x 3 images each; they must be the same at every attempt.
+        backbone: images → features, N x F.
+        folder: where the features are kept.
+        name: of the files.
+        tell: called with the number of batches done.
+
+    Returns:
+        All samples as one batch; `images` are their features, N x F.
+    """
+    chunks: list[Batch] = []
+    for number in count():
+        part = enumerate(islice(batches, _CHUNK), number * _CHUNK + 1)
+        path = folder / f"{name}-{number:04d}.npz"
+        if path.exists():
+            _pass_over(part)
+        else:
+            featured = [_featured(batch, backbone, done, tell) for done, batch in part]
+            if not featured:
+                break
+            _write(path, featured)
+        chunks.append(_read(path))
+    return _joined(chunks)
+
+
+class FeatureBatches:
+    """Batches of features, in another order each epoch.
+
+    Args:
+        samples: all of them.
+        batch_size: of a batch; the last one may be smaller.
+        seed: of the order.
+    """
+
+    def __init__(self, samples: Batch, batch_size: int, seed: int) -> None:
+        self._samples = samples
+        self._batch_size = batch_size
+        self._seed = seed
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return -(-len(self._samples.images) // self._batch_size)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of an epoch, counted from 0."""
+        return self._cut(np.random.default_rng([self._seed, number]).permutation(len(self._samples.images)))
+
+    def in_order(self) -> Iterator[Batch]:
+        """The batches as they came."""
+        return self._cut(np.arange(len(self._samples.images)))
+
+    def _cut(self, order: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[Batch]:
+        parts = (order[start : start + self._batch_size] for start in range(0, len(order), self._batch_size))
+        return (Batch(self._samples.images[part], self._samples.targets[part], self._samples.weights[part]) for part in parts)
+
+
+def _pass_over(part: Iterator[object]) -> None:
+    for _ in part:
+        pass
+
+
+def _featured(batch: Batch, backbone: Callable[[Values], Values], done: int, tell: Callable[[int], None]) -> Batch:
+    features = Batch(backbone(batch.images), batch.targets, batch.weights)
+    tell(done)
+    return features
+
+
+def _joined(batches: list[Batch]) -> Batch:
+    return Batch(*(np.concatenate([getattr(batch, name) for batch in batches]) for name in ("images", "targets", "weights")))
+
+
+def _write(path: Path, batches: list[Batch]) -> None:
+    with atomic_write(path) as handle:
+        np.savez(handle, allow_pickle=False, **vars(_joined(batches)))
+
+
+def _read(path: Path) -> Batch:
+    with np.load(path, allow_pickle=False) as arrays:
+        return Batch(**{name: arrays[name] for name in arrays.files})

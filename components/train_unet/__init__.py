@@ -1,0 +1,32 @@
+"""Step 5a: train a segmenter."""
+
+from pathlib import Path
+
+from components.params import TrainUnetParams
+from components.reporter import Reporter
+
+__all__ = ["train_unet"]
+
+
+def train_unet(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporter: Reporter) -> None:
+    """Train one architecture and write its model bundle, with `metrics.jsonl` and `figures/curves.png`, into `out`.
+
+    The same seed gives the same weights, to the bit, also where training was killed and goes on from what it left in `out`: it
+    leaves a checkpoint after every epoch. The best epoch by the loss on val is the one that is kept.
+
+    Args:
+        dataset: a preprocessed dataset folder.
+        plan: the folder with `augment_balance`'s plan for it.
+        out: the folder to write.
+        params: how to train; `models` holds one name (`components.params.for_model`).
+        reporter: is told of every step and epoch.
+
+    Raises:
+        ParamsError: the architecture is not known, or cannot see images of this size.
+        DatasetError: dataset or plan break their contracts, do not belong together, or hold no val images.
+        TrainingDiverged: the loss is no number any more.
+    """
+    # TensorFlow takes seconds to import, and `registry` must answer without it.
+    from components.train_unet.step import train
+
+    train(dataset, plan, out, params, reporter)

@@ -1,0 +1,43 @@
+"""The step: from images and masks to a segmenter's bundle."""
+
+from pathlib import Path
+
+from components.bundle import is_whole
+from components.lesions import Task
+from components.params import TrainUnetParams
+from components.reporter import Reporter
+from components.train_unet.losses import MASKS
+from components.train_unet.registry import build
+from components.training.backend import keras
+from components.training.checkpoint import Checkpoints, rewind_metrics
+from components.training.delivery import count_parameters, deliver
+from components.training.feed import open_feed
+from components.training.loop import Phase, Run, fit
+
+
+def train(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporter: Reporter) -> None:
+    """See `components.train_unet.train_unet`."""
+    checkpoints = Checkpoints(out)
+    if not is_whole(out):
+        (name,) = params.models
+        feed = open_feed(dataset, plan, Task.SEGMENTATION, params)
+        keras.utils.set_random_seed(params.seed)
+        model = build(name, feed.size, params.dropout)
+        parameters = count_parameters(model)
+        newest = checkpoints.standing(reporter.message)
+        rewind_metrics(out / "metrics.jsonl", newest.epoch if newest else 0)
+        reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
+        fit(model, MASKS, feed.train, feed.val, _phase(params), Run(checkpoints, reporter, params.epochs))
+        deliver(model, parameters, feed, params, out, reporter)
+    checkpoints.remove()
+
+
+def _phase(params: TrainUnetParams) -> Phase:
+    return Phase(
+        name="",
+        epochs=params.epochs,
+        learning_rate=params.learning_rate,
+        reduce_factor=params.reduce_factor,
+        reduce_patience=params.reduce_patience,
+        stop_patience=params.stop_patience,
+    )

@@ -1,0 +1,141 @@
+"""Checkpoints of a training, one after every epoch: a numpy .npz without pickle, written whole or not at all.
+
+    checkpoints/0007.npz     after 7 epochs (over both phases): all that the next epoch follows from
+
+The newest two are kept: should the disk spoil one, training goes on from the one before it and comes to the same weights.
+"""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from components.files import atomic_write, write_text
+from components.training.schedule import EarlyStopping, ReduceLROnPlateau
+
+Array = npt.NDArray[Any]
+
+FOLDER = "checkpoints"
+_KEPT = 2
+_GROUPS = ("model", "optimiser", "best")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a training is; all of it is numbers.
+
+    Attributes:
+        phase: name of the phase.
+        begun: epochs that were done before the phase.
+        epoch: epochs done, over all phases.
+        rate: the learning rate's schedule.
+        stopping: when to stop.
+        figures: the newest epoch's measures on val, for the line that tells of progress.
+    """
+
+    phase: str
+    begun: int
+    epoch: int
+    rate: ReduceLROnPlateau
+    stopping: EarlyStopping
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What the next epoch follows from.
+
+    Attributes:
+        standing: how far the training is.
+        model: values of all the model's variables, random seeds included.
+        optimiser: values of the optimiser's variables.
+        best: values of the model's variables after the best epoch of the phase; none: that is the newest epoch.
+    """
+
+    standing: Standing
+    model: Iterable[Array]
+    optimiser: Iterable[Array]
+    best: Iterable[Array]
+
+
+class Checkpoints:
+    """The checkpoints in a step's work folder."""
+
+    def __init__(self, work: Path) -> None:
+        self.folder = work / FOLDER
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint and remove all but the newest two."""
+        with atomic_write(self.folder / f"{checkpoint.standing.epoch:04d}.npz") as handle, zipfile.ZipFile(handle, "w") as archive:
+            # As numpy.savez does it, but one array after another: all of them together would be a second model in memory.
+            for name, value in _arrays(checkpoint):
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, value, allow_pickle=False)
+        for old in self._files()[:-_KEPT]:
+            old.unlink()
+
+    def newest(self, warn: Callable[[str], None]) -> Checkpoint | None:
+        """The newest checkpoint that can be read; None where there is none.
+
+        Args:
+            warn: told of each one that cannot be read, which is removed.
+        """
+        for path in reversed(self._files()):
+            try:
+                return _load(path)
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                warn(f"{path.name}: this checkpoint cannot be read ({error}); going on from the one before it")
+                path.unlink()
+        return None
+
+    def standing(self, warn: Callable[[str], None]) -> Standing | None:
+        """How far the training is, by its newest checkpoint; see `newest`."""
+        checkpoint = self.newest(warn)
+        return checkpoint.standing if checkpoint else None
+
+    def remove(self) -> None:
+        """Remove all of them, and what else lies in their folder."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("[0-9]*.npz"))
+
+
+def rewind_metrics(file: Path, epochs: int) -> None:
+    """Keep of a metrics.jsonl the lines of the first `epochs` epochs alone, so that no epoch stands there twice.
+
+    Final values go as well: the step writes them again. So does a line that was cut off.
+    """
+    if file.exists():
+        lines = file.read_text(encoding="utf-8").splitlines()
+        write_text(file, "".join(f"{line}\n" for line in lines if _epoch(line) < epochs))
+
+
+def _epoch(line: str) -> float:
+    try:
+        epoch = json.loads(line)["epoch"]
+    except ValueError:
+        return np.inf
+    return np.inf if epoch is None else float(epoch)
+
+
+def _arrays(checkpoint: Checkpoint) -> Iterator[tuple[str, Array]]:
+    yield "standing", np.array(json.dumps(asdict(checkpoint.standing)))
+    for group in _GROUPS:
+        for place, value in enumerate(getattr(checkpoint, group)):
+            yield f"{group}/{place:05d}", value
+
+
+def _load(path: Path) -> Checkpoint:
+    with np.load(path, allow_pickle=False) as arrays:
+        values = json.loads(str(arrays["standing"]))
+        groups = [[arrays[name] for name in arrays.files if name.startswith(f"{group}/")] for group in _GROUPS]
+    standing = Standing(**values | {"rate": ReduceLROnPlateau(**values["rate"]), "stopping": EarlyStopping(**values["stopping"])})
+    return Checkpoint(standing, *groups)

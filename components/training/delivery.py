@@ -1,0 +1,80 @@
+"""From a trained model to a whole bundle: curves, weights, ONNX, card."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.bundle import Description, write_bundle
+from components.lesions import CODES, Split, Task
+from components.params import TrainClassifierParams, TrainUnetParams
+from components.reporter import Reporter
+from components.training.backend import keras
+from components.training.card import write_card
+from components.training.checkpoint import Checkpoints
+from components.training.curves import draw_curves, read_epochs
+from components.training.feed import Feed
+from components.training.onnx_export import export_onnx
+
+_OUTPUTS = {Task.CLASSIFICATION: "probabilities", Task.SEGMENTATION: "mask"}
+# Least probability that counts as lesion.
+_MASK_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Numbers of a model's weights: all of them, and those that training may change."""
+
+    total: int
+    trainable: int
+
+
+def count_parameters(model: keras.Model) -> Parameters:
+    """Count a model's weights as it stands, frozen layers as not trainable."""
+    return Parameters(model.count_params(), sum(variable.value.shape.num_elements() for variable in model.trainable_variables))
+
+
+def deliver(
+    model: keras.Model,
+    parameters: Parameters,
+    feed: Feed,
+    params: TrainUnetParams | TrainClassifierParams,
+    out: Path,
+    reporter: Reporter,
+) -> None:
+    """Write the bundle of a trained model, and the curves of its training, into the folder `out`.
+
+    Args:
+        model: trained; its weights go into the bundle.
+        parameters: of the model as it was trained.
+        feed: what it was trained on.
+        params: how it was trained; `models` holds one name.
+        out: the folder; holds the training's metrics.jsonl and checkpoints.
+        reporter: gets the figure.
+    """
+    (name,) = params.models
+    description = Description(
+        name=name,
+        task=feed.task,
+        architecture=name,
+        input_size=feed.size,
+        classes=CODES if feed.task is Task.CLASSIFICATION else (),
+        preprocess=feed.dataset.preprocessing,
+        mask_threshold=_MASK_THRESHOLD if feed.task is Task.SEGMENTATION else None,
+        parameters_total=parameters.total,
+        parameters_trainable=parameters.trainable,
+        data_version=feed.dataset.version,
+        phantom=feed.dataset.phantom,
+        training=params.model_dump(mode="json"),
+    )
+    reporter.figure("curves", draw_curves(name, read_epochs(out / "metrics.jsonl"), _footnote(feed)))
+    # Beside the checkpoints, so that what a killed attempt leaves of it goes with them.
+    weights = Checkpoints(out).folder / "finished.weights.h5"
+    model.save_weights(weights)
+    write_bundle(
+        out, description, model=export_onnx(model, _OUTPUTS[feed.task]), weights=weights, card=write_card(description, feed.dataset)
+    )
+
+
+def _footnote(feed: Feed) -> str:
+    train, val = (len(feed.dataset.rows(feed.task, split)) for split in (Split.TRAIN, Split.VAL))
+    drawn = "; drawn images (phantom), these figures say nothing about skin" if feed.dataset.phantom else ""
+    return f"{train:,} images in train, {val:,} in val{drawn}"

@@ -1,0 +1,52 @@
+"""What a model is trained on and judged by: the train and val parts of a dataset, at the size that the model sees."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.augment_balance.plan import read_plan
+from components.augment_balance.reader import Batch, TrainingReader, read_split
+from components.dataset import Dataset
+from components.errors import DatasetError
+from components.lesions import Split, Task
+from components.params import TrainClassifierParams, TrainUnetParams
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Data for one model.
+
+    Attributes:
+        dataset: a preprocessed dataset.
+        task: whose images and targets.
+        size: height, width that the model sees, in pixels.
+        train: the augmented and balanced epochs.
+        batch_size: images of a batch of val.
+    """
+
+    dataset: Dataset
+    task: Task
+    size: tuple[int, int]
+    train: TrainingReader
+    batch_size: int
+
+    def val(self) -> Iterator[Batch]:
+        """The batches of val, as they are stored."""
+        return read_split(self.dataset, self.task, Split.VAL, self.size, self.batch_size)
+
+
+def open_feed(dataset: Path, plan: Path, task: Task, params: TrainUnetParams | TrainClassifierParams) -> Feed:
+    """Open a preprocessed dataset folder and a plan for it.
+
+    Raises:
+        DatasetError: one of them breaks its contract, they do not belong together, or there is nothing in val.
+    """
+    data = Dataset(dataset)
+    if data.rows(task, Split.VAL).empty:
+        raise DatasetError(
+            f"{dataset}: {task} has no val images, by which training is judged; add data or raise validate.val_share"
+        )
+    settings = data.preprocessing
+    stored = settings.classification_size if task is Task.CLASSIFICATION else settings.segmentation_size
+    size = params.input_size or stored
+    return Feed(data, task, size, TrainingReader(data, task, read_plan(plan), size, params.batch_size), params.batch_size)
