@@ -131,16 +131,19 @@ def _typed(manifest: pd.DataFrame) -> pd.DataFrame:
         raise DatasetError(f"manifest: column {missing[0]} is missing; it must have {', '.join(COLUMNS)}")
     frame = manifest[list(COLUMNS)].copy()
     for field in SCHEMA:
-        column = frame[field.name]
-        if pa.types.is_string(field.type):
-            frame[field.name] = column.astype(object).where(column.notna(), None)
-        elif pa.types.is_integer(field.type) and field.nullable:
-            frame[field.name] = column.astype("Int32")
-        elif pa.types.is_integer(field.type):
-            frame[field.name] = column.astype("int32")
-        else:
-            frame[field.name] = column.astype("float64")
+        try:
+            frame[field.name] = _as_type(frame[field.name], field)
+        except (TypeError, ValueError) as error:
+            raise DatasetError(f"manifest: column {field.name} holds what is no {field.type} ({error}); mend it") from error
     return frame.reset_index(drop=True)
+
+
+def _as_type(column: pd.Series, field: pa.Field) -> pd.Series:
+    if pa.types.is_string(field.type):
+        return column.astype(object).where(column.notna(), None)
+    if pa.types.is_integer(field.type):
+        return column.astype("Int32" if field.nullable else "int32")
+    return column.astype("float64")
 
 
 def _cells(frame: pd.DataFrame) -> Iterable[list[object]]:
