@@ -90,15 +90,15 @@ def write_manifest(root: Path, manifest: pd.DataFrame) -> str:
         raise DatasetError(
             f"{root}/manifest.parquet: {row.image_id} stands twice for {row.task}; keep one row for each image and task"
         )
+    for field in SCHEMA:
+        if not field.nullable and frame[field.name].isna().any():
+            raise DatasetError(
+                f"{root}/manifest.parquet: {field.name} is empty in {int(frame[field.name].isna().sum()):,} rows; fill it"
+            )
     try:
         table = pa.Table.from_pandas(frame, schema=SCHEMA, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DatasetError(f"{root}/manifest.parquet: {error}; every column must have its type") from error
-    for field in SCHEMA:
-        if not field.nullable and table.column(field.name).null_count:
-            raise DatasetError(
-                f"{root}/manifest.parquet: {field.name} is empty in {table.column(field.name).null_count} rows; fill it"
-            )
     version = data_version(frame)
     metadata = {b"schema_version": str(SCHEMA_VERSION).encode(), b"data_version": version.encode()}
     with atomic_write(root / "manifest.parquet") as handle:
