@@ -3,6 +3,7 @@
 from rich.table import Table
 
 from components.evaluate.scores import Scores, read_scores
+from components.register.release import read_release
 from components.store import Store
 from dermacare.console import console
 from pipelines.home import Home
@@ -11,16 +12,18 @@ from pipelines.runs import RunRecord
 
 def show_results(home: Home, record: RunRecord) -> None:
     """Print the table of models (test split) and a line for each model that was registered."""
-    from components.register.release import read_release
-
     store = Store(home.root)
     outs = {step: store.out(step, record.steps[step].key) for step in ("evaluate", "register")}
     scores = read_scores(outs["evaluate"])
     console.print(_models(scores))
     if scores.phantom:
         console.print("These images were drawn: the figures show that the pipeline works, and say nothing about skin.")
-    for registered in read_release(outs["register"]).registered:
-        console.print(f"{registered.name} version {registered.version} is in production: {registered.reason}", markup=False)
+    release = read_release(outs["register"])
+    for promoted in (release.classifier, release.segmenter):
+        if promoted is not None:
+            console.print(
+                f"in production: {promoted.name} version {promoted.version} ({promoted.model}): {promoted.reason}", markup=False
+            )
 
 
 def _models(scores: Scores) -> Table:
@@ -29,7 +32,9 @@ def _models(scores: Scores) -> Table:
         column.justify = "right"
     for segmenter in scores.segmenters():
         measured = segmenter.test.per_image
-        table.add_row(segmenter.name, f"{segmenter.parameters_total:,}", "", "", "", f"{measured.dice:.3f}", f"{measured.jaccard:.3f}")
+        table.add_row(
+            segmenter.name, f"{segmenter.parameters_total:,}", "", "", "", f"{measured.dice:.3f}", f"{measured.jaccard:.3f}"
+        )
     for classifier in scores.classifiers():
         test = classifier.test
         figures = [test.balanced_accuracy, test.macro.f1, test.accuracy]

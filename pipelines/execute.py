@@ -66,20 +66,12 @@ def run_step(call: StepCall, home: Home, run: str = "") -> Finished:
     Raises:
         DermaCareError: the step's own errors; they are written to the run's events too.
     """
-    installed = code_digest(call.step)
-    if call.code and call.code != installed:
-        raise StoreError(
-            f"{call.name}: its code changed since the run was planned; start the run again, it goes on from what is done"
-        )
-    keys = _input_keys(call.inputs)
-    keyed = ingest_identity(call.params) if isinstance(call.params, IngestParams) else call.params
-    key = step_key(call.step, keyed, keys, code=installed, salt=call.salt)
     events = home.events(run) if run else None
     with _log(home.log(run, call.name) if run else None):
-        _tell(events, call.name, "started", key=key)
+        _tell(events, call.name, "started")
         try:
             finished = Store(home.root).execute(
-                call.name, key, lambda work: _function(call, home, run)(work, Reporter(work, call.name, events)), run=run
+                call.name, _key(call), lambda work: _function(call, home, run)(work, Reporter(work, call.name, events)), run=run
             )
         except Exception as error:
             known = isinstance(error, DermaCareError)
@@ -91,6 +83,15 @@ def run_step(call: StepCall, home: Home, run: str = "") -> Finished:
             raise
         _tell(events, call.name, "finished", outcome=finished.outcome, seconds=round(finished.seconds, 2))
     return finished
+
+
+def _key(call: StepCall) -> str:
+    """Key of the call's work; refuses code that is not the planned one."""
+    installed = code_digest(call.step)
+    if call.code and call.code != installed:
+        raise StoreError(f"its code changed since the run was planned; start the run again, it goes on from there")
+    keyed = ingest_identity(call.params) if isinstance(call.params, IngestParams) else call.params
+    return step_key(call.step, keyed, _input_keys(call.inputs), code=installed, salt=call.salt)
 
 
 def run_component(

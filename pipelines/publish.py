@@ -1,0 +1,138 @@
+"""What of a run goes to MLflow, and where from: the live line of its owner, and the whole that the register step publishes."""
+
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import components
+from components.params import Params, RegisterParams
+from components.reporter import Reporter
+from components.store import Store, made_by
+from components.tracking import Ledger, RunStatus, Tracker
+from pipelines import runs
+from pipelines.home import Home
+from pipelines.runs import RunRecord, RunState
+
+_STATUS: dict[RunState, RunStatus] = {RunState.DONE: "FINISHED", RunState.FAILED: "FAILED", RunState.KILLED: "KILLED"}
+
+
+class LiveTracking:
+    """A run's live line to MLflow, for the process that owns it; it never holds the run up."""
+
+    def __init__(self, home: Home, record: RunRecord) -> None:
+        experiment = Params.model_validate(record.params).register_.experiment
+        self._tracker = Tracker(Ledger(home.tracking_uri, experiment))
+        self._tracker.start_run(
+            record.id,
+            profile=record.profile,
+            params=flat(record.params),
+            name=f"{record.profile or 'run'} {record.id}",
+            description=f"`{record.command}`",
+            tags=commit_tags(),
+        )
+
+    def send(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Hand on what the run's steps said."""
+        for event in events:
+            self._tracker.handle(event)
+
+    def end(self, state: RunState) -> None:
+        """Have it written down how the run ended."""
+        self._tracker.end_run(_STATUS[state])
+
+
+def publish(
+    home: Home,
+    run: str,
+    out: Path,
+    params: RegisterParams,
+    reporter: Reporter,
+    *,
+    dataset: Path,
+    models: Sequence[Path],
+    evaluation: Path,
+) -> None:
+    """Register's work: everything that a run made goes to MLflow, the best models go to production.
+
+    Args:
+        home: where state lies.
+        run: id of the run; empty where a step is carried out by itself (a shell, DVC): that is a run of its own.
+        out: the folder to write.
+        params: see RegisterParams.
+        reporter: is told how far it is.
+        dataset: the preprocessed dataset.
+        models: model bundles.
+        evaluation: evaluate's output.
+    """
+    from components.register import register
+    from components.register.context import RunContext
+
+    store = Store(home.root)
+    origins = {folder: made_by(folder) for folder in (dataset, *models, evaluation)}
+    record = runs.load(home, run) if run else None
+    commit, dirty = git_state()
+    trained = [origins[folder] for folder in models]
+    trained_by = {step.partition("/")[2]: str(store.record(step, key).get("run", "")) for step, key in trained}
+    context = RunContext(
+        run_id=run or runs.new_id(),
+        profile=record.profile if record else "",
+        params=flat(record.params) if record else flat({"register": params.model_dump(mode="json")}),
+        commit=commit,
+        dirty=dirty,
+        step_keys=dict(origins.values()),
+        reused={model: trainer for model, trainer in trained_by.items() if trainer and trainer != run},
+    )
+    figures = _figures(store, record) if record else {}
+    register(dataset, models, evaluation, out, params, reporter, Ledger(home.tracking_uri, params.experiment), context, figures)
+
+
+def _figures(store: Store, record: RunRecord) -> dict[str, Path]:
+    """Pictures that belong to the run as a whole."""
+    return {name: store.out(name, record.steps[name].key) / "figures" for name in ("preprocess", "augment_balance")}
+
+
+def released_runs(home: Home) -> list[str]:
+    """Ids of the runs that trained a model to which an alias points; empty where there is no database yet."""
+    if home.tracking_uri.startswith("sqlite:") and not (home.root / "mlflow.db").exists():
+        return []
+    from components.register.registry import REGISTERED, RUN, Registry
+
+    ledger = Ledger(home.tracking_uri, "dermacare")
+    with ledger.answering("looking up the released models"):
+        registry = Registry(ledger)
+        versions = [(name, version) for name in REGISTERED.values() for version in registry.aliases(name).values()]
+        return [ledger.client.get_model_version(name, str(version)).tags.get(RUN, "") for name, version in versions]
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested parameters under dotted names, as text."""
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = str(value)
+    return found
+
+
+def git_state() -> tuple[str | None, bool]:
+    """Commit of the code and whether it differs from that commit; (None, False) where it is no clone."""
+    root = Path(components.__file__).parent.parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()
+
+    if git("ls-files", "--error-unmatch", components.__file__) is None:
+        return None, False
+    return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+
+
+def commit_tags() -> dict[str, str]:
+    """The code's commit, as tags of a run."""
+    commit, dirty = git_state()
+    return {"dermacare.commit": commit or "", "dermacare.dirty": str(dirty).lower()}
