@@ -8,6 +8,7 @@ So the live lines of a run (`Tracker`) and the whole that `register` publishes l
 """
 
 import itertools
+import json
 import logging
 import os
 import socket
@@ -63,6 +64,8 @@ _BEAT_SECONDS = 60.0
 _SAMPLE_SECONDS = 10.0
 _RETRY_SECONDS = 15.0
 _BATCH = 500
+# As long as MLflow lets the digest of a dataset be.
+_DIGEST_LENGTH = 36
 
 _log = logging.getLogger(__name__)
 
@@ -94,6 +97,15 @@ class RunDetails:
     description: str
     params: Mapping[str, str]
     tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class UsedData:
+    """Data as MLflow shows it: its name, its data version, and what else is worth a look."""
+
+    name: str
+    version: str
+    profile: Mapping[str, Any]
 
 
 class Ledger:
@@ -184,6 +196,18 @@ class Ledger:
         self.log_params(run, details.params)
         return run
 
+    def join_pipeline_run(self, details: RunDetails) -> tuple[str, bool]:
+        """Find or make the MLflow run of a pipeline run; also says whether no living process but this one owns it.
+
+        Who joins a run without an owner must end it.
+        """
+        run = self.ensure_pipeline_run(details)
+        tags = self.client.get_run(run).data.tags
+        alone = HEARTBEAT not in tags or tags.get(PROCESS) == _owner()[PROCESS] or _is_dead(tags, time.time())
+        if alone:
+            self.set_tags(run, _owner())
+        return run, alone
+
     def ensure_model_run(self, parent: str, run_id: str, model: str, started: float | None = None) -> str:
         """Find or make the child run of a model; `started`: when its training began, seconds since 1970. Returns MLflow's id."""
         query = f"tags.`{RUN_ID}` = '{run_id}' and tags.`{MODEL}` = '{model}'"
@@ -237,6 +261,24 @@ class Ledger:
         new = [Metric(key, value, now, 0, model_id=model_id) for key, value in figures.items() if known.get(key) != value]
         for start in range(0, len(new), _BATCH):
             self.client.log_batch(run, metrics=new[start : start + _BATCH])
+
+    def log_folder(self, run: str, folder: Path, place: str) -> None:
+        """Copy the files of a folder, if there is one, below `place` of a run's artifacts."""
+        if folder.is_dir():
+            self.client.log_artifacts(run, str(folder), place)
+
+    def log_dataset(self, run: str, data: UsedData) -> None:
+        """Name the data that a run used; MLflow keeps one entry of it, however often it is named."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        entry = Dataset(
+            name=data.name,
+            digest=data.version[:_DIGEST_LENGTH],
+            source_type="dermacare",
+            source=json.dumps({"data_version": data.version}),
+            profile=json.dumps({"data_version": data.version, **data.profile}),
+        )
+        self.client.log_inputs(run, [DatasetInput(entry, [InputTag("mlflow.data.context", "training")])])
 
     def set_tags(self, run: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run, whatever they were."""
@@ -360,7 +402,7 @@ class Tracker:
         self._ended.set()
         self._writer.join(patience)
         if not self._written:
-            self._tell(f"MLflow at {self._ledger.uri} does not answer: that the run ended {status} is not written there")
+            self._tell(f"MLflow at {self._ledger.uri} cannot be written to: that the run ended {status} does not stand there")
 
     def _write(self) -> None:
         """What the writer does: write what waits, every second, until the run has ended."""
@@ -383,11 +425,11 @@ class Tracker:
             send()
         except failures as error:
             if not self._away:
-                self._tell(f"MLflow at {self._ledger.uri} does not answer ({_first_line(error)}); the run goes on without it")
+                self._tell(f"MLflow at {self._ledger.uri} cannot be written to ({_first_line(error)}); the run goes on without it")
             self._away = True
             return False
         if self._away:
-            self._tell(f"MLflow at {self._ledger.uri} answers again")
+            self._tell(f"MLflow at {self._ledger.uri} can be written to again")
         self._away = False
         return True
 
@@ -478,9 +520,8 @@ def _lives(pid: int, started: float) -> bool:
 
 def _failures() -> tuple[type[Exception], ...]:
     """The exceptions by which MLflow says that it is away or refuses; looked up late, since they cost its import."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     return (MlflowException, SQLAlchemyError, OSError)
 

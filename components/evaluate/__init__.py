@@ -1,4 +1,4 @@
-"""Every model judged on val and test: figures, curves, overlays."""
+"""Step 6: every model judged on the images that it did not learn from."""
 
 from components.evaluate.step import evaluate
 

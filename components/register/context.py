@@ -1,0 +1,39 @@
+"""What the register step is told of the run that it works for."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from components.tracking import RunDetails
+
+
+class RunContext(BaseModel):
+    """A pipeline run, as `register` writes it down; plain values, so that it can travel as JSON.
+
+    Attributes:
+        run_id: our id: `20261124-153012-a1b2`.
+        profile: name of the profile, or empty.
+        params: all parameters, flat: `train_unet.epochs` → `30`.
+        commit: git commit of the code; None outside a clone.
+        dirty: whether the code differed from that commit.
+        step_keys: step (and model: `train_classifier/resnet50`) → key of its work.
+        reused: model → our id of the earlier run that trained it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run_id: str
+    profile: str = ""
+    params: Mapping[str, str] = {}
+    commit: str | None = None
+    dirty: bool = False
+    step_keys: Mapping[str, str] = {}
+    reused: Mapping[str, str] = {}
+
+    def step_key(self, model: str) -> str:
+        """Key of the step that trained a model; empty where it is not known."""
+        return next((key for step, key in self.step_keys.items() if step.partition("/")[2] == model), "")
+
+    def details(self) -> RunDetails:
+        """What MLflow is told of the run where its owner has not told already."""
+        return RunDetails(self.run_id, self.run_id, "", self.params, {"dermacare.profile": self.profile})

@@ -1,0 +1,88 @@
+"""A run of two steps before: a drawn dataset, three tiny models with curves and pictures, and what evaluate says of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.evaluate import evaluate
+from components.params import EvaluateParams, RegisterParams
+from components.register import register
+from components.register.context import RunContext
+from components.register.release import Release, read_release
+from components.reporter import Reporter
+from components.tracking import Ledger
+from tests.bundles import classifier_bundle, segmenter_bundle
+from tests.datasets import preprocessed_dataset
+from tests.mlflow_server import address
+
+RUN = "20261124-153012-a1b2"
+PARAMS = RegisterParams(metric="macro_f1", experiment="dermacare")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the steps before register made."""
+
+    dataset: Path
+    models: Sequence[Path]
+    evaluation: Path
+
+    def register(self, ledger: Ledger, out: Path, run: RunContext | None = None, params: RegisterParams = PARAMS) -> Release:
+        """Run the step and read what it says."""
+        out.mkdir(exist_ok=True)
+        context = run or RunContext(run_id=RUN, profile="demo", commit="c" * 40, params={"train_unet.epochs": "2"})
+        register(self.dataset, self.models, self.evaluation, out, params, Reporter(out, "register"), ledger, context)
+        return read_release(out)
+
+
+def trained(bundle: Path) -> Path:
+    """Give a bundle the curves and the picture that training leaves beside it."""
+    reporter = Reporter(bundle, f"train/{bundle.name}")
+    for epoch in range(2):
+        reporter.metrics({"loss": 1 / (epoch + 1), "val_loss": 1.5 / (epoch + 1)}, epoch=epoch)
+    reporter.figure("curves", np.full((8, 8, 3), 200, np.uint8))
+    return bundle
+
+
+def judged(dataset: Path, models: Sequence[Path], out: Path) -> Path:
+    """What evaluate says of models, without overlays."""
+    out.mkdir()
+    evaluate(dataset, models, out, EvaluateParams(mask_threshold=0.5, overlays=0), Reporter(out, "evaluate"))
+    return out
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """One segmenter, and two classifiers of which `skilled` is better than `blind`."""
+    root = tmp_path_factory.mktemp("made")
+    dataset = preprocessed_dataset(root / "data", per_class=3)
+    models = [
+        trained(segmenter_bundle(root / "outliner", name="outliner")),
+        trained(classifier_bundle(root / "blind", name="blind", sharpness=0)),
+        trained(classifier_bundle(root / "skilled", name="skilled")),
+    ]
+    return Made(dataset, models, judged(dataset, models, root / "evaluation"))
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The step's work after one call, to look at and not to change."""
+
+    ledger: Ledger
+    home: Path
+    release: Release
+
+
+@pytest.fixture(scope="session")
+def registered(made: Made, mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Registered:
+    home = tmp_path_factory.mktemp("registered")
+    ledger = Ledger(address(mlflow_database, home), "dermacare")
+    return Registered(ledger, home, made.register(ledger, home / "out"))
+
+
+@pytest.fixture
+def ledger(mlflow_uri: str) -> Ledger:
+    return Ledger(mlflow_uri, "dermacare")

@@ -1,0 +1,420 @@
+"""What a reviewer finds in MLflow after the step, whatever happened on the way."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from components.bundle import Bundle
+from components.dataset import Dataset
+from components.errors import TrackingError
+from components.images import decode_image
+from components.lesions import CODES, Diagnosis
+from components.register import register, step
+from components.register.context import RunContext
+from components.register.logged_model import bundle_digest
+from components.reporter import Reporter
+from components.tracking import Ledger, Tracker
+from tests.bundles import classifier_bundle
+from tests.components.register.conftest import PARAMS, RUN, Made, trained
+from tests.datasets import draw_lesion
+from tests.mlflow_server import address, free_port, kill, server
+
+CLASSIFIER, SEGMENTER = "lesion-classifier", "lesion-segmenter"
+
+
+def aliases(ledger: Ledger, name: str = CLASSIFIER) -> dict[str, int]:
+    found = ledger.client.get_registered_model(name).aliases
+    return {alias: int(version) for alias, version in found.items()}
+
+
+def versions(ledger: Ledger, name: str = CLASSIFIER) -> list[Any]:
+    return sorted(ledger.client.search_model_versions(f"name = '{name}'"), key=lambda version: int(version.version))
+
+
+def curves(ledger: Ledger, run: str) -> dict[str, list[tuple[int, float]]]:
+    metrics = ledger.client.get_run(run).data.metrics
+    history = {key: ledger.client.get_metric_history(run, key) for key in metrics}
+    return {key: [(metric.step, metric.value) for metric in points] for key, points in history.items()}
+
+
+def files(ledger: Ledger, run: str, folder: str = "") -> list[str]:
+    found = []
+    for file in ledger.client.list_artifacts(run, folder):
+        found += files(ledger, run, file.path) if file.is_dir else [file.path]
+    return found
+
+
+def encoded(diagnosis: Diagnosis, size: tuple[int, int] = (60, 80)) -> tuple[bytes, np.ndarray]:
+    image, mask = draw_lesion(diagnosis, size, np.random.default_rng(0))
+    return cv2.imencode(".png", image[..., ::-1])[1].tobytes(), mask
+
+
+class TestRuns:
+    def test_each_model_has_a_run_below_that_of_the_pipeline(self, made, registered):
+        ledger = registered.ledger
+        parent = ledger.pipeline_run(RUN)
+        children = {run.data.tags["dermacare.model"]: run for run in ledger.children(parent.info.run_id)}
+        assert set(children) == {"outliner", "blind", "skilled"}
+        assert {run.info.status for run in [parent, *children.values()]} == {"FINISHED"}
+
+    def test_a_model_run_holds_all_that_is_known_of_the_model(self, made, registered):
+        ledger = registered.ledger
+        run = ledger.model_run(RUN, "skilled")
+        assert run.data.params["learning_rate"] == "0.001"
+        assert run.data.params["parameters_total"] == "32"
+        assert run.data.params["preprocess.remove_hair"] == "False"
+        assert run.data.metrics["parameters_total"] == 32
+        assert {"val/macro_f1", "test/macro_f1", "test/MEL/recall", "test/weighted_precision"} <= set(run.data.metrics)
+        assert run.data.tags["dermacare.commit"] == "c" * 40
+        assert run.data.tags["dermacare.dirty"] == "false"
+        assert run.data.tags["dermacare.phantom"] == "true"
+        assert run.data.tags["dermacare.data_version"] == "d" * 64
+        assert "dermacare.trained_in" not in run.data.tags
+        assert curves(ledger, run.info.run_id)["val_loss"] == [(0, 1.5), (1, 0.75)]
+        assert sorted(files(ledger, run.info.run_id)) == [
+            "MODEL_CARD.md",
+            "figures/evaluation/confusion.png",
+            "figures/evaluation/roc.png",
+            "figures/training/curves.png",
+        ]
+        (used,) = run.inputs.dataset_inputs
+        assert used.dataset.digest == Dataset(made.dataset).version[:36]
+        segmenter = ledger.model_run(RUN, "outliner").data.metrics
+        assert segmenter["test/dice"] > 0.5
+        assert "test/pooled/jaccard" in segmenter
+
+    def test_a_run_lasts_as_long_as_its_training(self, made, registered):
+        ledger = registered.ledger
+        info = ledger.model_run(RUN, "skilled").info
+        history = ledger.client.get_metric_history(info.run_id, "loss")
+        assert (info.start_time, info.end_time) == (history[0].timestamp, history[-1].timestamp)
+
+    def test_the_description_says_what_was_trained_on_what_and_how_well(self, made, registered):
+        ledger = registered.ledger
+        note = ledger.pipeline_run(RUN).data.tags["mlflow.note.content"]
+        assert "3 models, profile `demo`, code cccccccccccc." in note
+        assert "Drawn images (phantom)" in note
+        assert f"Data: phantom, version `{Dataset(made.dataset).version[:12]}`" in note
+        assert "| skilled | 32 |" in note
+        assert "lesion-classifier: version 1 is now in production" in note
+        assert "Nothing was in production before." in note
+        assert "| skilled | 32 |" in ledger.model_run(RUN, "skilled").data.tags["mlflow.note.content"]
+
+    def test_pictures_of_other_steps_belong_to_the_pipeline_run(self, made, ledger, tmp_path):
+        sheet = made.models[0] / "figures"
+        reporter = Reporter(tmp_path, "register")
+        inputs = made.dataset, made.models, made.evaluation
+        register(*inputs, tmp_path, PARAMS, reporter, ledger, RunContext(run_id=RUN), {"augment_balance": sheet})
+        found = files(ledger, ledger.pipeline_run(RUN).info.run_id)
+        assert sorted(found) == ["figures/augment_balance/curves.png", "figures/evaluate/f1_by_diagnosis.png"]
+
+    def test_a_reused_model_names_the_run_that_trained_it(self, made, ledger, tmp_path):
+        made.register(ledger, tmp_path / "first")
+        trainer = ledger.model_run(RUN, "skilled").info.run_id
+        second = RunContext(run_id="20261125-000000-bbbb", reused={"skilled": RUN, "blind": RUN, "outliner": RUN})
+        made.register(ledger, tmp_path / "second", second)
+        run = ledger.model_run(second.run_id, "skilled")
+        assert run.data.tags["dermacare.trained_in"] == trainer
+        assert run.data.metrics == ledger.client.get_run(trainer).data.metrics
+        assert f"Trained in run `{RUN}` and reused here." in run.data.tags["mlflow.note.content"]
+        assert run.info.start_time > ledger.client.get_run(trainer).info.start_time
+        outputs = {run: ledger.client.get_run(run).outputs.model_outputs[0].model_id for run in (trainer, run.info.run_id)}
+        assert len(set(outputs.values())) == 1, "the bundle is stored once, and both runs link to it"
+
+    def test_a_source_of_one_task_publishes_that_task(self, made, ledger, tmp_path):
+        alone = Made(made.dataset, made.models[:1], made.evaluation)
+        release = alone.register(ledger, tmp_path / "out")
+        assert release.classifier is None
+        assert release.segmenter.model == "outliner"
+
+
+class TestLive:
+    def test_what_was_live_is_not_doubled_by_the_whole(self, made, ledger, mlflow_uri, tmp_path):
+        events = [json.loads(line) for line in (made.models[2] / "metrics.jsonl").read_text().splitlines()]
+        tracker = Tracker(Ledger(mlflow_uri, "dermacare"))
+        tracker.start_run(RUN, profile="demo", params={}, name="demo", description="What.", tags={})
+        for event in events:
+            tracker.handle({**event, "step": "train_classifier/skilled"})
+        tracker.end_run("FINISHED")
+        made.register(ledger, tmp_path / "out")
+        run = ledger.model_run(RUN, "skilled").info.run_id
+        assert curves(ledger, run)["loss"] == [(0, 1.0), (1, 0.5)]
+        assert len(ledger.search("")) == 4
+
+    def test_a_run_that_somebody_owns_is_left_to_its_owner(self, made, ledger, tmp_path):
+        owner = ledger.ensure_pipeline_run(RunContext(run_id=RUN).details())
+        ledger.set_tags(owner, {"dermacare.host": "elsewhere", "dermacare.process": "otherboot-1 12.00"})
+        made.register(ledger, tmp_path / "out")
+        assert ledger.client.get_run(owner).info.status == "RUNNING"
+
+    def test_without_mlflow_the_step_says_what_to_do(self, made, tmp_path, monkeypatch):
+        monkeypatch.setattr(step, "_PAUSES", (0.01,))
+        with pytest.raises(TrackingError, match=r"publishing run .* failed .*; see that the server answers, then run the same"):
+            made.register(Ledger(f"http://127.0.0.1:{free_port()}", "dermacare"), tmp_path / "out")
+
+    @pytest.mark.slow
+    def test_a_server_that_dies_while_models_are_published_ends_with_everything_once(
+        self, made, mlflow_database, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr(step, "_PAUSES", ())
+        address(mlflow_database, tmp_path)
+        port = free_port()
+        with server(tmp_path, port) as process:
+            ledger = Ledger(f"http://127.0.0.1:{port}", "dermacare")
+            writes = Mortal.of(ledger, 20, lambda: kill(process))
+            with pytest.raises(TrackingError):
+                made.register(ledger, tmp_path / "out")
+            assert writes.count >= 20
+        with server(tmp_path, port):
+            ledger = Ledger(f"http://127.0.0.1:{port}", "dermacare")
+            made.register(ledger, tmp_path / "out")
+            assert_whole(ledger, RUN, made, version=1)
+            model = load(f"http://127.0.0.1:{port}", CLASSIFIER)
+            assert model.predict(pd.DataFrame({"image": [encoded(Diagnosis.VASC)[0]]}))["diagnosis"].tolist() == ["VASC"]
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing of ours catches it."""
+
+
+class Mortal:
+    """MLflow's client, but its process dies after its n-th writing call (n = 0: before the first)."""
+
+    WRITES = ("create_", "log_", "set_", "update_", "finalize_", "delete_")
+
+    def __init__(self, client: Any, writes: int, die: Callable[[], None]) -> None:
+        self._client = client
+        self._writes = writes
+        self._die = die
+        self.count = 0
+
+    @classmethod
+    def of(cls, ledger: Ledger, writes: int, die: Callable[[], None]) -> "Mortal":
+        mortal = cls(ledger.client, writes, die)
+        ledger.__dict__["client"] = mortal
+        return mortal
+
+    def __getattr__(self, name: str) -> Any:
+        known = getattr(self._client, name)
+        if not name.startswith(self.WRITES):
+            return known
+
+        def write(*given: Any, **named: Any) -> Any:
+            self.count += 1
+            if self._writes == 0:
+                self._die()
+            answer = known(*given, **named)
+            if self.count == self._writes:
+                self._die()
+            return answer
+
+        return write
+
+
+def die() -> None:
+    raise Killed
+
+
+def assert_whole(ledger: Ledger, run_id: str, made: Made, version: int) -> None:
+    """Everything of a run is in MLflow once, and its classifier is in production as this version."""
+    runs = [run for run in ledger.search("") if run.data.tags["dermacare.run_id"] == run_id]
+    assert sorted(run.data.tags.get("dermacare.model", "") for run in runs) == sorted(["", *(path.name for path in made.models)])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    for run in runs:
+        if "dermacare.model" in run.data.tags:
+            assert curves(ledger, run.info.run_id)["loss"] == [(0, 1.0), (1, 0.5)]
+            assert len(run.outputs.model_outputs) == len(run.inputs.dataset_inputs) == 1
+            assert {len(points) for key, points in curves(ledger, run.info.run_id).items() if "/" in key} == {1}
+    stored = ledger.client.search_logged_models([ledger.experiment_id])
+    assert {model.status for model in stored} == {"READY"}
+    digests = [model.tags["dermacare.bundle"] for model in stored]
+    assert len(digests) == len(set(digests))
+    assert [int(one.version) for one in versions(ledger)] == list(range(1, version + 1))
+    assert aliases(ledger) == {"production": version} | ({"previous": version - 1} if version > 1 else {})
+    assert [int(one.version) for one in versions(ledger, SEGMENTER)] == [1]
+
+
+def kill_after_each_write(made: Made, uri: str, root: Path, stride: int) -> int:
+    """For n = 0, stride, …: a new classifier, `register` killed after its n-th write, and again whole. Returns the last n."""
+    version, writes = 0, 0
+    while True:
+        version += 1
+        bundle = trained(classifier_bundle(root / str(version) / "skilled", name="skilled", sharpness=400 + version))
+        this = Made(made.dataset, [made.models[0], bundle], made.evaluation)
+        run = RunContext(run_id=f"run-{version:03d}", profile="demo")
+        out = root / f"out-{version}"
+        ledger = Ledger(uri, "dermacare")
+        Mortal.of(ledger, writes, die)
+        try:
+            this.register(ledger, out, run)
+        except Killed:
+            pass
+        else:
+            return writes
+        healthy = Ledger(uri, "dermacare")
+        release = this.register(healthy, out, run)
+        assert_whole(healthy, run.run_id, this, version)
+        assert release.classifier.version == version
+        assert release.classifier.moved
+        assert release.classifier.previous == (version - 1 or None)
+        writes += stride
+
+
+class TestKills:
+    def test_a_kill_between_any_two_writes_doubles_nothing(self, made, mlflow_uri, tmp_path):
+        """Every tenth write; the slow test takes each."""
+        assert kill_after_each_write(made, mlflow_uri, tmp_path, stride=10) > 30
+
+    @pytest.mark.slow
+    def test_a_kill_after_each_single_write_doubles_nothing(self, made, mlflow_uri, tmp_path):
+        assert kill_after_each_write(made, mlflow_uri, tmp_path, stride=1) > 30
+
+    @pytest.mark.slow
+    def test_a_kill_while_the_first_versions_ever_are_made_doubles_nothing(self, made, mlflow_database, tmp_path):
+        this = Made(made.dataset, made.models[::2], made.evaluation)
+        counted = Ledger(address(mlflow_database, tmp_path / "counted"), "dermacare")
+        total = Mortal.of(counted, -1, die)
+        this.register(counted, tmp_path / "out-counted")
+        for writes in range(total.count - 10, total.count):
+            uri = address(mlflow_database, tmp_path / str(writes))
+            ledger = Ledger(uri, "dermacare")
+            Mortal.of(ledger, writes, die)
+            with pytest.raises(Killed):
+                this.register(ledger, tmp_path / f"out-{writes}")
+            this.register(Ledger(uri, "dermacare"), tmp_path / f"out-{writes}")
+            assert_whole(Ledger(uri, "dermacare"), RUN, this, version=1)
+
+    @pytest.mark.parametrize("writes", [38])
+    def test_a_process_that_is_killed_by_the_system_leaves_what_the_next_one_finishes(self, made, mlflow_uri, tmp_path, writes):
+        child = os.fork()
+        if child == 0:  # a process of its own, so that SIGKILL takes it and not the tests
+            ledger = Ledger(mlflow_uri, "dermacare")
+            Mortal.of(ledger, writes, lambda: os.kill(os.getpid(), signal.SIGKILL))
+            made.register(ledger, tmp_path / "out")
+            os._exit(0)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+        ledger = Ledger(mlflow_uri, "dermacare")
+        made.register(ledger, tmp_path / "out")
+        assert_whole(ledger, RUN, made, version=1)
+
+
+class TestProduction:
+    def test_the_best_on_validation_goes_to_production_and_says_why(self, made, registered):
+        ledger, release = registered.ledger, registered.release
+        assert (release.classifier.model, release.classifier.version, release.classifier.moved) == ("skilled", 1, True)
+        assert release.classifier.reason.startswith("skilled has the best macro F1 on validation, ")
+        assert release.segmenter.reason.startswith("outliner is the only candidate, Dice ")
+        (version,) = versions(ledger)
+        assert version.description == version.tags["reason"] == release.classifier.reason
+        assert version.run_id == ledger.model_run(RUN, "skilled").info.run_id
+        expected = {
+            "model": "skilled",
+            "run_id": RUN,
+            "data_version": "d" * 64,
+            "commit": "c" * 40,
+            "dirty": "false",
+            "phantom": "true",
+        }
+        assert expected.items() <= version.tags.items()
+        assert version.tags["dermacare.bundle"] == bundle_digest(made.models[2])
+
+    def test_the_one_before_is_previous_and_the_description_says_what_changed(self, made, ledger, tmp_path):
+        made.register(ledger, tmp_path / "first")
+        bundle = trained(classifier_bundle(tmp_path / "skilled", name="skilled", sharpness=300, data_version="e" * 64))
+        run = RunContext(run_id="later", profile="demo", commit="e" * 40, dirty=True, params={"train_unet.epochs": "9"})
+        release = Made(made.dataset, [bundle], made.evaluation).register(ledger, tmp_path / "second", run)
+        assert aliases(ledger) == {"production": 2, "previous": 1}
+        assert release.classifier.reason.endswith("; it takes over from version 1 (skilled).")
+        pipeline = ledger.pipeline_run("later")
+        note = pipeline.data.tags["mlflow.note.content"]
+        assert f"Against version 1, skilled of run `{RUN}`:" in note
+        assert "| `train_unet.epochs` | 2 | 9 |" in note
+        assert "| commit | cccccccccccc | eeeeeeeeeeee with uncommitted changes |" in note
+        assert f"| data version | {'d' * 12} | {Dataset(made.dataset).version[:12]} |" in note
+        assert pipeline.info.run_name.startswith("demo: skilled macro F1 ")
+        assert pipeline.info.run_name.endswith("(+0.000)")
+
+    def test_a_second_run_of_the_same_models_moves_nothing(self, made, ledger, tmp_path):
+        first = made.register(ledger, tmp_path / "first")
+        again = made.register(ledger, tmp_path / "second", RunContext(run_id="later"))
+        assert not again.classifier.moved
+        assert again.classifier.reason == first.classifier.reason
+        assert aliases(ledger) == {"production": 1}
+        assert "version 1 stays in production" in ledger.pipeline_run("later").data.tags["mlflow.note.content"]
+
+    def test_a_bundle_that_comes_back_is_its_old_version(self, made, ledger, tmp_path):
+        made.register(ledger, tmp_path / "first")
+        other = trained(classifier_bundle(tmp_path / "skilled", name="skilled", sharpness=300))
+        Made(made.dataset, [other], made.evaluation).register(ledger, tmp_path / "second", RunContext(run_id="second"))
+        back = made.register(ledger, tmp_path / "third", RunContext(run_id="third"))
+        assert (back.classifier.version, back.classifier.moved) == (1, True)
+        assert aliases(ledger) == {"production": 1, "previous": 2}
+        assert versions(ledger)[0].tags["run_id"] == "third"
+
+    def test_a_version_that_somebody_made_by_hand_is_compared_with_all_the_same(self, made, ledger, tmp_path):
+        ledger.client.create_registered_model(CLASSIFIER)
+        ledger.client.create_model_version(CLASSIFIER, source="file:///nowhere")
+        ledger.client.set_registered_model_alias(CLASSIFIER, "production", "1")
+        release = made.register(ledger, tmp_path / "out")
+        assert aliases(ledger) == {"production": 2, "previous": 1}
+        assert release.classifier.reason.endswith("; it takes over from version 1 (a model).")
+
+
+def load(uri: str, name: str) -> Any:
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    return mlflow.pyfunc.load_model(f"models:/{name}@production")
+
+
+class TestLoading:
+    def test_the_classifier_in_production_answers_images_as_its_bundle_does(self, made, registered):
+        images = [encoded(Diagnosis.VASC)[0], encoded(Diagnosis.MEL, (90, 70))[0]]
+        answer = load(registered.ledger.uri, CLASSIFIER).predict(pd.DataFrame({"image": images}))
+        expected = Bundle.load(made.models[2]).predict([decode_image(image, "image") for image in images])
+        assert answer.columns.tolist() == ["diagnosis", *(f"p_{code}" for code in CODES)]
+        assert answer.iloc[:, 1:].to_numpy() == pytest.approx(expected)
+        assert answer["diagnosis"].tolist() == [CODES[place] for place in expected.argmax(axis=1)]
+        assert answer["diagnosis"][0] == "VASC"
+
+    def test_the_segmenter_in_production_answers_with_masks_of_the_images_size(self, registered):
+        image, truth = encoded(Diagnosis.MEL, (60, 80))
+        (row,) = load(registered.ledger.uri, SEGMENTER).predict(pd.DataFrame({"image": [image]})).to_dict("records")
+        mask = cv2.imdecode(np.frombuffer(row["mask"], np.uint8), cv2.IMREAD_UNCHANGED)
+        assert mask.shape == truth.shape
+        assert set(np.unique(mask)) == {0, 255}
+        assert row["lesion_share"] == pytest.approx((mask > 0).mean())
+        assert 2 * ((mask > 0) & (truth > 0)).sum() / ((mask > 0).sum() + (truth > 0).sum()) > 0.8
+
+    def test_it_answers_its_own_input_example(self, registered):
+        model = load(registered.ledger.uri, CLASSIFIER)
+        assert model.predict(model.input_example)["diagnosis"].isin(CODES).all()
+        assert model.metadata.signature.inputs.input_names() == ["image"]
+
+    def test_nothing_stored_is_a_pickle_or_names_this_machine(self, registered):
+        stored = [path for path in (registered.home / "mlartifacts").rglob("*") if path.is_file()]
+        assert not [path for path in stored if path.suffix in (".pkl", ".pickle")]
+        for path in stored:
+            if path.name == "MLmodel":
+                assert str(registered.home) not in path.read_text()
+                assert str(Path(step.__file__).parent) not in path.read_text()
+
+    def test_the_bundle_is_linked_into_the_store_of_mlflow_and_not_copied(self, made, registered):
+        weights = [path.stat().st_ino for path in (registered.home / "mlartifacts").rglob("weights.weights.h5")]
+        assert sorted(weights) == sorted((model / "weights.weights.h5").stat().st_ino for model in made.models)
+
+    def test_an_image_that_is_none_is_named_by_its_row(self, registered):
+        with pytest.raises(Exception, match="row 1: is neither a JPEG nor a PNG"):
+            load(registered.ledger.uri, CLASSIFIER).predict(pd.DataFrame({"image": [encoded(Diagnosis.MEL)[0], b"hello"]}))
+
+
+def test_the_step_leaves_nothing_but_the_release(registered):
+    assert [path.name for path in (registered.home / "out").iterdir()] == ["release.json"]
