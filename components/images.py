@@ -82,8 +82,7 @@ def decode_image(data: bytes, name: str) -> RGBImage:
     Raises:
         ImageFormatError: what `read_size` refuses, or the file is truncated or damaged.
     """
-    image: RGBImage = cv2.cvtColor(_decode(data, name, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    return image
+    return _decode(data, name, cv2.IMREAD_COLOR_RGB)
 
 
 def decode_mask(data: bytes, name: str) -> Mask:
@@ -147,7 +146,7 @@ def _refuse_truncated(data: bytes, name: str) -> None:
         whole = any(kind == b"IEND" for kind, _, _ in _png_chunks(data))
     else:
         scan = max(end for _, _, end in _jpeg_segments(data, name))
-        whole = data.find(_END_OF_IMAGE, scan) >= 0
+        whole = data.rfind(_END_OF_IMAGE, scan) >= 0
     if not whole:
         raise ImageFormatError(f"{name}: ends before its image does (it is truncated); get it again")
 
