@@ -59,6 +59,8 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 """How MLflow is set, here and in a server that we start; what the user has set himself stays."""
 
+# MLflow's pages then show training first, not the tracing of language models.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _WRITE_SECONDS = 1.0
 _BEAT_SECONDS = 60.0
 _SAMPLE_SECONDS = 10.0
@@ -144,7 +146,8 @@ class Ledger:
         found = self.client.get_experiment_by_name(self.experiment)
         if found is None:
             try:
-                return str(self.client.create_experiment(self.experiment, artifact_location=self._artifact_location()))
+                place = self._artifact_location()
+                return str(self.client.create_experiment(self.experiment, artifact_location=place, tags=_EXPERIMENT_TAGS))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
@@ -219,7 +222,8 @@ class Ledger:
         if found is not None:
             return str(found.info.run_id)
         at = None if started is None else round(started * 1000)
-        made = self.client.create_run(self.experiment_id, start_time=at, tags=tags, run_name=name).info.run_id
+        origin = {"mlflow.user": psutil.Process().username(), "mlflow.source.name": "dermacare", "mlflow.source.type": "LOCAL"}
+        made = self.client.create_run(self.experiment_id, start_time=at, tags=tags | origin, run_name=name).info.run_id
         # The runner, live, and `register` may both have missed it; both now see the same first run.
         first = self._first(query)
         if first is None or first.info.run_id == made:

@@ -20,6 +20,7 @@ from components.tracking import NAME, NOTE, Ledger, UsedData
 
 # A server that restarts is back within half a minute; all that is done here can be repeated.
 _PAUSES = (5.0, 20.0)
+_HEADLINE = ("macro_f1", "balanced_accuracy", "accuracy", "macro_auc", "dice", "jaccard")
 
 
 def register(
@@ -106,9 +107,16 @@ class _Registration:
         champions = {REGISTERED[task]: champion for task in Task if (champion := _champion(ledger, registry, task, self._run))}
         promoted = {task: self._promote_best(registry, task, published, champions) for task in Task}
         release = Release(run_id=self._run.run_id, classifier=promoted[Task.CLASSIFICATION], segmenter=promoted[Task.SEGMENTATION])
+        ledger.log_figures(parent, self._headline(release))
         story = release_note(release, champions, self._data, self._run)
         ledger.set_tags(parent, {NOTE: f"{note}\n{story}", NAME: run_name(release, champions, self._run)})
         return release
+
+    def _headline(self, release: Release) -> dict[str, float]:
+        """The main figures of the two models that were chosen, so that whole runs can be compared in a list."""
+        chosen = [one.model for one in (release.classifier, release.segmenter) if one is not None]
+        figures = {name: value for model in chosen for name, value in flat(self._scores.models[model]).items()}
+        return {name: value for name, value in figures.items() if name.partition("/")[2] in _HEADLINE}
 
     def _promote_best(
         self, registry: Registry, task: Task, published: Sequence[PublishedModel], champions: Mapping[str, Champion]

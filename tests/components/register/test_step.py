@@ -91,6 +91,12 @@ class TestRuns:
         assert segmenter["test/dice"] > 0.5
         assert "test/pooled/jaccard" in segmenter
 
+    def test_the_pipeline_run_holds_the_main_figures_of_the_models_that_were_chosen(self, made, registered):
+        metrics = registered.ledger.pipeline_run(RUN).data.metrics
+        assert metrics["test/macro_f1"] == registered.release.classifier.test
+        assert metrics["val/dice"] == registered.release.segmenter.validation
+        assert "test/MEL/recall" not in metrics
+
     def test_a_run_lasts_as_long_as_its_training(self, made, registered):
         ledger = registered.ledger
         info = ledger.model_run(RUN, "skilled").info
