@@ -52,6 +52,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # MLflow's own patience is minutes; a run that is being watched cannot wait so long, and everything here is tried again.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -130,6 +132,8 @@ class Ledger:
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient
 
+        # Each retry of a server that is away would be a line on the user's terminal, besides the one that we tell.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
         if self.uri.startswith("sqlite:"):
             _database(self.uri).parent.mkdir(parents=True, exist_ok=True)
         return MlflowClient(self.uri)

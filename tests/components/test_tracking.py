@@ -325,6 +325,20 @@ class TestTracker:
             assert run.info.status == "FINISHED"
 
 
+def test_a_server_that_is_away_writes_nothing_on_the_terminal_but_what_is_told():
+    code = (
+        "from components.tracking import Ledger, Tracker\n"
+        f"tracker = Tracker(Ledger('http://127.0.0.1:{free_port()}', 'dermacare'), lambda text: print('told'))\n"
+        "tracker.start_run('run', profile='', params={}, name='', description='', tags={})\n"
+        "tracker.end_run('FINISHED')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(tracking.__file__).parents[1], capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.splitlines()) == {"told"}
+    assert done.stderr == ""
+
+
 def test_mlflow_is_not_imported_before_it_is_needed():
     code = "import sys, components.tracking; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(tracking.__file__).parents[1]).returncode == 0
