@@ -21,7 +21,7 @@ from tests.bench.row import Row, race
 from tests.components.preprocess.report_code import preprocess_as_the_report_does
 from tests.datasets import draw_lesion
 
-_IMAGES = 96
+_IMAGES = 192
 _REPEATS = 9
 _SIZE = (450, 600)
 
