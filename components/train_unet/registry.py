@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 # Name → file, and what height and width must be multiples of.
 _ARCHITECTURES = {
     "unet_plain": ("unet_plain", 16),
-    "unet_tiny": ("unet_tiny", 4),
+    "unet_tiny": ("unet_tiny", 2),
 }
 
 

@@ -89,7 +89,7 @@ class Checkpoints:
         for path in reversed(self._files()):
             try:
                 return _load(path)
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 warn(f"{path.name}: this checkpoint cannot be read ({error}); going on from the one before it")
                 path.unlink()
         return None

@@ -75,11 +75,19 @@ def export_onnx(model: keras.Model, output: str) -> bytes:
     graph = _Graph()
     config = model.get_config()
     tensors: dict[tuple[str, int], _Tensor] = {}
-    for entry in config["layers"]:
-        layer = model.get_layer(entry["name"])
-        for node, call in enumerate(entry["inbound_nodes"] or [None]):
-            inputs = [tensors[key] for key in _sources(call)]
-            tensors[entry["name"], node] = _emit(graph, layer, inputs)
+    waiting = [
+        (entry["name"], node, _sources(call))
+        for entry in config["layers"]
+        for node, call in enumerate(entry["inbound_nodes"] or [None])
+    ]
+    while waiting:  # one round, unless a layer is used more than once
+        later = []
+        for name, node, sources in waiting:
+            if all(source in tensors for source in sources):
+                tensors[name, node] = _emit(graph, model.get_layer(name), [tensors[source] for source in sources])
+            else:
+                later.append((name, node, sources))
+        waiting = later
     (last,) = _references(config["output_layers"])
     _finish(graph, model, tensors[last], output)
     serialised: bytes = graph.model.SerializeToString(deterministic=True)

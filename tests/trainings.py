@@ -1,0 +1,68 @@
+"""Trainings for tests: a small drawn dataset with its plan, and parameters of the tiny architectures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.augment_balance.plan import ClassificationPlan, Plan, Ranges, SegmentationPlan, write_plan
+from components.dataset import Dataset
+from components.lesions import Diagnosis, Split, Task
+from components.params import TrainClassifierParams, TrainUnetParams, for_model, load_params
+from components.project import project_file
+from components.reporter import Reporter
+from components.train_classifier import train_classifier
+from components.train_unet import train_unet
+from tests.datasets import preprocessed_dataset
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a trainer reads."""
+
+    dataset: Path
+    plan: Path
+
+
+def make_data(root: Path, *, per_class: int = 3, size: tuple[int, int] = (16, 16)) -> Data:
+    """Write a drawn dataset and a plan that augments and does not balance: its classes are."""
+    dataset, plan = preprocessed_dataset(root / "dataset", per_class=per_class, size=size), root / "plan"
+    data = Dataset(dataset)
+    labels = data.rows(Task.CLASSIFICATION, Split.TRAIN)["label"].tolist()
+    images = {label: labels.count(label.value) for label in Diagnosis}
+    once = dict.fromkeys(images, 1)
+    write_plan(
+        plan,
+        Plan(
+            data_version=data.version,
+            seed=1,
+            ranges=Ranges(rotation=30, horizontal_flip=True, vertical_flip=True, zoom=0.1, brightness=0.1),
+            classification=ClassificationPlan(images=images, repeats=once, class_weights=dict.fromkeys(images, 1.0)),
+            segmentation=SegmentationPlan(images=len(data.rows(Task.SEGMENTATION, Split.TRAIN))),
+        ),
+    )
+    return Data(dataset, plan)
+
+
+def unet_params(name: str = "unet_tiny", **changes: Any) -> TrainUnetParams:
+    """Parameters of a segmenter: those of params.yaml, a short training, and `changes`."""
+    section = load_params(project_file("params.yaml")).params.train_unet
+    short = {"models": [name], "epochs": 3, "batch_size": 6, "learning_rate": 0.01}
+    return for_model(section.model_copy(update=short | changes), name)
+
+
+def classifier_params(name: str = "tiny_cnn", **changes: Any) -> TrainClassifierParams:
+    """Parameters of a classifier: those of params.yaml, a short training from nothing, and `changes`."""
+    section = load_params(project_file("params.yaml")).params.train_classifier
+    short = {"models": [name], "weights": "none", "frozen_epochs": 2, "epochs": 2, "batch_size": 6, "learning_rate": 0.001}
+    return for_model(section.model_copy(update=short | changes), name)
+
+
+def train_tiny(data: Data, out: Path, params: TrainUnetParams | TrainClassifierParams) -> Path:
+    """Train in the folder `out`, going on from what lies there, and give it back."""
+    out.mkdir(parents=True, exist_ok=True)
+    reporter = Reporter(out, "training", out.parent / f"{out.name}.events")
+    if isinstance(params, TrainUnetParams):
+        train_unet(data.dataset, data.plan, out, params, reporter)
+    else:
+        train_classifier(data.dataset, data.plan, out, params, reporter)
+    return out
