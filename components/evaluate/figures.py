@@ -173,7 +173,8 @@ def _confusion_finding(scores: ClassificationScores) -> str:
         return "no mistake on this split"
     shares = wrong / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     true, predicted = np.unravel_index(shares.argmax(), shares.shape)
-    return f"{shares[true, predicted]:.0%} of {CODES[true]} are taken for {CODES[predicted]}"
+    count = f"{counts[true, predicted]} of {counts[true].sum()}"
+    return f"{shares[true, predicted]:.0%} of {CODES[true]} are taken for {CODES[predicted]} ({count})"
 
 
 def _roc_finding(scores: ClassificationScores) -> str:
