@@ -9,9 +9,9 @@ import csv
 import fcntl
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 import cv2
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.errors import DatasetError
-from components.files import atomic_write
+from components.files import write_text
 from components.images import RGBImage
 from components.lesions import Split
 
@@ -36,6 +36,7 @@ _NOISE = 2.0
 # Two shots or crops of one picture lie a few thumbnail pixels apart.
 _SHIFT = 3
 _BLOCK = 512
+_LEDGER = ("sha256", "group_id", "image_id")
 
 
 @dataclass(frozen=True)
@@ -62,37 +63,51 @@ class NearDuplicate:
 
 
 @dataclass(frozen=True)
-class ImageIdentity:
-    """What is known of who is on an image.
+class ImageFile:
+    """A file, and what is known of who is on it.
 
     Attributes:
-        image_id: its id, the same in both tasks.
-        digests: SHA-256 of its files; more than one where the tasks use different sizes.
+        image_id: the image that it is; an image may have two files, where the tasks use different sizes or crops.
+        sha256: of its bytes.
         official: its split is given by its source, whatever its group's.
     """
 
     image_id: str
-    digests: tuple[str, ...]
+    sha256: str
     patient_id: str | None = None
     lesion_id: str | None = None
     official: bool = False
 
 
 @dataclass(frozen=True)
-class Conflict:
-    """An image that repeats two groups of different splits, so that it can be in neither."""
+class KnownFile:
+    """A file that was given a group: a line of the ledger."""
 
+    sha256: str
+    group_id: str
     image_id: str
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A file that repeats two groups of different splits, so that it can be in neither."""
+
+    file: ImageFile
     groups: tuple[str, str]
     splits: tuple[Split, Split]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Groups of images, in the order in which they were placed, and the images that are set aside."""
+    """Files and their groups, in the order in which they were placed, and the files that are set aside."""
 
-    groups: dict[str, str] = field(default_factory=dict)
+    groups: dict[ImageFile, str] = field(default_factory=dict)
     conflicts: list[Conflict] = field(default_factory=list)
+
+    @property
+    def lines(self) -> list[KnownFile]:
+        """What the ledger should know of it."""
+        return [KnownFile(file.sha256, group, file.image_id) for file, group in self.groups.items()]
 
 
 def fingerprint(image: RGBImage) -> Fingerprint:
@@ -160,73 +175,88 @@ def _best_shift(inner: Texture, outer: Texture) -> float:
 
 
 def assign_groups(
-    images: Sequence[ImageIdentity],
-    duplicates: Iterable[tuple[str, str]],
+    files: Sequence[ImageFile],
+    duplicates: Iterable[tuple[int, int]],
     *,
-    known: Mapping[str, str],
+    known: Sequence[KnownFile],
     split: Callable[[str], Split],
 ) -> Placement:
-    """Give each image its group.
+    """Give each file its group.
 
-    Images are taken in canonical order: those that the ledger knows, in its order, then the others in the order of `images`. Each
-    keeps the group it is known under, else joins that of its patient, of its lesion, or of an image that it repeats, and where
-    there is none founds one, named after its patient, else its lesion, else itself. One whose group and what it repeats fall in
-    different splits is set aside: whatever split it went to, it would leak into the other.
+    Files are taken in canonical order: those that the ledger knows, in its order, then the others in the order of `files`. Each
+    keeps the group that its bytes are known under, else joins that of its image, its patient, its lesion, or of a file that it
+    repeats, and where there is none founds one, named after its patient, else its lesion, else its image. One whose claims fall in
+    different splits is set aside: whatever split it went to, it would leak into the other. Files that were placed once are placed
+    before any new one, so that new ones can be set aside and cannot move them.
 
     Args:
-        images: each image once.
-        duplicates: pairs of ids of images that show the same.
-        known: SHA-256 of an image → the group it was once given, in the order in which they were.
+        files: each file of each image once.
+        duplicates: pairs of places in `files` that show the same.
+        known: the ledger's lines, in their order.
         split: the split of a group.
 
     Returns:
-        Groups by image id, and what is set aside.
+        Groups by file, and what is set aside.
     """
-    neighbours: dict[str, list[str]] = {}
-    for first, second in duplicates:
-        neighbours.setdefault(first, []).append(second)
-        neighbours.setdefault(second, []).append(first)
-    of_digest = dict(known)
-    of_key: dict[tuple[str, str], str] = {}
-    founded: dict[str, int] = {}
-    placement = Placement()
-    for image in _canonical_order(images, known):
-        keys = _keys(image)
-        touched = [of_digest[digest] for digest in image.digests if digest in of_digest]
-        touched += [of_key[key] for key in keys if key in of_key]
-        touched += [placement.groups[other] for other in neighbours.get(image.image_id, []) if other in placement.groups]
-        group = touched[0] if touched else image.patient_id or image.lesion_id or image.image_id
-        # In the order in which groups came, so that a repeated run gives the same reason.
-        claims = sorted({*touched, group}, key=lambda name: (founded.get(name, -1), name))
-        conflict = None if image.official else _conflict(image, claims, split)
-        if conflict:
-            placement.conflicts.append(conflict)
-            continue
-        placement.groups[image.image_id] = group
-        founded.setdefault(group, len(founded))
-        for key in keys:
-            of_key.setdefault(key, group)
-        for digest in image.digests:
-            of_digest.setdefault(digest, group)
-    return placement
+    claims = _Claims(files, duplicates, known)
+    set_aside: list[int] = []
+    for place in _canonical_order(files, known):
+        if claims.conflict(place, split) and not files[place].official:
+            set_aside.append(place)
+        else:
+            claims.settle(place)
+    # Told once all is placed, so that a repeated run, which knows all groups from its start, tells the same.
+    conflicts = [conflict for place in sorted(set_aside) if (conflict := claims.conflict(place, split))]
+    return Placement(claims.groups, conflicts)
 
 
-def _canonical_order(images: Sequence[ImageIdentity], known: Mapping[str, str]) -> list[ImageIdentity]:
-    place = {digest: number for number, digest in enumerate(known)}
-    return sorted(images, key=lambda image: min((place.get(digest, len(place)) for digest in image.digests), default=len(place)))
+class _Claims:
+    """Which groups claim a file: by its bytes, image, patient and lesion, and by what it repeats."""
+
+    def __init__(self, files: Sequence[ImageFile], duplicates: Iterable[tuple[int, int]], known: Sequence[KnownFile]) -> None:
+        self.groups: dict[ImageFile, str] = {}
+        self._files = files
+        self._of_key: dict[tuple[str, str], str] = {}
+        for line in known:
+            self._of_key.setdefault(("bytes", line.sha256), line.group_id)
+        self._repeats: dict[int, list[int]] = {}
+        for first, second in duplicates:
+            self._repeats.setdefault(first, []).append(second)
+            self._repeats.setdefault(second, []).append(first)
+
+    def of(self, place: int) -> list[str]:
+        """Groups that claim a file, the strongest claim first; where there is none, the one that it founds."""
+        file = self._files[place]
+        claims = [self._of_key[key] for key in _keys(file) if key in self._of_key]
+        repeated = (self._files[other] for other in self._repeats.get(place, []))
+        claims += [self.groups[other] for other in repeated if other in self.groups]
+        return list(dict.fromkeys(claims)) or [file.patient_id or file.lesion_id or file.image_id]
+
+    def settle(self, place: int) -> None:
+        """Give a file to the group with the strongest claim."""
+        group = self.of(place)[0]
+        self.groups[self._files[place]] = group
+        for key in _keys(self._files[place]):
+            self._of_key.setdefault(key, group)
+
+    def conflict(self, place: int, split: Callable[[str], Split]) -> Conflict | None:
+        """The first two claims of different splits."""
+        first, *others = self.of(place)
+        for other in others:
+            if split(other) != split(first):
+                return Conflict(self._files[place], (first, other), (split(first), split(other)))
+        return None
 
 
-def _keys(image: ImageIdentity) -> list[tuple[str, str]]:
-    keys = (("patient", image.patient_id), ("lesion", image.lesion_id))
+def _canonical_order(files: Sequence[ImageFile], known: Sequence[KnownFile]) -> list[int]:
+    # By bytes and id: a copy of known bytes under a new id is new, and must not come before what was there.
+    line = {(entry.sha256, entry.image_id): number for number, entry in enumerate(known)}
+    return sorted(range(len(files)), key=lambda place: line.get((files[place].sha256, files[place].image_id), len(line)))
+
+
+def _keys(file: ImageFile) -> list[tuple[str, str]]:
+    keys = (("bytes", file.sha256), ("image", file.image_id), ("patient", file.patient_id), ("lesion", file.lesion_id))
     return [(kind, name) for kind, name in keys if name]
-
-
-def _conflict(image: ImageIdentity, groups: Sequence[str], split: Callable[[str], Split]) -> Conflict | None:
-    first = split(groups[0])
-    for group in groups[1:]:
-        if split(group) != first:
-            return Conflict(image.image_id, (groups[0], group), (first, split(group)))
-    return None
 
 
 def split_of(group_id: str, *, test_share: float, val_share: float) -> Split:
@@ -247,29 +277,32 @@ def _hash(text: str) -> int:
 
 
 class GroupLedger:
-    """The groups that were given out, one line an image: `sha256,group_id`; lines are added and never change.
+    """The groups that were given out, one line a file: `sha256,group_id,image_id`; lines are added and never change.
 
     Read and extended under a lock (`open_ledger`), so that two runs at once cannot give one image two groups.
+
+    Attributes:
+        known: its lines, in their order.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self.known: dict[str, str] = _read_ledger(path) if path is not None and path.exists() else {}
+        self.known: list[KnownFile] = _read_ledger(path) if path is not None and path.exists() else []
 
-    def extend(self, groups: Iterable[tuple[str, str]]) -> None:
-        """Add (sha256, group_id) of images that are not known yet; the file is replaced whole or not at all.
+    def extend(self, lines: Iterable[KnownFile]) -> None:
+        """Add the lines of files that are not known yet; the file is replaced whole or not at all.
 
         Raises:
             StoreError: it cannot be written.
         """
-        new = {digest: group for digest, group in groups if digest not in self.known}
+        here = {(line.sha256, line.image_id) for line in self.known}
+        new = [line for line in lines if (line.sha256, line.image_id) not in here]
         if self._path is None or not new:
             return
-        self.known.update(new)
+        self.known += new
         text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows([("sha256", "group_id"), *self.known.items()])
-        with atomic_write(self._path) as handle:
-            handle.write(text.getvalue().encode())
+        csv.writer(text, lineterminator="\n").writerows([_LEDGER, *map(astuple, self.known)])
+        write_text(self._path, text.getvalue())
 
 
 @contextmanager
@@ -288,15 +321,15 @@ def open_ledger(path: Path | None) -> Iterator[GroupLedger]:
         yield GroupLedger(path)
 
 
-def _read_ledger(path: Path) -> dict[str, str]:
+def _read_ledger(path: Path) -> list[KnownFile]:
     try:
         with path.open(encoding="utf-8", newline="") as handle:
             rows = list(csv.reader(handle))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: cannot be read ({error}); bring back a copy of it") from error
-    if not rows or rows[0] != ["sha256", "group_id"]:
-        raise DatasetError(f"{path}: does not begin with sha256,group_id; bring back a copy of it, or give another place")
+    if not rows or tuple(rows[0]) != _LEDGER:
+        raise DatasetError(f"{path}: does not begin with {','.join(_LEDGER)}; bring back a copy of it, or give another place")
     for number, row in enumerate(rows, start=1):
-        if len(row) != 2 or not all(row):
-            raise DatasetError(f"{path}: line {number} is no pair of sha256 and group_id; bring back a copy of the file")
-    return {row[0]: row[1] for row in rows[1:]}
+        if len(row) != len(_LEDGER) or not all(row):
+            raise DatasetError(f"{path}: line {number} does not hold {', '.join(_LEDGER)}; bring back a copy of the file")
+    return [KnownFile(*row) for row in rows[1:]]

@@ -1,11 +1,22 @@
 """From the rows that passed to their groups, splits and folds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from components.errors import DataRefused
-from components.groups import GroupLedger, ImageIdentity, Placement, assign_groups, fold_of, near_duplicates, split_of
+from components.groups import (
+    GroupLedger,
+    ImageFile,
+    KnownFile,
+    NearDuplicate,
+    Placement,
+    assign_groups,
+    fold_of,
+    near_duplicates,
+    split_of,
+)
 from components.lesions import CODES, Split, Task
 from components.params import ValidateParams
 from components.validate.images import FileChecks
@@ -13,50 +24,88 @@ from components.validate.quarantine import Problem
 from components.validate.report import RepeatedPair
 
 
-def repeated_pairs(manifest: pd.DataFrame, files: FileChecks, params: ValidateParams) -> list[RepeatedPair]:
-    """Pairs of images of different ids that show the same, in the manifest's order."""
-    pictures = manifest.drop_duplicates(["shard", "row"])
-    prints = [files.fingerprints[str(shard), int(row)] for shard, row in zip(pictures["shard"], pictures["row"], strict=True)]
-    people = list(zip(pictures["image_id"], pictures["patient_id"], pictures["lesion_id"], strict=True))
-    pairs: dict[tuple[str, str], RepeatedPair] = {}
-    for pair in near_duplicates(prints, distance=params.hash_distance, correlation=params.correlation):
-        (first, *ours), (second, *theirs) = people[pair.first], people[pair.second]
-        if first != second:
-            told = any(name and name == other for name, other in zip(ours, theirs, strict=True))
-            pairs.setdefault((first, second), RepeatedPair(first, second, pair.distance, pair.correlation, told))
-    return list(pairs.values())
+@dataclass(frozen=True)
+class Placed:
+    """Rows with group, split and fold; pairs that show the same; rows that were set aside, and why."""
+
+    manifest: pd.DataFrame
+    pairs: list[RepeatedPair]
+    problems: list[Problem]
+    lines: list[KnownFile]
 
 
-def place(manifest: pd.DataFrame, pairs: Sequence[RepeatedPair], ledger: GroupLedger, params: ValidateParams) -> Placement:
-    """Give every image of the manifest its group; see `components.groups.assign_groups`."""
-    return assign_groups(
-        _identities(manifest, params),
-        [(pair.first, pair.second) for pair in pairs],
+def place(manifest: pd.DataFrame, checks: FileChecks, ledger: GroupLedger, params: ValidateParams) -> Placed:
+    """Give every row its group, split and, in train and val, its fold.
+
+    Args:
+        manifest: the rows that passed.
+        checks: with the fingerprints of their images.
+        ledger: the groups that were given out before.
+        params: what a near-duplicate is; shares; whether official splits are kept.
+    """
+    pictures = manifest.drop_duplicates(["image_id", "sha256"])
+    places = zip(pictures["shard"], pictures["row"], strict=True)
+    duplicates = near_duplicates(
+        [checks.fingerprints[str(shard), int(row)] for shard, row in places],
+        distance=params.hash_distance,
+        correlation=params.correlation,
+    )
+    files = _files(manifest, params)
+    placement = assign_groups(
+        list(files.values()),
+        [(pair.first, pair.second) for pair in duplicates],
         known=ledger.known,
         split=lambda group: _split(group, params),
     )
+    rows = _placed_rows(manifest, [placement.groups.get(files[key]) for key in _file_keys(manifest)], params)
+    pairs = _repeated_pairs(list(files.values()), duplicates)
+    return Placed(rows, pairs, _problems(manifest, placement), placement.lines)
 
 
-def placed_rows(manifest: pd.DataFrame, placement: Placement, params: ValidateParams) -> pd.DataFrame:
-    """The rows of images that have a group, with group_id, split, and for train and val the fold."""
-    rows = manifest[manifest["image_id"].isin(placement.groups.keys())].copy()
-    rows["group_id"] = rows["image_id"].map(placement.groups)
+def _file_keys(manifest: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(zip(manifest["image_id"], manifest["sha256"], strict=True))
+
+
+def _files(manifest: pd.DataFrame, params: ValidateParams) -> dict[tuple[str, str], ImageFile]:
+    """Each file once, in the order of the manifest; one that serves both tasks is official where one of them says so."""
+    given = manifest["split"].notna() if params.split == "official" else pd.Series(False, index=manifest.index)
+    official = {key for key, is_given in zip(_file_keys(manifest), given, strict=True) if is_given}
+    people = zip(_file_keys(manifest), manifest["patient_id"], manifest["lesion_id"], strict=True)
+    files: dict[tuple[str, str], ImageFile] = {}
+    for key, patient, lesion in people:
+        files.setdefault(key, ImageFile(*key, patient, lesion, key in official))
+    return files
+
+
+def _placed_rows(manifest: pd.DataFrame, groups: Sequence[str | None], params: ValidateParams) -> pd.DataFrame:
+    rows = manifest.assign(group_id=pd.Series(groups, index=manifest.index, dtype=object))
+    rows = rows[rows["group_id"].notna()]
     by_hash = rows["group_id"].map(lambda group: _split(group, params).value)
-    rows["split"] = rows["split"].fillna(by_hash) if params.split == "official" else by_hash
+    split = rows["split"].fillna(by_hash) if params.split == "official" else by_hash
     folds = rows["group_id"].map(lambda group: fold_of(group, params.folds))
-    rows["fold"] = folds.where(rows["split"] != Split.TEST.value).astype("Int32")
-    return rows
+    return rows.assign(split=split, fold=folds.where(split != Split.TEST.value).astype("Int32"))
 
 
-def conflict_problems(manifest: pd.DataFrame, placement: Placement) -> list[Problem]:
-    """Lines of quarantine.csv for images that are set aside."""
-    sources = manifest.drop_duplicates("image_id").set_index("image_id")["source"]
+def _repeated_pairs(files: Sequence[ImageFile], duplicates: Iterable[NearDuplicate]) -> list[RepeatedPair]:
+    pairs: dict[tuple[str, str], RepeatedPair] = {}
+    for pair in duplicates:
+        first, second = files[pair.first], files[pair.second]
+        if first.image_id != second.image_id:
+            claims = zip((first.patient_id, first.lesion_id), (second.patient_id, second.lesion_id), strict=True)
+            told = any(one and one == other for one, other in claims)
+            names = first.image_id, second.image_id
+            pairs.setdefault(names, RepeatedPair(*names, pair.distance, pair.correlation, told))
+    return list(pairs.values())
+
+
+def _problems(manifest: pd.DataFrame, placement: Placement) -> list[Problem]:
+    sources = dict(zip(_file_keys(manifest), manifest["source"], strict=True))
     return [
         Problem(
-            conflict.image_id,
-            f"repeats images of group {conflict.groups[0]!r} in {conflict.splits[0]} and of group {conflict.groups[1]!r} in "
-            f"{conflict.splits[1]}: in either split it would leak into the other",
-            str(sources[conflict.image_id]),
+            conflict.file.image_id,
+            f"belongs to group {conflict.groups[0]!r} in {conflict.splits[0]} and to group {conflict.groups[1]!r} in "
+            f"{conflict.splits[1]}, by its lesion or by what it repeats: in either split it would leak into the other",
+            str(sources[conflict.file.image_id, conflict.file.sha256]),
             "group",
         )
         for conflict in placement.conflicts
@@ -104,12 +153,3 @@ def _refuse_empty_classes(raw: pd.DataFrame, manifest: pd.DataFrame) -> None:
 
 def _split(group: str, params: ValidateParams) -> Split:
     return split_of(group, test_share=params.test_share, val_share=params.val_share)
-
-
-def _identities(manifest: pd.DataFrame, params: ValidateParams) -> list[ImageIdentity]:
-    identities = []
-    for image, rows in manifest.groupby("image_id", sort=False):
-        patient, lesion = (next((name for name in rows[column] if name), None) for column in ("patient_id", "lesion_id"))
-        official = params.split == "official" and bool(rows["split"].notna().any())
-        identities.append(ImageIdentity(str(image), tuple(dict.fromkeys(rows["sha256"])), patient, lesion, official))
-    return identities

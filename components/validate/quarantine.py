@@ -26,7 +26,7 @@ class Problem:
     @property
     def kind(self) -> str:
         """The reason without names and figures, so that equal reasons can be counted."""
-        return re.sub(r"'[^']*'|\b[\w.-]*\d[\w.-]*", "…", self.reason.replace(self.image, "…"))
+        return re.sub(r"'[^']*'|[\w.-]*\d[\w.-]*", "…", self.reason.replace(self.image, "…"))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from components.groups import open_ledger
 from components.params import ValidateParams
 from components.reporter import Reporter
 from components.validate.images import check_files, drop_checks, write_repaired_masks
-from components.validate.placing import conflict_problems, place, placed_rows, refuse_empty, repeated_pairs
+from components.validate.placing import place, refuse_empty
 from components.validate.quarantine import Finding, Problem, read_quarantine, refuse_too_many, write_quarantine
 from components.validate.report import Report, few_images, torn_groups, write_report
 from components.validate.tables import check_tables
@@ -53,23 +53,21 @@ def validate(raw: Path, out: Path, params: ValidateParams, reporter: Reporter, k
     findings = check_tables(dataset.manifest, out / "data_docs")
     files = check_files(dataset, out, reporter)
     sound = _set_bad_aside(dataset, findings + files.findings, read_quarantine(raw), params, out)
-    pairs = repeated_pairs(sound.manifest, files, params)
     with open_ledger(known_groups) as ledger:
-        placement = place(sound.manifest, pairs, ledger, params)
-        problems = sound.problems + conflict_problems(sound.manifest, placement)
+        placed = place(sound.manifest, files, ledger, params)
+        problems = sound.problems + placed.problems
         write_quarantine(out, problems)
-        manifest = placed_rows(sound.manifest, placement, params)
-        refuse_empty(dataset.manifest, manifest)
-        repaired = [position for position in files.repaired if position in manifest.index]
-        manifest = _with_repaired_masks(dataset, manifest, {position: files.repaired[position] for position in repaired}, out)
+        refuse_empty(dataset.manifest, placed.manifest)
+        repaired = {row: digest for row, digest in files.repaired.items() if row in placed.manifest.index}
+        manifest = _with_repaired_masks(dataset, placed.manifest, repaired, out)
         _link_shards(raw, out, manifest)
         write_manifest(out, manifest)
-        repaired_ids = manifest.loc[repaired, "image_id"].tolist()
-        report = Report(manifest, pairs, problems, sound.bad_rows, sound.all_rows, len(placement.conflicts), repaired_ids)
+        repaired_ids = [str(dataset.manifest["image_id"][row]) for row in repaired]
+        set_aside = len({problem.image for problem in placed.problems})
+        report = Report(manifest, placed.pairs, problems, sound.bad_rows, sound.all_rows, set_aside, repaired_ids)
         write_report(out, report)
         drop_checks(out)
-        digests = manifest.groupby("image_id", sort=False)["sha256"].unique()
-        ledger.extend((digest, group) for image, group in placement.groups.items() for digest in digests[image])
+        ledger.extend(placed.lines)
     _tell(report, reporter)
 
 

@@ -2,6 +2,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,8 @@ from components.errors import DatasetError
 from components.groups import (
     Fingerprint,
     GroupLedger,
-    ImageIdentity,
+    ImageFile,
+    KnownFile,
     assign_groups,
     fingerprint,
     fold_of,
@@ -126,99 +128,117 @@ def test_every_pair_within_the_distance_is_found_wherever_it_lies() -> None:
     ]
 
 
+def file(image_id: str, *, patient: str | None = None, lesion: str | None = None, official: bool = False) -> ImageFile:
+    return ImageFile(image_id, f"bytes of {image_id}", patient, lesion, official)
+
+
+def groups_of(
+    files: Sequence[ImageFile], duplicates: Sequence[tuple[int, int]] = (), known: Sequence[KnownFile] = ()
+) -> dict[str, str]:
+    placement = assign_groups(files, duplicates, known=known, split=halves)
+    return {one.image_id: group for one, group in placement.groups.items()}
+
+
 def test_a_patient_is_one_group_and_gives_it_its_name() -> None:
-    images = [ImageIdentity("a", ("1",), "P", "L1"), ImageIdentity("b", ("2",), "P", "L2"), ImageIdentity("c", ("3",), None, "L2")]
-    assert assign_groups(images, [], known={}, split=halves).groups == {"a": "P", "b": "P", "c": "P"}
+    files = [file("a", patient="P", lesion="L1"), file("b", patient="P", lesion="L2"), file("c", lesion="L2")]
+    assert groups_of(files) == {"a": "P", "b": "P", "c": "P"}
 
 
 def test_without_patient_the_lesion_is_the_group_and_without_lesion_the_image() -> None:
-    images = [ImageIdentity("a", ("1",), None, "L"), ImageIdentity("b", ("2",), None, "L"), ImageIdentity("c", ("3",))]
-    assert assign_groups(images, [], known={}, split=halves).groups == {"a": "L", "b": "L", "c": "c"}
+    assert groups_of([file("a", lesion="L"), file("b", lesion="L"), file("c")]) == {"a": "L", "b": "L", "c": "c"}
 
 
 def test_an_image_that_repeats_another_joins_its_group_and_brings_its_lesion_along() -> None:
-    images = [
-        ImageIdentity("a", ("1",), None, "L1"),
-        ImageIdentity("b", ("2",), None, "t2"),
-        ImageIdentity("c", ("3",), None, "t2"),
-    ]
-    assert assign_groups(images, [("a", "b")], known={}, split=halves).groups == {"a": "L1", "b": "L1", "c": "L1"}
+    files = [file("a", lesion="L1"), file("b", lesion="t2"), file("c", lesion="t2")]
+    assert groups_of(files, [(0, 1)]) == {"a": "L1", "b": "L1", "c": "L1"}
 
 
 def test_the_same_bytes_under_two_names_are_one_group() -> None:
-    images = [ImageIdentity("a", ("same",), None, "L1"), ImageIdentity("t", ("same",), None, "t2")]
-    assert assign_groups(images, [], known={}, split=halves).groups == {"a": "L1", "t": "L1"}
+    files = [ImageFile("a", "same", None, "L1"), ImageFile("t", "same", None, "t2")]
+    assert groups_of(files) == {"a": "L1", "t": "L1"}
+
+
+def test_two_files_of_one_image_are_one_group() -> None:
+    files = [ImageFile("a", "whole", None, "L1"), ImageFile("a", "crop", None, None)]
+    assert list(assign_groups(files, [], known=[], split=halves).groups.values()) == ["L1", "L1"]
 
 
 def test_an_image_that_repeats_two_groups_of_different_splits_is_set_aside() -> None:
-    images = [ImageIdentity("a", ("1",)), ImageIdentity("t", ("2",)), ImageIdentity("between", ("3",))]
-    placement = assign_groups(images, [("a", "between"), ("t", "between")], known={}, split=halves)
-    assert placement.groups == {"a": "a", "t": "t"}
+    placement = assign_groups([file("a"), file("t"), file("between")], [(0, 2), (1, 2)], known=[], split=halves)
+    assert list(placement.groups.values()) == ["a", "t"]
     (conflict,) = placement.conflicts
-    assert (conflict.image_id, conflict.groups, conflict.splits) == ("between", ("a", "t"), (Split.TRAIN, Split.TEST))
+    assert (conflict.file.image_id, conflict.groups, conflict.splits) == ("between", ("a", "t"), (Split.TRAIN, Split.TEST))
 
 
 def test_an_image_that_repeats_two_groups_of_one_split_joins_the_first() -> None:
-    images = [ImageIdentity("a", ("1",)), ImageIdentity("b", ("2",)), ImageIdentity("between", ("3",))]
-    placement = assign_groups(images, [("a", "between"), ("b", "between")], known={}, split=halves)
-    assert placement.groups["between"] == "a"
-    assert placement.conflicts == []
+    assert groups_of([file("a"), file("b"), file("between")], [(0, 2), (1, 2)]) == {"a": "a", "b": "b", "between": "a"}
 
 
 def test_an_image_with_an_official_split_is_never_set_aside() -> None:
-    images = [ImageIdentity("a", ("1",)), ImageIdentity("t", ("2",)), ImageIdentity("between", ("3",), official=True)]
-    placement = assign_groups(images, [("a", "between"), ("t", "between")], known={}, split=halves)
-    assert placement.groups["between"] == "a"
+    files = [file("a"), file("t"), file("between", official=True)]
+    assert groups_of(files, [(0, 2), (1, 2)])["between"] == "a"
 
 
 def test_a_known_image_keeps_its_group_though_its_lesion_has_another_name_now() -> None:
-    images = [ImageIdentity("a", ("1",), None, "new name"), ImageIdentity("b", ("2",), None, "new name")]
-    assert assign_groups(images, [], known={"2": "old name"}, split=halves).groups == {"b": "old name", "a": "old name"}
+    files = [file("a", lesion="new name"), file("b", lesion="new name")]
+    known = [KnownFile("bytes of b", "old name", "b")]
+    assert groups_of(files, known=known) == {"b": "old name", "a": "old name"}
 
 
-PEOPLE = st.lists(
-    st.tuples(st.sampled_from([None, *"PQR"]), st.sampled_from([None, *"KLMN"])),
-    min_size=2,
-    max_size=14,
-)
+def test_a_copy_of_known_bytes_under_a_new_name_cannot_push_out_what_was_there() -> None:
+    # The copy would bring lesion tL, which is in test, to its train group, and so set tL's own image aside.
+    files = [ImageFile("copy", "bytes of a", None, "tL"), file("a", lesion="L"), file("y", lesion="tL")]
+    known = [KnownFile("bytes of a", "L", "a"), KnownFile("bytes of y", "tL", "y")]
+    assert groups_of(files, known=known) == {"a": "L", "y": "tL"}
+
+
+def test_a_new_crop_of_a_known_image_cannot_push_it_out() -> None:
+    files = [ImageFile("a", "new crop"), file("a"), file("t")]
+    known = [KnownFile("bytes of a", "a", "a"), KnownFile("bytes of t", "t", "t")]
+    placement = assign_groups(files, [(0, 2)], known=known, split=halves)
+    assert placement.groups == {files[1]: "a", files[2]: "t"}
+    assert [conflict.file for conflict in placement.conflicts] == [files[0]]
 
 
 @settings(max_examples=150, deadline=None)
-@given(people=PEOPLE, data=st.data())
-def test_in_whatever_order_data_is_added_nothing_moves_and_nothing_crosses_a_split(
-    people: list[tuple[str | None, str | None]], data: st.DataObject
-) -> None:
-    images = [ImageIdentity(f"image{n}", (f"digest{n}",), *person) for n, person in enumerate(people)]
-    ids = [image.image_id for image in images]
-    pairs = data.draw(st.lists(st.tuples(st.sampled_from(ids), st.sampled_from(ids)).filter(lambda p: p[0] < p[1]), max_size=8))
-    waves = data.draw(st.lists(st.integers(0, 3), min_size=len(images), max_size=len(images)))
-    known: dict[str, str] = {}
-    before: dict[str, str] = {}
+@given(data=st.data())
+def test_in_whatever_order_data_is_added_nothing_moves_and_nothing_crosses_a_split(data: st.DataObject) -> None:
+    names = st.sampled_from
+    drawn = st.builds(ImageFile, names("abcdefgh"), names("01234567"), names([None, "P", "Q"]), names([None, "K", "L", "M"]))
+    files = data.draw(st.lists(drawn, min_size=2, max_size=14, unique_by=lambda one: (one.image_id, one.sha256)))
+    pairs = data.draw(st.lists(st.tuples(names(files), names(files)).filter(lambda pair: pair[0] != pair[1]), max_size=8))
+    waves = data.draw(st.lists(st.integers(0, 3), min_size=len(files), max_size=len(files)))
+    shuffle = data.draw(st.randoms(use_true_random=False))
+    known: list[KnownFile] = []
+    before: dict[ImageFile, str] = {}
     for wave in range(4):
-        here = [image for image, arrives in zip(images, waves, strict=True) if arrives <= wave]
-        names = {image.image_id for image in here}
-        near = [pair for pair in pairs if names.issuperset(pair)]
-        placement = assign_groups(
-            data.draw(st.permutations(here)), near, known=known, split=lambda g: split_of(g, test_share=0.3, val_share=0.3)
-        )
+        here = [one for one, arrives in zip(files, waves, strict=True) if arrives <= wave]
+        shuffle.shuffle(here)
+        near = [(here.index(one), here.index(other)) for one, other in pairs if one in here and other in here]
+        placement = assign_groups(here, near, known=known, split=thirds)
         groups = placement.groups
-        assert {name: groups.get(name) for name in before} == before, "an image moved or vanished"
-        split = {name: split_of(group, test_share=0.3, val_share=0.3) for name, group in groups.items()}
-        assert len(groups) + len(placement.conflicts) == len(here)
-        for one, other in near:
-            assert one not in split or other not in split or split[one] == split[other]
-        for kind in ("patient_id", "lesion_id"):
-            for name in {getattr(image, kind) for image in here} - {None}:
-                assert len({split[i.image_id] for i in here if getattr(i, kind) == name and i.image_id in split}) <= 1
-        again = assign_groups(
-            here,
-            near,
-            known=known | {f"digest{n[5:]}": g for n, g in groups.items()},
-            split=lambda g: split_of(g, test_share=0.3, val_share=0.3),
+        assert {one: groups.get(one) for one in before} == before, "a file moved or vanished"
+        assert set(groups) | {conflict.file for conflict in placement.conflicts} == set(here)
+        assert_nothing_crosses(groups, [(here[one], here[other]) for one, other in near])
+        known += [line for line in placement.lines if line not in known]
+        again = assign_groups(here, near, known=known, split=thirds)
+        assert (list(again.groups.items()), again.conflicts) == (list(groups.items()), placement.conflicts), (
+            "a repeated run differs"
         )
-        assert again.groups == groups, "a repeated run differs"
-        known |= {f"digest{name.removeprefix('image')}": group for name, group in groups.items()}
         before = groups
+
+
+def thirds(group: str) -> Split:
+    return split_of(group, test_share=0.3, val_share=0.3)
+
+
+def assert_nothing_crosses(groups: dict[ImageFile, str], pairs: Sequence[tuple[ImageFile, ImageFile]]) -> None:
+    splits = {one: thirds(group) for one, group in groups.items()}
+    for one, other in pairs:
+        assert one not in splits or other not in splits or splits[one] == splits[other]
+    for name in ("image_id", "sha256", "patient_id", "lesion_id"):
+        for value in {getattr(one, name) for one in groups} - {None}:
+            assert len({split for one, split in splits.items() if getattr(one, name) == value}) == 1
 
 
 def test_splits_and_folds_come_from_sha_256_of_the_group() -> None:
@@ -249,45 +269,45 @@ def test_a_larger_test_share_only_adds_to_test() -> None:
     assert small < large
 
 
+FIRST, SECOND = (KnownFile(letter * 64, f"group {letter}", f"image {letter}") for letter in "ab")
+
+
 def test_the_ledger_gives_back_what_it_was_given_in_that_order(tmp_path: Path) -> None:
     path = tmp_path / "home" / "groups.csv"
+    odd = KnownFile("d" * 64, 'a "group", with commas', "image d")
     with open_ledger(path) as ledger:
-        ledger.extend([("b" * 64, 'a "group", with commas'), ("a" * 64, "second")])
+        ledger.extend([odd, SECOND])
     with open_ledger(path) as ledger:
-        ledger.extend([("a" * 64, "another group"), ("c" * 64, "third")])
-    assert list(GroupLedger(path).known.items()) == [
-        ("b" * 64, 'a "group", with commas'),
-        ("a" * 64, "second"),
-        ("c" * 64, "third"),
-    ]
+        ledger.extend([KnownFile(SECOND.sha256, "another group", SECOND.image_id), FIRST])
+    assert GroupLedger(path).known == [odd, SECOND, FIRST]
 
 
 def test_the_ledger_only_ever_grows_at_its_end(tmp_path: Path) -> None:
     path = tmp_path / "groups.csv"
     with open_ledger(path) as ledger:
-        ledger.extend([("a" * 64, "first")])
+        ledger.extend([SECOND])
     before = path.read_bytes()
     with open_ledger(path) as ledger:
-        ledger.extend([("b" * 64, "second")])
-    assert path.read_bytes() == before + b"b" * 64 + b",second\n"
+        ledger.extend([FIRST])
+    assert path.read_bytes() == before + b"a" * 64 + b",group a,image a\n"
 
 
 def test_no_second_run_reads_the_ledger_until_the_first_has_written_it(tmp_path: Path) -> None:
     path = tmp_path / "groups.csv"
-    seen: list[dict[str, str]] = []
+    seen: list[list[KnownFile]] = []
 
     def second() -> None:
         with open_ledger(path) as ledger:
-            seen.append(dict(ledger.known))
+            seen.append(list(ledger.known))
 
     with open_ledger(path) as ledger:
         other = threading.Thread(target=second)
         other.start()
         time.sleep(0.2)
         assert seen == []
-        ledger.extend([("a" * 64, "first")])
+        ledger.extend([FIRST])
     other.join(10)
-    assert seen == [{"a" * 64: "first"}]
+    assert seen == [[FIRST]]
 
 
 def test_a_run_that_is_killed_frees_the_ledger(tmp_path: Path) -> None:
@@ -297,10 +317,12 @@ def test_a_run_that_is_killed_frees_the_ledger(tmp_path: Path) -> None:
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
     with open_ledger(path) as ledger:
-        assert ledger.known == {}
+        assert ledger.known == []
 
 
-@pytest.mark.parametrize("text", ["", "image,group\na,b\n", "sha256,group_id\nonly one cell\n", "sha256,group_id\nabc,\n"])
+@pytest.mark.parametrize(
+    "text", ["", "image,group\na,b\n", "sha256,group_id,image_id\nabc,g\n", "sha256,group_id,image_id\nabc,,a\n"]
+)
 def test_a_ledger_that_is_none_is_refused_by_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "groups.csv"
     path.write_text(text)
@@ -310,7 +332,7 @@ def test_a_ledger_that_is_none_is_refused_by_name(tmp_path: Path, text: str) -> 
 
 def test_without_a_ledger_nothing_is_kept(tmp_path: Path) -> None:
     with open_ledger(None) as ledger:
-        ledger.extend([("a" * 64, "first")])
+        ledger.extend([FIRST])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,356 @@
+import csv
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import components.validate.images as validate_images
+from components.dataset import Dataset
+from components.errors import DataRefused, DatasetError
+from components.files import sha256_bytes
+from components.groups import split_of
+from components.images import decode_mask_checked
+from components.lesions import Split, Task
+from components.validate.quarantine import Problem
+from tests.components.validate.conftest import Run
+from tests.components.validate.raw_data import RawData, groups_in, jpeg, mask_of, picture
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file of an output but metrics.jsonl, which tells the time → its digest."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "metrics.jsonl")
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_good_rows_come_through_with_group_split_and_fold_and_their_bytes(raw: RawData, run: Run) -> None:
+    folder = raw.fill().write()
+    result = run(folder)
+    assert len(result.manifest) == len(Dataset(folder).manifest) == 32
+    assert result.quarantine == []
+    for row in result.manifest.itertuples():
+        assert row.group_id == row.lesion_id
+        assert row.split == split_of(row.lesion_id, test_share=0.15, val_share=0.15)
+        assert pd.isna(row.fold) == (row.split == "test")
+    for task in Task:
+        for _, row in result.dataset.rows(task).iterrows():
+            assert sha256_bytes(result.dataset.image_bytes(row)) == row["sha256"]
+            if task is Task.SEGMENTATION:
+                assert sha256_bytes(result.dataset.mask_bytes(row)) == row["mask_sha256"]
+
+
+def test_shards_are_not_copied_but_linked(raw: RawData, run: Run) -> None:
+    folder = raw.fill().write()
+    result = run(folder)
+    for shard in (folder / "shards").iterdir():
+        assert shard.stat().st_ino == (result.out / "shards" / shard.name).stat().st_ino
+
+
+def test_where_links_are_not_allowed_shards_are_copied(raw: RawData, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    folder = raw.fill().write()
+    result = run(folder)
+    for shard in (folder / "shards").iterdir():
+        copy = result.out / "shards" / shard.name
+        assert copy.read_bytes() == shard.read_bytes()
+        assert copy.stat().st_ino != shard.stat().st_ino
+
+
+def test_an_image_has_one_split_and_one_group_in_both_tasks_though_its_files_differ(raw: RawData, run: Run) -> None:
+    folder = raw.fill().add("crop", label="NV", lesion_id=groups_in(Split.VAL, 9)[8]).add("crop", label=None, mask=True).write()
+    result = run(folder)
+    assert len(set(result.of("crop", "sha256"))) == 2
+    assert result.of("crop", "split") == ["val", "val"]
+    assert len(set(result.of("crop", "group_id"))) == 1
+
+
+def test_near_duplicates_of_different_lesions_share_a_split(raw: RawData, run: Run) -> None:
+    train, test = groups_in(Split.TRAIN, 1, "T")[0], groups_in(Split.TEST, 1, "S")[0]
+    shot = picture(1000)
+    raw.fill().add("first", lesion_id=train, image=shot).add("second", lesion_id=test, image=(shot * 0.7).astype(np.uint8))
+    result = run(raw.write())
+    assert result.of("first", "group_id") == result.of("second", "group_id") == [train]
+    assert result.of("second", "split") == ["train"]
+    (pair,) = result.report["near_duplicates"]
+    assert (pair["first"], pair["second"], pair["told"]) == ("first", "second", False)
+    assert any("1 pairs of images show the same lesion" in line for line in result.messages)
+
+
+def test_an_image_between_two_splits_is_set_aside_with_its_reason_and_is_not_bad(raw: RawData, run: Run) -> None:
+    train, test = groups_in(Split.TRAIN, 1, "T")[0], groups_in(Split.TEST, 1, "S")[0]
+    shot = picture(1000)
+    raw.fill().add("a", lesion_id=train, image=shot).add("b", lesion_id=test).add("c", lesion_id=test, image=shot[1:, 1:])
+    result = run(raw.write(), max_quarantined=0.0)
+    assert result.of("c", "group_id") == []
+    (problem,) = result.quarantine
+    assert (problem.image, problem.field, problem.file) == ("c", "group", "clinic")
+    assert problem.reason.startswith(f"belongs to group '{test}' in test and to group '{train}' in train")
+    assert (result.report["counts"]["bad_rows"], result.report["counts"]["images_set_aside"]) == (0, 1)
+
+
+def test_nothing_moves_when_data_is_added_in_any_order_with_a_ledger(tmp_path: Path, run: Run) -> None:
+    shuffle = random.Random(7)
+    shots = [picture(2000 + number) for number in range(6)]
+    extra = [(f"X{n:02d}", f"lesion{shuffle.randrange(9)}", shots[n % 6] if n % 3 else None) for n in range(18)]
+    shuffle.shuffle(extra)
+    ledger = tmp_path / "home" / "groups.csv"
+    before: dict[str, tuple[str, str, object]] = {}
+    for step, count in enumerate((3, 9, 14, 18)):
+        raw = RawData(tmp_path / f"raw{step}").fill(train=2, others=1)
+        for name, lesion, shot in extra[:count]:
+            raw.add(name, lesion_id=lesion, image=shot, mask=True)
+        (tmp_path / f"out{step}").mkdir()
+        manifest = run(raw.write(), out=tmp_path / f"out{step}", known_groups=ledger).manifest
+        now = {row.image_id: (row.group_id, row.split, None if row.split == "test" else row.fold) for row in manifest.itertuples()}
+        assert {name: now.get(name) for name in before} == before
+        by_shot = {n % 6: set() for n in range(18)}  # type: ignore[var-annotated]
+        for name, (_, split, _) in now.items():
+            if name.startswith("X") and int(name[1:]) % 3:
+                by_shot[int(name[1:]) % 6].add(split)
+        assert all(len(splits) <= 1 for splits in by_shot.values())
+        before = now
+    lines = list(csv.reader(ledger.open(encoding="utf-8")))
+    assert len({tuple(line) for line in lines}) == len(lines) == 1 + sum(1 for _ in before)
+
+
+def test_without_a_ledger_a_later_near_duplicate_would_have_moved_an_image_that_the_ledger_holds(tmp_path: Path, run: Run) -> None:
+    train, test = groups_in(Split.TRAIN, 1, "T")[0], groups_in(Split.TEST, 1, "S")[0]
+    shot = picture(1000)
+    old = RawData(tmp_path / "old").fill().add("m", lesion_id=test, image=shot).write()
+    new = (
+        RawData(tmp_path / "new").fill().add("a", lesion_id=train, image=shot[1:, 1:]).add("m", lesion_id=test, image=shot).write()
+    )
+    results = {}
+    for name, ledger in (("with", tmp_path / "groups.csv"), ("without", None)):
+        for part, folder in (("old", old), ("new", new)):
+            (tmp_path / name / part).mkdir(parents=True)
+            results[name, part] = run(folder, out=tmp_path / name / part, known_groups=ledger)
+    assert [results["with", part].of("m", "split") for part in ("old", "new")] == [["test"], ["test"]]
+    assert results["with", "new"].of("a", "group_id") == [test]
+    assert [results["without", part].of("m", "split") for part in ("old", "new")] == [["test"], ["train"]]
+
+
+def test_the_ledger_is_not_touched_by_a_run_that_is_refused(raw: RawData, run: Run, tmp_path: Path) -> None:
+    with pytest.raises(DataRefused):
+        run(raw.fill(others=0).write(), known_groups=tmp_path / "groups.csv")
+    assert not (tmp_path / "groups.csv").exists()
+
+
+def test_an_official_split_is_kept_the_rest_goes_by_hash_and_torn_groups_are_told(raw: RawData, run: Run) -> None:
+    train = groups_in(Split.TRAIN, 2, "T")
+    raw.fill().add("official", lesion_id=train[0], split="test", mask=True).add("by hash", lesion_id=train[0], mask=True)
+    folder = raw.write()
+    result = run(folder, split="official")
+    assert result.of("official", "split") == ["test", "test"]
+    assert all(pd.isna(fold) for fold in result.of("official", "fold"))
+    assert result.of("by hash", "split") == ["train", "train"]
+    assert result.report["torn_groups"] == {train[0]: ["test", "train"]}
+    assert any(f"tears 1 groups apart, so figures on it are too good: {train[0]}" in line for line in result.messages)
+
+
+def test_by_hash_an_official_split_is_not_looked_at(raw: RawData, run: Run) -> None:
+    train = groups_in(Split.TRAIN, 1, "T")[0]
+    result = run(raw.fill().add("official", lesion_id=train, split="test").write(), split="hash")
+    assert result.of("official", "split") == ["train"]
+    assert result.report["torn_groups"] == {}
+
+
+def test_what_ingest_refused_is_taken_over_and_counted(raw: RawData, run: Run) -> None:
+    refused = [Problem("ISIC_9", "is neither a JPEG nor a PNG; convert it", "clinic/ISIC_9.jpg", "image")]
+    result = run(raw.fill().write(refused), max_quarantined=0.05)
+    assert result.quarantine == refused
+    assert result.report["counts"]["bad_rows"] == 1
+    assert "1 of 33 rows are bad: quarantine.csv names each with its reason" in result.messages
+
+
+def test_more_than_the_allowed_share_stops_the_run_and_says_what_and_where(raw: RawData, run: Run, tmp_path: Path) -> None:
+    raw.fill(mask=False)  # 16 rows
+    for number in range(4):
+        raw.add(f"bad{number}", age_approx=130.0 + number)
+    with pytest.raises(DataRefused) as error:
+        run(raw.write(), max_quarantined=0.15)
+    text = str(error.value)
+    assert text.startswith("4 of 20 rows are bad (20.0%; validate.max_quarantined allows 15.0%): ")
+    assert "age_approx is 130; it must lie between 0 and 120" in text
+    assert "and 1 more" in text
+    where = tmp_path / "out" / "quarantine.csv"
+    assert str(where) in text
+    assert len(where.read_text().splitlines()) == 5
+
+
+def test_exactly_the_allowed_share_passes(raw: RawData, run: Run) -> None:
+    raw.fill(mask=False)
+    for number in range(4):
+        raw.add(f"bad{number}", age_approx=130.0)
+    assert len(run(raw.write(), max_quarantined=0.2).manifest) == 16
+
+
+def test_a_class_that_loses_all_its_images_stops_the_run(raw: RawData, run: Run) -> None:
+    raw.fill().add("only", label="DF", sex="unknown")
+    with pytest.raises(DataRefused, match="class DF has 1 images in the tables and none is left"):
+        run(raw.write(), max_quarantined=0.5)
+
+
+def test_a_class_without_an_image_in_train_stops_the_run(raw: RawData, run: Run) -> None:
+    for lesion in groups_in(Split.TEST, 2, "only"):
+        raw.add(f"I{lesion}", label="DF", lesion_id=lesion)
+    with pytest.raises(DataRefused, match=r"class DF has no image in train \(2 in test\)"):
+        run(raw.fill().write())
+
+
+def test_a_split_without_rows_of_a_task_stops_the_run(raw: RawData, run: Run) -> None:
+    raw.fill(mask=False)
+    for lesion in groups_in(Split.TRAIN, 3, "M") + groups_in(Split.TEST, 1, "M"):
+        raw.add(f"I{lesion}", label=None, lesion_id=lesion, mask=True)
+    with pytest.raises(DataRefused, match=r"segmentation: val would be empty \(4 groups in all\)"):
+        run(raw.write())
+
+
+def test_a_source_of_which_nothing_is_left_stops_the_run(raw: RawData, run: Run) -> None:
+    refused = [Problem("ISIC_9", "two classes in one row: MEL, NV", "clinic/GroundTruth.csv", "label")]
+    with pytest.raises(DataRefused, match="no image is left"):
+        run(raw.write(refused), max_quarantined=1.0)
+
+
+def test_classes_that_no_table_holds_are_told_and_no_error(raw: RawData, run: Run) -> None:
+    result = run(raw.fill("MEL NV BCC AK BKL DF").write())
+    assert result.report["absent_classes"] == ["VASC", "SCC"]
+    assert any("no image of VASC, SCC is there" in line for line in result.messages)
+
+
+def test_few_images_of_a_class_in_val_or_test_are_told_and_no_error(raw: RawData, run: Run) -> None:
+    result = run(raw.fill("MEL", others=12, mask=False).fill("NV", others=3, mask=False).write())
+    told = [line for line in result.messages if "fewer than 10" in line]
+    assert [line.split(":")[1] for line in told] == [" NV 3", " NV 3"]
+
+
+def test_one_task_alone_is_enough(raw: RawData, run: Run, tmp_path: Path) -> None:
+    only_masks = RawData(tmp_path / "masks")
+    for split in Split:
+        for lesion in groups_in(split, 2):
+            only_masks.add(f"I{lesion}", label=None, lesion_id=lesion, mask=True)
+    assert run(only_masks.write(), out=tmp_path / "out1").dataset.tasks() == [Task.SEGMENTATION]
+    assert run(raw.fill(mask=False).write(), out=tmp_path / "out2").dataset.tasks() == [Task.CLASSIFICATION]
+
+
+def test_the_report_counts_by_task_split_and_class(raw: RawData, run: Run) -> None:
+    report = run(raw.fill("MEL NV", train=4, others=2).write()).report
+    assert report["rows"]["segmentation"] == {"train": 8, "val": 4, "test": 4}
+    assert {code: n for code, n in report["rows"]["classification"]["val"].items() if n} == {"MEL": 2, "NV": 2}
+    assert {k: report["counts"][k] for k in ("images", "groups", "rows_classification")} == {
+        "images": 16,
+        "groups": 16,
+        "rows_classification": 16,
+    }
+
+
+def test_repaired_masks_lie_in_a_shard_of_their_own_and_the_others_stay(raw: RawData, run: Run) -> None:
+    odd = np.where(mask_of() > 0, np.uint8(200), np.uint8(7))
+    lesions = groups_in(Split.TRAIN, 2, "R")
+    raw.fill().add("odd", lesion_id=lesions[0], mask=odd).add("even", lesion_id=lesions[1], mask=True)
+    result = run(raw.write())
+    rows = result.dataset.rows(Task.SEGMENTATION).set_index("image_id")
+    assert Path(rows.loc["odd", "mask"]).parent != Path(rows.loc["odd", "shard"])
+    assert Path(rows.loc["even", "mask"]).parent == Path(rows.loc["even", "shard"])
+    repaired = result.dataset.mask_bytes(rows.loc["odd"])
+    np.testing.assert_array_equal(decode_mask_checked(repaired, "odd")[0], mask_of())
+    assert decode_mask_checked(repaired, "odd")[1] is False
+    assert rows.loc["odd", "mask_sha256"] == sha256_bytes(repaired)
+    assert result.report["repaired_masks"] == ["odd"]
+    assert "1 masks held other values than 0 and 255 and were repaired" in result.messages
+
+
+def test_the_output_is_the_same_whoever_makes_it_and_holds_no_path_and_no_time(tmp_path: Path, run: Run) -> None:
+    outs = []
+    for number in range(2):
+        raw = RawData(tmp_path / f"place{number}" / "raw").fill()
+        raw.add("odd", lesion_id="R1", mask=np.where(mask_of() > 0, np.uint8(200), np.uint8(0))).add("old", age_approx=130.0)
+        out = tmp_path / f"place{number}" / "out"
+        outs.append(contents(run(raw.write(), out=out, max_quarantined=0.1).out))
+        for path in (p for p in out.rglob("*") if p.suffix in (".html", ".json", ".csv", ".parquet")):
+            assert str(tmp_path).encode() not in path.read_bytes()
+            assert time.strftime("%Y%m%d").encode() not in path.read_bytes()
+        time.sleep(1.1)
+    assert outs[0] == outs[1]
+
+
+def test_a_killed_step_goes_on_without_decoding_again_and_gives_the_same(
+    raw: RawData, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw.fill().add("broken", image=jpeg(picture(1))[:900], mask=True, lesion_id="K1")
+    raw.add("odd", lesion_id="R1", mask=np.where(mask_of() > 0, np.uint8(200), np.uint8(0)))
+    folder = raw.write()
+    whole = contents(run(folder, out=tmp_path / "whole", max_quarantined=0.1).out)
+    decode = validate_images.decode_image
+    decoded: list[str] = []
+
+    def interrupted(data: bytes, name: str) -> object:
+        decoded.append(name)
+        if len(decoded) == 13:
+            raise KeyboardInterrupt
+        return decode(data, name)
+
+    monkeypatch.setattr(validate_images, "decode_image", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, out=tmp_path / "killed", max_quarantined=0.1)
+    first = set(decoded)
+    decoded.clear()
+    monkeypatch.setattr(validate_images, "decode_image", lambda data, name: decoded.append(name) or decode(data, name))
+    assert contents(run(folder, out=tmp_path / "killed", max_quarantined=0.1).out) == whole
+    assert len(set(decoded)) < 18
+    assert len(first | set(decoded)) == 18
+
+
+def test_a_step_that_died_after_extending_the_ledger_gives_the_same_when_repeated(raw: RawData, run: Run, tmp_path: Path) -> None:
+    train, test = groups_in(Split.TRAIN, 1, "T")[0], groups_in(Split.TEST, 1, "S")[0]
+    shot = picture(1000)
+    raw.fill().add("a", lesion_id=train, image=shot).add("b", lesion_id=test).add("c", lesion_id=test, image=shot[1:, 1:])
+    folder = raw.write()
+    first = contents(run(folder, known_groups=tmp_path / "groups.csv").out)
+    assert contents(run(folder, known_groups=tmp_path / "groups.csv").out) == first
+
+
+@pytest.mark.slow
+def test_a_killed_process_leaves_nothing_that_a_second_one_cannot_finish(raw: RawData, run: Run, tmp_path: Path) -> None:
+    folder = raw.fill("MEL NV BCC AK", train=30, others=10).write()
+    whole = contents(run(folder, out=tmp_path / "whole", known_groups=tmp_path / "whole.csv").out)
+    program = (
+        "import sys; from pathlib import Path; from components.reporter import Reporter; from components.validate import validate\n"
+        "from tests.components.validate.raw_data import params\n"
+        "raw, out, ledger = map(Path, sys.argv[1:]); validate(raw, out, params(), Reporter(out, 'validate'), ledger)"
+    )
+    out = tmp_path / "killed"
+    out.mkdir()
+    for delay in (3.0, 4.0, 5.0, 5.5, 6.0, 7.0):
+        process = subprocess.Popen([sys.executable, "-c", program, str(folder), str(out), str(tmp_path / "killed.csv")])
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    result = run(folder, out=out, known_groups=tmp_path / "killed.csv")
+    assert contents(result.out) == whole
+    assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_foreign_quarantine_file_is_refused(raw: RawData, run: Run) -> None:
+    folder = raw.fill().write()
+    (folder / "quarantine.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DatasetError, match=r"quarantine\.csv: must have the columns image, reason, file, field"):
+        run(folder)
+
+
+def test_the_main_counts_are_metrics(raw: RawData, run: Run) -> None:
+    result = run(raw.fill().write())
+    (line,) = [json.loads(text) for text in (result.out / "metrics.jsonl").read_text().splitlines()]
+    assert line["values"]["images"] == 16
+    assert line["values"]["near_duplicate_pairs"] == 0
