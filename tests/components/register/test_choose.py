@@ -29,6 +29,10 @@ def test_of_equals_the_one_with_fewer_parameters_is_chosen():
     assert choice.reason.endswith(", and of equals the fewest parameters")
 
 
+def test_size_decides_between_equals_whatever_their_names():
+    assert choose([Candidate("a", 9, {"dice": 0.8}), Candidate("b", 1, {"dice": 0.8})], "dice").name == "b"
+
+
 def test_of_equals_of_one_size_the_choice_does_not_depend_on_the_order():
     twins = [Candidate(name, 5, {"dice": 0.8}) for name in ("b", "a")]
     assert choose(twins, "dice").name == choose(twins[::-1], "dice").name == "a"

@@ -192,25 +192,26 @@ class Killed(BaseException):
 
 
 class Mortal:
-    """MLflow's client, but its process dies after its n-th writing call (n = 0: before the first)."""
+    """MLflow's client, but its process dies after its n-th writing call, or call of `only` (n = 0: before the first)."""
 
     WRITES = ("create_", "log_", "set_", "update_", "finalize_", "delete_")
 
-    def __init__(self, client: Any, writes: int, die: Callable[[], None]) -> None:
+    def __init__(self, client: Any, writes: int, die: Callable[[], None], only: str) -> None:
         self._client = client
+        self._only = only
         self._writes = writes
         self._die = die
         self.count = 0
 
     @classmethod
-    def of(cls, ledger: Ledger, writes: int, die: Callable[[], None]) -> "Mortal":
-        mortal = cls(ledger.client, writes, die)
+    def of(cls, ledger: Ledger, writes: int, die: Callable[[], None], only: str = "") -> "Mortal":
+        mortal = cls(ledger.client, writes, die, only)
         ledger.__dict__["client"] = mortal
         return mortal
 
     def __getattr__(self, name: str) -> Any:
         known = getattr(self._client, name)
-        if not name.startswith(self.WRITES):
+        if not name.startswith(self._only or self.WRITES):
             return known
 
         def write(*given: Any, **named: Any) -> Any:
@@ -278,6 +279,18 @@ class TestKills:
     def test_a_kill_between_any_two_writes_doubles_nothing(self, made, mlflow_uri, tmp_path):
         """Every tenth write; the slow test takes each."""
         assert kill_after_each_write(made, mlflow_uri, tmp_path, stride=10) > 30
+
+    def test_a_kill_between_the_two_aliases_loses_neither_model(self, made, mlflow_uri, tmp_path):
+        made.register(Ledger(mlflow_uri, "dermacare"), tmp_path / "first")
+        other = trained(classifier_bundle(tmp_path / "skilled", name="skilled", sharpness=300))
+        this, run = Made(made.dataset, [other], made.evaluation), RunContext(run_id="second")
+        ledger = Ledger(mlflow_uri, "dermacare")
+        Mortal.of(ledger, 1, die, only="set_registered_model_alias")
+        with pytest.raises(Killed):
+            this.register(ledger, tmp_path / "out", run)
+        assert aliases(Ledger(mlflow_uri, "dermacare"))["production"] == 1
+        this.register(Ledger(mlflow_uri, "dermacare"), tmp_path / "out", run)
+        assert aliases(Ledger(mlflow_uri, "dermacare")) == {"production": 2, "previous": 1}
 
     @pytest.mark.slow
     def test_a_kill_after_each_single_write_doubles_nothing(self, made, mlflow_uri, tmp_path):
