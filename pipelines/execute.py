@@ -75,10 +75,10 @@ def run_step(call: StepCall, home: Home, run: str = "") -> Finished:
             )
         except Exception as error:
             known = isinstance(error, DermaCareError)
-            if not known or os.environ.get("DERMACARE_DEBUG"):
-                traceback.print_exc()
-            else:
+            if run and known and not os.environ.get("DERMACARE_DEBUG"):
                 print(f"error: {error}", file=sys.stderr)
+            elif run:  # for the log; without a run it is the caller who tells the user
+                traceback.print_exc()
             _tell(events, call.name, "failed", error=str(error) if known else f"{type(error).__name__}: {error}", known=known)
             raise
         _tell(events, call.name, "finished", outcome=finished.outcome, seconds=round(finished.seconds, 2))
@@ -89,7 +89,7 @@ def _key(call: StepCall) -> str:
     """Key of the call's work; refuses code that is not the planned one."""
     installed = code_digest(call.step)
     if call.code and call.code != installed:
-        raise StoreError(f"its code changed since the run was planned; start the run again, it goes on from there")
+        raise StoreError("its code changed since the run was planned; start the run again, it goes on from there")
     keyed = ingest_identity(call.params) if isinstance(call.params, IngestParams) else call.params
     return step_key(call.step, keyed, _input_keys(call.inputs), code=installed, salt=call.salt)
 
@@ -119,7 +119,7 @@ def run_component(
     name = f"{step}/{model}" if model else step
     call = StepCall(name, section_of(step, params, model or None), folders, code, salt)
     run = os.environ.get("DERMACARE_RUN", "")
-    _stop_after_failure(Home.here(), run)
+    _refuse_after_the_end(Home.here(), run)
     finished = run_step(call, Home.here(), run)
     if run:
         # On one machine the store's folder is the artifact: nothing is copied.
@@ -187,11 +187,11 @@ def _function(call: StepCall, home: Home, run: str) -> Callable[[Path, Reporter]
     return work
 
 
-def _stop_after_failure(home: Home, run: str) -> None:
-    """Do not start a model's training when another's has failed: Kubeflow's loops go on, and the run is lost anyway."""
-    failed = [e["step"] for e in EventTail(home, run).new() if e["kind"] == "state" and e["state"] == "failed"] if run else []
-    if failed:
-        raise StepFailed(f"not started, since {failed[0]} failed")
+def _refuse_after_the_end(home: Home, run: str) -> None:
+    """Do not start a step of a run that has failed or was stopped: Kubeflow's loops go on, and the run is lost anyway."""
+    for event in EventTail(home, run).new() if run else []:
+        if event["kind"] == "stopped" or (event["kind"] == "state" and event["state"] == "failed"):
+            raise StepFailed(f"not started, since {event['step'] or 'the run'} {'failed' if event['step'] else 'was stopped'}")
 
 
 _SKIPPED = "skipped.json"

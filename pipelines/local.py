@@ -12,11 +12,11 @@ import threading
 import time
 import traceback
 from dataclasses import replace
-from types import FrameType
 
 import psutil
 
 from components.params import Params
+from components.reporter import append_event
 from pipelines import runs
 from pipelines.home import VARIABLE, Home
 from pipelines.runs import RunRecord, RunState
@@ -55,7 +55,7 @@ def main(run: str) -> int:
     record = runs.owned(runs.load(home, run))
     runs.save(home, record)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+        signal.signal(number, lambda _number, _frame: _stop(home, run))
     ending = threading.Event()
     threads = [threading.Thread(target=task, args=(home, record, ending)) for task in (_beat, _track)]
     for thread in threads:
@@ -93,7 +93,9 @@ def _run_pipeline(home: Home, record: RunRecord) -> None:
     draw(params, parallel=False)(**arguments(params, fingerprint=record.steps["ingest"].salt, run=record.id))
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
+def _stop(home: Home, run: str) -> None:
+    """End the step that runs, and let none start: Kubeflow's loops go on after an interrupt."""
+    append_event(home.events(run), "", {"kind": "stopped"})
     for child in psutil.Process().children(recursive=True):
         child.kill()  # a killed step loses nothing: it goes on from its work folder
     raise KeyboardInterrupt

@@ -70,9 +70,11 @@ def test_a_run_killed_inside_training_goes_on_from_the_newest_checkpoint(project
 
 
 def test_ctrl_c_ends_in_one_line_and_the_same_command_goes_on(project: Project) -> None:
+    project.settings["train_unet.models"] = "[unet_tiny, unet_plain]"
     assert project.run_until(epoch("train_unet/unet_tiny", 0), signal.SIGINT)
     (stopped,) = all_runs(project.home)
     assert stopped.state is RunState.KILLED
+    assert not [event for event in project.events() if event["step"] == "train_unet/unet_plain"]
     last = project.run()
     assert last.returncode == 0, last.stdout + last.stderr
     assert f"goes on from {stopped.id}" in last.stdout
