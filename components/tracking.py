@@ -61,7 +61,7 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 """How MLflow is set, here and in a server that we start; what the user has set himself stays."""
 
-# MLflow's pages then show training first, not the tracing of language models.
+# Says to MLflow's pages that this is training, not the tracing of language models.
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _WRITE_SECONDS = 1.0
 _BEAT_SECONDS = 60.0
