@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from components.errors import DatasetError
+from components.errors import DatasetError, StoreError
 from components.files import write_text
 from components.images import RGBImage
 from components.lesions import Split
@@ -311,14 +312,24 @@ def open_ledger(path: Path | None) -> Iterator[GroupLedger]:
 
     Raises:
         DatasetError: the file is not what `GroupLedger` writes.
+        StoreError: it cannot be locked.
     """
     if path is None:
         yield GroupLedger(None)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _lock(path.with_name(f".{path.name}.lock")):
         yield GroupLedger(path)
+
+
+def _lock(path: Path) -> IO[bytes]:
+    """An open file that is locked until it is closed, or its process is dead."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.open("ab")
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be locked ({error.strerror}); free space or permissions, then run again") from error
+    return handle
 
 
 def _read_ledger(path: Path) -> list[KnownFile]:

@@ -7,7 +7,6 @@ import pandas as pd
 
 from components.errors import DataRefused
 from components.groups import (
-    GroupLedger,
     ImageFile,
     KnownFile,
     NearDuplicate,
@@ -34,27 +33,29 @@ class Placed:
     lines: list[KnownFile]
 
 
-def place(manifest: pd.DataFrame, checks: FileChecks, ledger: GroupLedger, params: ValidateParams) -> Placed:
+def find_duplicates(manifest: pd.DataFrame, checks: FileChecks, params: ValidateParams) -> list[NearDuplicate]:
+    """Pairs of files that show the same, by their places in the order of the manifest, each file once."""
+    pictures = manifest.drop_duplicates(["image_id", "sha256"])
+    prints = [checks.fingerprints[str(shard), int(row)] for shard, row in zip(pictures["shard"], pictures["row"], strict=True)]
+    return near_duplicates(prints, distance=params.hash_distance, correlation=params.correlation)
+
+
+def place(
+    manifest: pd.DataFrame, duplicates: Sequence[NearDuplicate], known: Sequence[KnownFile], params: ValidateParams
+) -> Placed:
     """Give every row its group, split and, in train and val, its fold.
 
     Args:
         manifest: the rows that passed.
-        checks: with the fingerprints of their images.
-        ledger: the groups that were given out before.
-        params: what a near-duplicate is; shares; whether official splits are kept.
+        duplicates: what `find_duplicates` finds in it.
+        known: the groups that were given out before.
+        params: shares; whether official splits are kept.
     """
-    pictures = manifest.drop_duplicates(["image_id", "sha256"])
-    places = zip(pictures["shard"], pictures["row"], strict=True)
-    duplicates = near_duplicates(
-        [checks.fingerprints[str(shard), int(row)] for shard, row in places],
-        distance=params.hash_distance,
-        correlation=params.correlation,
-    )
     files = _files(manifest, params)
     placement = assign_groups(
         list(files.values()),
         [(pair.first, pair.second) for pair in duplicates],
-        known=ledger.known,
+        known=known,
         split=lambda group: _split(group, params),
     )
     rows = _placed_rows(manifest, [placement.groups.get(files[key]) for key in _file_keys(manifest)], params)

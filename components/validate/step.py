@@ -14,7 +14,7 @@ from components.groups import open_ledger
 from components.params import ValidateParams
 from components.reporter import Reporter
 from components.validate.images import check_files, drop_checks, write_repaired_masks
-from components.validate.placing import place, refuse_empty
+from components.validate.placing import find_duplicates, place, refuse_empty
 from components.validate.quarantine import Finding, Problem, read_quarantine, refuse_too_many, write_quarantine
 from components.validate.report import Report, few_images, torn_groups, write_report
 from components.validate.tables import check_tables
@@ -53,8 +53,9 @@ def validate(raw: Path, out: Path, params: ValidateParams, reporter: Reporter, k
     findings = check_tables(dataset.manifest, out / "data_docs")
     files = check_files(dataset, out, reporter)
     sound = _set_bad_aside(dataset, findings + files.findings, read_quarantine(raw), params, out)
+    duplicates = find_duplicates(sound.manifest, files, params)
     with open_ledger(known_groups) as ledger:
-        placed = place(sound.manifest, files, ledger, params)
+        placed = place(sound.manifest, duplicates, ledger.known, params)
         problems = sound.problems + placed.problems
         write_quarantine(out, problems)
         refuse_empty(dataset.manifest, placed.manifest)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from components.errors import DatasetError
+from components.errors import DatasetError, StoreError
 from components.groups import (
     Fingerprint,
     GroupLedger,
@@ -327,6 +327,12 @@ def test_a_ledger_that_is_none_is_refused_by_name(tmp_path: Path, text: str) -> 
     path = tmp_path / "groups.csv"
     path.write_text(text)
     with pytest.raises(DatasetError, match=r"groups\.csv"), open_ledger(path):
+        pass
+
+
+def test_a_ledger_where_nothing_can_be_written_is_told_by_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(StoreError, match=r"groups\.csv"), open_ledger(tmp_path / "file" / "groups.csv"):
         pass
 
 
