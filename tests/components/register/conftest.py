@@ -67,6 +67,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(dataset, models, judged(dataset, models, root / "evaluation"))
 
 
+@pytest.fixture
+def skilled(made: Made) -> Made:
+    """The better classifier alone."""
+    return Made(made.dataset, made.models[2:], made.evaluation)
+
+
 @dataclass(frozen=True)
 class Registered:
     """The step's work after one call, to look at and not to change."""
