@@ -10,7 +10,7 @@ from components.train_classifier.features import FeatureBatches, compute_feature
 from components.train_classifier.head import Classifier
 from components.train_classifier.objective import DIAGNOSES
 from components.train_classifier.registry import build, load_imagenet
-from components.training.backend import keras
+from components.training.backend import start_afresh
 from components.training.checkpoint import Checkpoints, Standing, rewind_metrics
 from components.training.delivery import Parameters, count_parameters, deliver
 from components.training.feed import Feed, open_feed
@@ -37,7 +37,7 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainClassifierParams, r
 
 def _start(feed: Feed, params: TrainClassifierParams, newest: Standing | None) -> Classifier:
     (name,) = params.models
-    keras.utils.set_random_seed(params.seed)
+    start_afresh(params.seed)
     classifier = build(name, feed.size, params.dropout)
     # A checkpoint of phase 2 holds the backbone; one of phase 1 the head alone.
     if params.weights == "imagenet" and (newest is None or newest.phase == _FROZEN):

@@ -8,7 +8,7 @@ from components.params import TrainUnetParams
 from components.reporter import Reporter
 from components.train_unet.losses import MASKS
 from components.train_unet.registry import build
-from components.training.backend import keras
+from components.training.backend import start_afresh
 from components.training.checkpoint import Checkpoints, rewind_metrics
 from components.training.delivery import count_parameters, deliver
 from components.training.feed import open_feed
@@ -21,7 +21,7 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporte
     if not is_whole(out):
         (name,) = params.models
         feed = open_feed(dataset, plan, Task.SEGMENTATION, params)
-        keras.utils.set_random_seed(params.seed)
+        start_afresh(params.seed)
         model = build(name, feed.size, params.dropout)
         parameters = count_parameters(model)
         newest = checkpoints.standing(reporter.message)

@@ -13,4 +13,10 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 from keras import layers, ops
 
-__all__ = ["keras", "layers", "ops"]
+__all__ = ["keras", "layers", "ops", "start_afresh"]
+
+
+def start_afresh(seed: int) -> None:
+    """Seed every draw and forget earlier models, so that weights and names of layers follow from the seed alone."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)

@@ -40,8 +40,9 @@ def draw_curves(name: str, epochs: Sequence[Epoch], footnote: str) -> "Figure":
     from matplotlib.figure import Figure
 
     best = min(epochs, key=lambda epoch: epoch.values["val_loss"])
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    figure = Figure(figsize=(11, 3.6))
     axes = figure.subplots(1, 3)
+    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.2, top=0.88, wspace=0.25)
     scores = [name for name in _SCORES if name in best.values]
     _plot(axes[0], epochs, ["loss", "val_loss"], "loss")
     _plot(axes[1], epochs, scores, "score, 0 to 1")

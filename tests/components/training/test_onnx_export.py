@@ -155,11 +155,15 @@ def train_a_little(model: Any, objective: Objective, targets: npt.NDArray[np.flo
         trainer.train_step(images_for(model, 8), targets, np.ones(8, np.float32))
 
 
-@pytest.mark.parametrize(("name", "size"), [("unet_tiny", (16, 24)), ("unet_plain", (32, 48))])
-def test_a_segmenter_gives_what_keras_gives(name: str, size: tuple[int, int]) -> None:
-    model = build_unet(name, size, 0.1)
+def test_the_u_net_gives_what_keras_gives() -> None:
+    model = build_unet("unet_plain", (32, 48), 0.1)
     assert_same(model, "mask")
-    train_a_little(model, MASKS, (np.random.default_rng(2).random((8, *size, 1)) < 0.5).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", ["unet_tiny", pytest.param("unet_plain", marks=pytest.mark.slow)])
+def test_a_trained_segmenter_gives_what_keras_gives(name: str) -> None:
+    model = build_unet(name, (32, 48), 0.1)
+    train_a_little(model, MASKS, (np.random.default_rng(2).random((8, 32, 48, 1)) < 0.5).astype(np.float32))
     assert_same(model, "mask")
 
 
@@ -169,11 +173,4 @@ def test_a_segmenter_gives_what_keras_gives(name: str, size: tuple[int, int]) ->
 def test_a_trained_classifier_gives_what_keras_gives(name: str) -> None:
     model = build_classifier(name, (64, 64), 0.3).model
     train_a_little(model, DIAGNOSES, np.eye(8, dtype=np.float32))
-    assert_same(model, "probabilities")
-
-
-def test_a_resnet_gives_what_keras_gives() -> None:
-    model = build_classifier("resnet50", (64, 64), 0.3).model
-    for _ in range(3):  # batch norm's statistics become those of data; a step of training would take longer to trace
-        model(images_for(model, 8), training=True)
     assert_same(model, "probabilities")

@@ -1,0 +1,166 @@
+"""The bundle: whole, checked to the byte, and enough to predict alone."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.bundle import Bundle, is_whole, read_description
+from components.errors import BundleError, ImageFormatError
+from components.lesions import CODES, Diagnosis, Task
+from components.params import load_params
+from components.preprocess.stages import preprocess_image
+from components.project import project_file
+from tests.bundles import classifier_bundle, segmenter_bundle
+from tests.datasets import draw_lesion
+
+FILES = ("bundle.json", "model.onnx", "weights.weights.h5", "MODEL_CARD.md")
+# What a machine has that only serves: an import of either fails.
+ALONE = """
+import sys
+sys.modules["tensorflow"] = sys.modules["keras"] = sys.modules["onnx"] = None
+from pathlib import Path
+import numpy as np
+from components.bundle import Bundle
+images = np.load("images.npy")
+np.save("answers.npy", Bundle.load(Path("bundle")).predict(list(images)))
+"""
+
+
+def lesions(size: tuple[int, int]) -> list[np.ndarray]:
+    return [draw_lesion(code, size, np.random.default_rng(number))[0] for number, code in enumerate(Diagnosis)]
+
+
+@pytest.mark.parametrize("make", [classifier_bundle, segmenter_bundle])
+def test_it_predicts_alone_in_an_empty_folder_without_tensorflow(tmp_path: Path, make: type) -> None:
+    images = np.stack(lesions((40, 56)))
+    expected = Bundle.load(make(tmp_path / "made")).predict(list(images))
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.move(tmp_path / "made", alone / "bundle")
+    np.save(alone / "images.npy", images)
+    subprocess.run([sys.executable, "-c", ALONE], cwd=alone, check=True, timeout=120)
+    np.testing.assert_array_equal(np.load(alone / "answers.npy"), expected)
+
+
+def test_a_classifier_gives_probabilities_in_the_order_of_the_codes(tmp_path: Path) -> None:
+    probabilities = Bundle.load(classifier_bundle(tmp_path)).predict(lesions((64, 80)))
+    assert probabilities.shape == (8, 8)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    vascular, squamous = probabilities[-2:].argmax(axis=1)  # the pictures whose colours stand out most
+    assert (CODES[vascular], CODES[squamous]) == ("VASC", "SCC")
+
+
+def test_a_segmenter_gives_one_probability_a_pixel_at_the_size_of_the_model(tmp_path: Path) -> None:
+    bundle = Bundle.load(segmenter_bundle(tmp_path, size=(32, 48), input_size=(16, 24)))
+    image, mask = draw_lesion(Diagnosis.SCC, (64, 96), np.random.default_rng(0))
+    (probabilities,) = bundle.predict([image])
+    assert probabilities.shape == (16, 24)
+    predicted, true = probabilities >= 0.5, mask[2::4, 2::4] == 255
+    assert 2 * (predicted & true).sum() / (predicted.sum() + true.sum()) > 0.8
+
+
+def test_raw_images_go_the_way_that_training_images_went(tmp_path: Path) -> None:
+    bundle = Bundle.load(classifier_bundle(tmp_path, size=(48, 48)))
+    settings = load_params(project_file("params.yaml")).params.preprocess.model_copy(update={"classification_size": (48, 48)})
+    bundle.description = bundle.description.model_copy(update={"preprocess": settings})
+    raw = lesions((70, 90))
+    stored = np.stack([preprocess_image(image, (48, 48), settings) for image in raw])
+    np.testing.assert_array_equal(bundle.predict(raw), bundle.predict_pixels(stored))
+
+
+def test_images_of_different_sizes_may_come_together(tmp_path: Path) -> None:
+    bundle = Bundle.load(classifier_bundle(tmp_path))
+    small, large = lesions((40, 40))[0], lesions((90, 120))[1]
+    together = bundle.predict([small, large])
+    np.testing.assert_allclose(together[0], bundle.predict([small])[0], atol=1e-4)
+    np.testing.assert_allclose(together[1], bundle.predict([large])[0], atol=1e-4)
+
+
+def test_many_images_give_what_each_alone_gives(tmp_path: Path) -> None:
+    bundle = Bundle.load(classifier_bundle(tmp_path))
+    images = np.stack(lesions((32, 32)) * 9)  # 72: more than two batches
+    one_by_one = np.concatenate([bundle.predict_pixels(image[None]) for image in images])
+    np.testing.assert_allclose(bundle.predict_pixels(images), one_by_one, atol=1e-4)
+
+
+def test_no_image_gives_no_answer(tmp_path: Path) -> None:
+    assert Bundle.load(classifier_bundle(tmp_path / "c")).predict([]).shape == (0, 8)
+    assert Bundle.load(segmenter_bundle(tmp_path / "s")).predict([]).shape == (0, 32, 32)
+
+
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((2, 16, 32, 3), np.uint8), np.zeros((2, 32, 32, 3), np.float32), np.zeros((32, 32, 3), np.uint8)]
+)
+def test_pixels_of_another_size_or_type_are_refused(tmp_path: Path, pixels: np.ndarray) -> None:
+    with pytest.raises(ImageFormatError, match=r"tiny_classifier: was given .*; it wants N x 32 x 32 x 3 uint8"):
+        Bundle.load(classifier_bundle(tmp_path)).predict_pixels(pixels)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("place", [0, 0.5, 0.9])
+def test_a_changed_byte_of_any_file_is_an_error_that_names_the_file(tmp_path: Path, name: str, place: float) -> None:
+    path = classifier_bundle(tmp_path) / name
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match=rf"{name}: "):
+        Bundle.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_absent_file_is_an_error_that_names_the_file(tmp_path: Path, name: str) -> None:
+    (classifier_bundle(tmp_path) / name).unlink()
+    with pytest.raises(BundleError, match=rf"{name}: does not exist"):
+        Bundle.load(tmp_path)
+
+
+def test_a_changed_order_of_classes_is_noticed(tmp_path: Path) -> None:
+    path = classifier_bundle(tmp_path) / "bundle.json"
+    path.write_text(path.read_text().replace('"MEL"', '"_"').replace('"NV"', '"MEL"').replace('"_"', '"NV"'))
+    with pytest.raises(BundleError, match=r"bundle\.json: its bytes changed"):
+        read_description(tmp_path)
+
+
+def test_another_schema_version_is_an_error(tmp_path: Path) -> None:
+    from components import bundle
+
+    path = classifier_bundle(tmp_path) / "bundle.json"
+    values = json.loads(path.read_text()) | {"schema_version": 2}
+    digests = {name: digest for name, digest in values.pop("digests").items() if name != "bundle.json"}
+    path.write_text(json.dumps(bundle._sealed(values, digests)))
+    with pytest.raises(BundleError, match=r"schema_version: .* this program reads schema version 1"):
+        read_description(tmp_path)
+
+
+def test_the_description_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    description = read_description(segmenter_bundle(tmp_path, size=(32, 48), input_size=(16, 24)))
+    assert description.task is Task.SEGMENTATION
+    assert description.input_size == (16, 24)
+    assert description.stored_size == (32, 48)
+    assert description.mask_threshold == 0.5
+    assert description.temperature is None
+    assert description.phantom
+
+
+def test_the_digests_are_those_of_sha256sum(tmp_path: Path) -> None:
+    classifier_bundle(tmp_path)
+    digests = json.loads((tmp_path / "bundle.json").read_text())["digests"]
+    output = subprocess.run(["sha256sum", *FILES[1:]], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[1]: line.split()[0] for line in output.splitlines()} == {name: digests[name] for name in FILES[1:]}
+
+
+def test_the_same_model_gives_the_same_bundle(tmp_path: Path) -> None:
+    for name in FILES:
+        first, second = (classifier_bundle(tmp_path / side) / name for side in ("one", "other"))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_bundle_is_whole_once_its_description_is_there(tmp_path: Path) -> None:
+    assert not is_whole(tmp_path)
+    assert is_whole(classifier_bundle(tmp_path))

@@ -1,0 +1,118 @@
+"""The classifiers by name, their exact sizes, and their ImageNet weights."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+
+import numpy as np
+import pytest
+
+from components.errors import ParamsError, WeightsError
+from components.train_classifier import resnet
+from components.train_classifier.registry import architectures, build, load_imagenet
+from components.training.backend import keras
+from components.training.delivery import Parameters, count_parameters
+
+HEAD = 1_053_192
+
+
+def test_names_are_known_without_tensorflow() -> None:
+    code = (
+        "import sys, components.train_classifier, components.train_classifier.registry as r; print(*r.architectures()); "
+        "assert not {'tensorflow', 'keras', 'onnx', 'matplotlib'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == architectures()
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "parameters"),
+    [
+        ("resnet50", (75, 100), Parameters(total=24_640_904, trainable=24_587_784)),
+        ("resnet101", (224, 224), Parameters(total=43_711_368, trainable=43_606_024)),
+        ("resnet152", (224, 224), Parameters(total=59_424_136, trainable=59_272_712)),
+        ("tiny_cnn", (32, 32), Parameters(total=14_296, trainable=14_248)),
+    ],
+)
+def test_a_network_has_the_reports_parameters(name: str, size: tuple[int, int], parameters: Parameters) -> None:
+    classifier = build(name, size, 0.3)
+    assert classifier.model.input_shape == (None, *size, 3)
+    assert count_parameters(classifier.model) == parameters
+    classifier.backbone.trainable = False
+    frozen = count_parameters(classifier.model)
+    assert frozen.total == parameters.total
+    if name != "tiny_cnn":
+        assert frozen.trainable == HEAD
+
+
+def test_the_head_and_the_backbone_are_the_model() -> None:
+    classifier = build("tiny_cnn", (16, 16), 0.3)
+    images = np.random.default_rng(0).random((3, 16, 16, 3), np.float32)
+    probabilities = np.array(classifier.model(images))
+    np.testing.assert_allclose(np.array(classifier.head(classifier.backbone(images))), probabilities, rtol=1e-5)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_an_unknown_name_is_an_error_that_lists_what_there_is() -> None:
+    with pytest.raises(ParamsError, match=r"train_classifier\.models: vgg16 is no architecture; there are resnet50, "):
+        build("vgg16", (32, 32), 0.3)
+
+
+def test_too_small_a_size_is_an_error_that_says_what_is_needed() -> None:
+    with pytest.raises(ParamsError, match="16 x 48, but resnet50 needs 32 x 32 or more"):
+        build("resnet50", (16, 48), 0.3)
+
+
+@pytest.mark.slow
+def test_published_weights_give_the_features_that_keras_gives_on_its_own_preprocessing() -> None:
+    published = keras.applications.ResNet50(include_top=False, weights=None, pooling="avg", input_shape=(40, 56, 3))
+    backbone = resnet.build("resnet50", (40, 56))
+    resnet.take_published(backbone, published.get_weights())
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 40, 56, 3)).astype(np.float32)
+    theirs = np.array(published(keras.applications.resnet.preprocess_input(pixels.copy()), training=False))
+    ours = np.array(backbone(pixels / 255, training=False))
+    np.testing.assert_allclose(ours, theirs, atol=1e-3 * np.abs(theirs).max())
+
+
+def test_an_architecture_that_nobody_published_says_so() -> None:
+    with pytest.raises(WeightsError, match=r"tiny_cnn: nobody trained it on ImageNet; .*--set train_classifier\.weights=none"):
+        load_imagenet("tiny_cnn", build("tiny_cnn", (16, 16), 0.3))
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """A server that takes a request and never answers."""
+    over = Event()
+
+    class Silent(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            over.wait()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Silent)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    over.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("answers", ["never", "refused"])
+def test_weights_that_cannot_be_fetched_are_given_up_soon_with_a_way_out(
+    answers: str, silent_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from keras.src.applications import resnet as published
+
+    address = silent_server if answers == "never" else "http://127.0.0.1:9/"
+    monkeypatch.setattr(published, "BASE_WEIGHTS_PATH", address)
+    monkeypatch.setattr(resnet, "_PATIENCE", 0.5)
+    monkeypatch.setattr(keras.config, "keras_home", lambda: str(tmp_path), raising=False)
+    monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
+    classifier = build("tiny_cnn", (16, 16), 0.3)
+    start = time.monotonic()
+    with pytest.raises(WeightsError, match=r"resnet50: its ImageNet weights .*--set train_classifier\.weights=none"):
+        load_imagenet("resnet50", classifier)
+    assert time.monotonic() - start < 20

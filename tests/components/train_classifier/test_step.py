@@ -1,0 +1,137 @@
+"""The step on a small drawn dataset, in each combination of its phases."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.augment_balance.reader import TrainingReader, read_split
+from components.bundle import Bundle, read_description
+from components.dataset import Dataset
+from components.errors import WeightsError
+from components.lesions import CODES, Split, Task
+from components.train_classifier import step
+from components.train_classifier.registry import build
+from components.training.backend import start_afresh
+from components.training.card import write_card
+from tests.datasets import preprocessed_dataset
+from tests.trainings import Data, classifier_params, make_data, train_tiny
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    return make_data(tmp_path_factory.mktemp("data"), per_class=6)
+
+
+@pytest.fixture(scope="module")
+def trained(data: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    params = classifier_params(frozen_epochs=2, epochs=14, learning_rate=0.01, stop_patience=14)
+    return train_tiny(data, tmp_path_factory.mktemp("trained") / "out", params)
+
+
+def epochs_of(out: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return [line["values"] for line in lines if line["epoch"] is not None]
+
+
+def val_probabilities(out: Path, data: Data) -> tuple[np.ndarray, np.ndarray]:
+    dataset = Dataset(data.dataset)
+    rows = dataset.rows(Task.CLASSIFICATION, Split.VAL)
+    return rows["label"].to_numpy(), Bundle.load(out).predict_pixels(dataset.images(rows))
+
+
+def test_it_learns(data: Data, trained: Path) -> None:
+    labels, probabilities = val_probabilities(trained, data)
+    assert np.mean(np.array(CODES)[probabilities.argmax(axis=1)] == labels) > 0.5
+
+
+def test_the_bundle_holds_the_weights_of_the_best_epoch_of_phase_2(data: Data, trained: Path) -> None:
+    labels, probabilities = val_probabilities(trained, data)
+    right = probabilities[np.arange(len(labels)), [CODES.index(label) for label in labels]]
+    assert -np.log(right).mean() == pytest.approx(min(epoch["val_loss"] for epoch in epochs_of(trained)[2:]), rel=1e-3)
+
+
+def test_the_weights_for_keras_are_those_of_the_onnx_model(data: Data, trained: Path) -> None:
+    model = build("tiny_cnn", (16, 16), 0.3).model
+    model.load_weights(trained / "weights.weights.h5")
+    (batch,) = read_split(Dataset(data.dataset), Task.CLASSIFICATION, Split.VAL, None, 1000)
+    np.testing.assert_allclose(val_probabilities(trained, data)[1], np.array(model(batch.images, training=False)), atol=1e-4)
+
+
+def test_phase_2_goes_on_counting_epochs_at_its_own_rate(trained: Path) -> None:
+    rates = [epoch["learning_rate"] for epoch in epochs_of(trained)]
+    assert rates[:3] == [0.001, 0.001, 0.01]
+    assert len(rates) == 16
+
+
+def test_images_go_through_the_frozen_backbone_once(data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    epoch = TrainingReader.epoch
+    monkeypatch.setattr(TrainingReader, "epoch", lambda self, number: drawn.append(number) or epoch(self, number))
+    train_tiny(data, tmp_path / "out", classifier_params(frozen_epochs=3, epochs=2))
+    assert drawn == [0, 3, 4]
+
+
+def test_phase_1_leaves_the_backbone_as_it_was(data: Data, tmp_path: Path) -> None:
+    out = train_tiny(data, tmp_path / "out", classifier_params(frozen_epochs=2, epochs=0, seed=4))
+    start_afresh(4)
+    untouched, trained = build("tiny_cnn", (16, 16), 0.3), build("tiny_cnn", (16, 16), 0.3)
+    trained.model.load_weights(out / "weights.weights.h5")
+    for before, after in zip(untouched.backbone.get_weights(), trained.backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert not np.allclose(untouched.head.get_weights()[0], trained.head.get_weights()[0])
+    assert Bundle.load(out).description.parameters_trainable == 14_296 - 1_488
+
+
+def test_without_phase_1_all_layers_train_from_the_start(data: Data, tmp_path: Path) -> None:
+    out = train_tiny(data, tmp_path / "out", classifier_params(frozen_epochs=0, epochs=1))
+    assert [epoch["learning_rate"] for epoch in epochs_of(out)] == [classifier_params().learning_rate]
+    assert Bundle.load(out).description.parameters_trainable == 14_248
+
+
+def test_what_stays_is_the_bundle_and_the_curves(trained: Path) -> None:
+    wanted = ["MODEL_CARD.md", "bundle.json", "figures", "metrics.jsonl", "model.onnx", "weights.weights.h5"]
+    assert sorted(path.name for path in trained.iterdir()) == wanted
+
+
+def test_weights_that_nobody_published_are_an_error_before_anything_is_trained(data: Data, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="weights=none"):
+        train_tiny(data, tmp_path / "out", classifier_params(weights="imagenet"))
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_resumed_training_needs_no_published_weights_once_it_is_in_phase_2(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "load_imagenet", lambda name, classifier: None)
+    monkeypatch.setattr(step, "deliver", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    params = classifier_params(weights="imagenet", frozen_epochs=1, epochs=1)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(data, tmp_path / "out", params)
+    monkeypatch.undo()
+    assert Bundle.load(train_tiny(data, tmp_path / "out", params)).name == "tiny_cnn"
+
+
+def test_the_card_warns_first_of_drawn_images(trained: Path) -> None:
+    first, *_ = (trained / "MODEL_CARD.md").read_text().splitlines()
+    assert "Trained on drawn images (phantom)" in first
+
+
+def test_the_card_counts_the_images_of_each_diagnosis(trained: Path) -> None:
+    card = (trained / "MODEL_CARD.md").read_text()
+    assert "| train | 64 | 32 | 8 | 8 | 8 | 8 | 8 | 8 | 8 | 8 |" in card
+    assert "| SCC | Squamous cell carcinoma | malignant |" in card
+    assert "14,296 parameters" in card
+    assert "no medical device" in card
+
+
+def test_the_card_of_photographs_does_not_warn_and_names_their_licences(trained: Path, tmp_path: Path) -> None:
+    dataset = Dataset(preprocessed_dataset(tmp_path / "data", per_class=3, source="isic2019"))
+    dataset.manifest["licence"] = "CC BY-NC 4.0"
+    described = read_description(trained).model_copy(update={"phantom": False})
+    card = write_card(described, dataset)
+    assert card.startswith("# tiny_cnn")
+    assert "CC BY-NC 4.0 (48 images)" in card
+    assert "from isic2019" in card

@@ -1,0 +1,95 @@
+"""The step on a small drawn dataset."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.augment_balance.reader import read_split
+from components.bundle import Bundle
+from components.dataset import Dataset, write_manifest
+from components.errors import DatasetError, ParamsError
+from components.lesions import Split, Task
+from components.train_unet.registry import build
+from tests.trainings import Data, make_data, train_tiny, unet_params
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    return make_data(tmp_path_factory.mktemp("data"), per_class=4, size=(32, 32))
+
+
+@pytest.fixture(scope="module")
+def trained(data: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    params = unet_params(epochs=6, input_size=(16, 24), seed=5)
+    return train_tiny(data, tmp_path_factory.mktemp("trained") / "out", params)
+
+
+def val_dice(bundle: Bundle, data: Data, size: tuple[int, int]) -> float:
+    """Mean Dice over the images of val, by numpy."""
+    dataset = Dataset(data.dataset)
+    (batch,) = read_split(dataset, Task.SEGMENTATION, Split.VAL, size, 1000)
+    true = batch.targets[..., 0] == 1
+    predicted = bundle.predict_pixels(dataset.images(dataset.rows(Task.SEGMENTATION, Split.VAL))) >= 0.5
+    overlap = (true & predicted).sum(axis=(1, 2))
+    return float(np.mean((2 * overlap + 1) / (true.sum(axis=(1, 2)) + predicted.sum(axis=(1, 2)) + 1)))
+
+
+def test_it_learns(data: Data, trained: Path) -> None:
+    assert val_dice(Bundle.load(trained), data, (16, 24)) > 0.6
+
+
+def test_the_bundle_holds_the_weights_of_the_best_epoch(data: Data, trained: Path) -> None:
+    epochs = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    best = min((epoch["values"] for epoch in epochs if epoch["epoch"] is not None), key=lambda values: values["val_loss"])
+    assert val_dice(Bundle.load(trained), data, (16, 24)) == pytest.approx(best["val_dice"], abs=1e-4)
+
+
+def test_the_weights_for_keras_are_those_of_the_onnx_model(data: Data, trained: Path) -> None:
+    bundle, dataset = Bundle.load(trained), Dataset(data.dataset)
+    model = build("unet_tiny", (16, 24), 0.1)
+    model.load_weights(trained / "weights.weights.h5")
+    (batch,) = read_split(dataset, Task.SEGMENTATION, Split.VAL, (16, 24), 1000)
+    ours = bundle.predict_pixels(dataset.images(dataset.rows(Task.SEGMENTATION, Split.VAL)))
+    np.testing.assert_allclose(ours, np.array(model(batch.images, training=False))[..., 0], atol=1e-4)
+
+
+def test_the_bundle_says_what_it_is_and_what_it_was_trained_on(data: Data, trained: Path) -> None:
+    described = Bundle.load(trained).description
+    assert (described.name, described.task, described.architecture) == ("unet_tiny", Task.SEGMENTATION, "unet_tiny")
+    assert (described.input_size, described.stored_size) == ((16, 24), (32, 32))
+    assert (described.parameters_total, described.parameters_trainable) == (7_465, 7_337)
+    assert described.data_version == Dataset(data.dataset).version
+    assert described.mask_threshold == 0.5
+    assert described.training["learning_rate"] == 0.01
+    assert described.phantom
+
+
+def test_no_path_of_this_machine_is_in_the_bundle(data: Data, trained: Path) -> None:
+    for file in trained.rglob("*"):
+        assert not file.is_file() or str(data.dataset.parent).encode() not in file.read_bytes(), file
+
+
+def test_the_parameters_stand_in_the_metrics(trained: Path) -> None:
+    first = json.loads((trained / "metrics.jsonl").read_text().splitlines()[0])
+    assert first["values"] == {"parameters_total": 7_465, "parameters_trainable": 7_337}
+
+
+def test_a_finished_step_that_is_called_again_trains_nothing(data: Data, trained: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in trained.rglob("*") if path.is_file()}
+    train_tiny(data, trained, unet_params(epochs=6, input_size=(16, 24), seed=5))
+    assert {path: path.stat().st_mtime_ns for path in trained.rglob("*") if path.is_file()} == before
+
+
+def test_an_unknown_architecture_is_an_error(data: Data, tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="unet_huge is no architecture"):
+        train_tiny(data, tmp_path / "out", unet_params("unet_huge"))
+
+
+def test_without_val_images_there_is_nothing_to_judge_by(tmp_path: Path) -> None:
+    data = make_data(tmp_path)
+    manifest = Dataset(data.dataset).manifest
+    write_manifest(data.dataset, manifest[manifest["split"] != "val"])
+    with pytest.raises(DatasetError, match="segmentation has no val images"):
+        train_tiny(data, tmp_path / "out", unet_params())
