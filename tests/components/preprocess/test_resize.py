@@ -40,7 +40,7 @@ def test_an_image_is_scaled_bilinearly_as_the_report_does() -> None:
 def test_model_input_averages_areas() -> None:
     # By hand: 0 + 1 + 4 + ... + 225 = 1240, and 1240 / 16 = 77.5. Bilinear interpolation would see the four in the middle alone.
     image = (np.arange(16, dtype=np.uint8).reshape(4, 4) ** 2)[..., None].repeat(3, axis=2)
-    assert image[1:3, 1:3, 0].mean() == 58.5
+    assert image[1:3, 1:3, 0].mean() == 60.5
     assert fit_input(image, (1, 1)).tolist() == [[[78, 78, 78]]]
 
 
