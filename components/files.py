@@ -3,9 +3,10 @@
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -42,6 +43,20 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
     with atomic_write(path) as handle:
         handle.write(text.encode("utf-8"))
+
+
+def copy_file(source: Path | str, target: Path | str) -> None:
+    """Copy a file's content, whole or not at all; where the file system can share blocks (btrfs, XFS), none is written twice.
+
+    Raises:
+        StoreError: the disk is full, or the folder cannot be written.
+    """
+    with Path(source).open("rb", buffering=0) as original, atomic_write(Path(target)) as copy:
+        if hasattr(os, "copy_file_range"):  # Linux
+            with suppress(OSError):  # these two file systems cannot; what is left is copied below, as anywhere
+                while os.copy_file_range(original.fileno(), copy.fileno(), 1 << 30):
+                    pass
+        shutil.copyfileobj(original, copy)
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from components.errors import StoreError
-from components.files import sha256_bytes, sha256_file, write_text
+from components.files import copy_file, sha256_bytes, sha256_file, write_text
 from components.params import Section
 from components.project import project_file
 
@@ -210,16 +210,29 @@ def _remove_parts(work: Path) -> None:
         part.unlink()
 
 
+def copy_tree(source: Path, target: Path) -> None:
+    """Put the files of a folder under another, as copies; whatever lies under `target` is replaced.
+
+    For folders that DVC keeps, out of the store and into it: DVC makes a file that it caches read-only, and may put a link to its
+    cache in the file's place (`cache.type`). A hard link would do that to the store's file, or take DVC's link into the store.
+    """
+    _replace_tree(source, target, copy_file)
+
+
 def link_tree(source: Path, target: Path) -> None:
     """Put the files of a folder under another, as hard links where the file system allows, else as copies.
 
-    Whatever lies under `target` is replaced. The store's files never change, so a link is as good as a copy; who edits a file in
-    place edits the store, which is why DVC's and Kubeflow's folders are theirs to replace, not to edit.
+    Whatever lies under `target` is replaced. The store's files never change, so a link is as good as a copy where nobody changes
+    files in place: in Kubeflow's folders and in MLflow's. DVC's are not such: see `copy_tree`.
     """
+    _replace_tree(source, target, link_file)
+
+
+def _replace_tree(source: Path, target: Path, copy: Callable[[str, str], None]) -> None:
     if target.exists():
         shutil.rmtree(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, target, copy_function=link_file)
+    shutil.copytree(source, target, copy_function=copy)
 
 
 def link_file(source: Path | str, target: Path | str) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.errors import ParamsError
+from components.errors import ParamsError, StoreError
 from components.params import IngestParams, Params, TrainClassifierParams, TrainUnetParams, for_model
-from components.store import link_tree
+from components.store import Store, copy_tree, made_by
 from dermacare.console import console
 from pipelines.execute import StepCall, run_step
 from pipelines.home import Home
@@ -29,6 +29,7 @@ def run_one_step(name: str, params: Params, assignments: Sequence[str], out: Pat
 
     Raises:
         ParamsError: the step, the model or an input is unknown or missing.
+        StoreError: an input is no step's output.
     """
     step, _, model = name.partition("/")
     if step not in INPUTS:
@@ -41,14 +42,14 @@ def run_one_step(name: str, params: Params, assignments: Sequence[str], out: Pat
             raise ParamsError(f"{name}: name a model that {step}.models lists: {', '.join(f'{step}/{m}' for m in section.models)}")
         section = for_model(section, model)
     salt = source_fingerprint(section, home.root) if isinstance(section, IngestParams) else ""
-    inputs = _inputs(step, assignments, [*params.train_unet.models, *params.train_classifier.models])
+    inputs = _inputs(step, assignments, [*params.train_unet.models, *params.train_classifier.models], Store(home.root))
     finished = run_step(StepCall(name, section, inputs, salt=salt), home)
-    link_tree(finished.out, out)
+    copy_tree(finished.out, out)
     console.print(f"{name}: {finished.outcome} in {finished.seconds:.1f} s, {out}")
 
 
-def _inputs(step: str, assignments: Sequence[str], models: Sequence[str]) -> dict[str, Path | Sequence[Path]]:
-    """Folders by argument; `models=FOLDER` stands for the folders of the models to train that lie in it."""
+def _inputs(step: str, assignments: Sequence[str], models: Sequence[str], store: Store) -> dict[str, Path | Sequence[Path]]:
+    """The store's folders by argument; `models=FOLDER` stands for the folders of the models to train that lie in it."""
     wanted = INPUTS[step]
     given: dict[str, Path | Sequence[Path]] = {}
     for assignment in assignments:
@@ -57,8 +58,19 @@ def _inputs(step: str, assignments: Sequence[str], models: Sequence[str]) -> dic
             raise ParamsError(
                 f"--input: {assignment!r} does not fit; {step} takes {', '.join(f'{w}=FOLDER' for w in wanted) or 'none'}"
             )
-        given[argument] = [Path(folder) / model for model in models] if wanted[argument] is list else Path(folder)
+        if wanted[argument] is list:
+            given[argument] = [_stored(Path(folder) / model, store) for model in models]
+        else:
+            given[argument] = _stored(Path(folder), store)
     missing = [argument for argument in wanted if argument not in given]
     if missing:
         raise ParamsError(f"--input: {step} needs {missing[0]}; add --input {missing[0]}=FOLDER")
     return given
+
+
+def _stored(folder: Path, store: Store) -> Path:
+    """The store's own output of the step that made a folder; what the store lacks (`dvc pull` brought it) is copied there."""
+    step, key = made_by(folder)
+    if step.partition("/")[0] not in INPUTS or not key.isalnum():
+        raise StoreError(f"{folder}/step.json: {step} {key} is no work of a step of ours; make the folder again")
+    return store.execute(step, key, lambda work: copy_tree(folder, work)).out

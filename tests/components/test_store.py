@@ -15,7 +15,7 @@ import pytest
 import components
 from components.errors import StoreError
 from components.params import load_params
-from components.store import Outcome, Store, link_tree, made_by, step_key
+from components.store import Outcome, Store, copy_tree, link_tree, made_by, step_key
 
 PARAMS = load_params(profile="demo").params
 
@@ -163,6 +163,16 @@ def test_an_output_materialised_elsewhere_still_says_who_made_it(tmp_path: Path)
     link_tree(out, target)
     assert made_by(target) == ("train_classifier/resnet50", "k")
     assert sorted(path.name for path in target.iterdir()) == ["a", "step.json"]
+
+
+def test_a_copied_output_shares_no_file_with_the_store(tmp_path: Path) -> None:
+    out = Store(tmp_path).execute("ingest", "k", write("a", "1")).out
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "old").write_text("x")
+    copy_tree(out, tmp_path / "data")
+    assert made_by(tmp_path / "data") == ("ingest", "k")
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["a", "step.json"]
+    assert {path.stat().st_nlink for path in (*out.iterdir(), *(tmp_path / "data").iterdir())} == {1}
 
 
 def test_the_record_tells_which_run_made_an_output(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""Files are written whole or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from components.files import copy_file
+
+CONTENT = os.urandom(300_000)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source"
+    path.write_bytes(CONTENT)
+    path.chmod(0o444)
+    return path
+
+
+def test_a_copy_holds_the_same_bytes_is_a_file_of_its_own_and_may_be_written(source: Path, tmp_path: Path) -> None:
+    copy_file(source, tmp_path / "copy")
+    copy = tmp_path / "copy"
+    assert copy.read_bytes() == CONTENT
+    assert copy.stat().st_ino != source.stat().st_ino
+    assert copy.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_copy_of_a_link_is_a_file(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(source)
+    copy_file(tmp_path / "link", tmp_path / "copy")
+    assert not (tmp_path / "copy").is_symlink()
+    assert (tmp_path / "copy").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("after", [0, 100_000])
+def test_where_the_system_cannot_copy_the_rest_is_copied_here(
+    after: int, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.copy_file_range
+
+    def refuse(src: int, dst: int, count: int) -> int:
+        if os.lseek(src, 0, os.SEEK_CUR) < after:
+            return real(src, dst, after)
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    copy_file(source, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == CONTENT
+
+
+def test_a_system_that_has_no_such_call_copies_all_the_same(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "copy_file_range")
+    copy_file(source, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == CONTENT
+
+
+def test_a_copy_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        copy_file(tmp_path / "nowhere", tmp_path / "copy")
+    assert list(tmp_path.iterdir()) == []
