@@ -24,6 +24,7 @@ from components.evaluate.predictions import (
 )
 from components.evaluate.scores import ClassifierScores, Scores, SegmenterScores, write_scores
 from components.evaluate.segmentation import measure_segmentation
+from components.evaluate.tables import write_answers, write_curves, write_metrics
 from components.lesions import Split, Task
 from components.params import EvaluateParams
 from components.reporter import Reporter
@@ -33,6 +34,8 @@ _DRAWN = "drawn images (phantom): these figures say nothing about skin"
 
 def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateParams, reporter: Reporter) -> None:
     """Predict val and test with every model, measure and draw: `scores.json`, `predictions/<model>.parquet`, `figures/`.
+
+    The same figures lie in `metrics/` and `plots/` for other programs: see `components/evaluate/tables.py`.
 
     Predictions that an earlier attempt left whole in `out` are kept.
 
@@ -83,9 +86,10 @@ class _Judge:
         """Predict, measure and draw one model."""
         bundle = Bundle.load(path)
         table = self._predictions(bundle)
-        if bundle.task is Task.CLASSIFICATION:
-            return self._classifier(bundle, table)
-        return self._segmenter(bundle, table)
+        write_curves(self._out, bundle.name, path)
+        scores = self._classifier(bundle, table) if bundle.task is Task.CLASSIFICATION else self._segmenter(bundle, table)
+        write_metrics(self._out, scores)
+        return scores
 
     def _predictions(self, bundle: Bundle) -> pd.DataFrame:
         path = self._out / "predictions" / f"{bundle.name}.parquet"
@@ -112,6 +116,7 @@ class _Judge:
             self._reporter.message(f"{bundle.name}: no AUC on test for {', '.join(absent)}, which it does not hold")
         shown = parts[Split.TEST]
         truth, probabilities = shown["label"].tolist(), probabilities_of(shown)
+        write_answers(self._out, bundle.name, truth, probabilities)
         self.intervals[bundle.name] = f1_intervals(truth, predicted_codes(probabilities), shown["group_id"].tolist())
         self._reporter.figure(f"{bundle.name}/confusion", draw_confusion(scores, self.footnote))
         self._reporter.figure(f"{bundle.name}/roc", draw_roc(scores, truth, probabilities, self.footnote))

@@ -1,5 +1,6 @@
 """The step on drawn datasets and real bundles, judged by the files that it writes."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,23 @@ def test_the_figures_are_those_of_the_predictions_that_lie_beside_them(evaluated
     assert masks[masks["split"] == "test"]["dice"].mean() == pytest.approx(
         read_scores(out).models["tiny_segmenter"].test.per_image.dice
     )
+
+
+def test_the_figures_that_models_are_compared_by_lie_in_small_files_too(evaluated):
+    out = evaluated[0]
+    skilled, segmenter = (read_scores(out).models[name] for name in ("skilled", "tiny_segmenter"))
+    assert json.loads((out / "metrics/test/skilled.json").read_text()) == pytest.approx(
+        {
+            "accuracy": skilled.test.accuracy,
+            "balanced_accuracy": skilled.test.balanced_accuracy,
+            "macro_f1": skilled.test.macro.f1,
+            "macro_auc": skilled.test.macro_auc,
+        }
+    )
+    assert json.loads((out / "metrics/val/tiny_segmenter.json").read_text()) == pytest.approx(
+        {"dice": segmenter.val.per_image.dice, "jaccard": segmenter.val.per_image.jaccard}
+    )
+    assert len(pd.read_csv(out / "plots/confusion/blind.csv")) == skilled.test.images
 
 
 def test_predictions_hold_every_val_and_test_image_and_no_other(evaluated, dataset):
