@@ -129,7 +129,8 @@ def git_state() -> tuple[str | None, bool]:
 
     if git("ls-files", "--error-unmatch", components.__file__) is None:
         return None, False
-    return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+    # dvc.lock is no code: DVC writes it after every step, so that no run through DVC would ever be clean.
+    return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", ":!dvc.lock"))
 
 
 def commit_tags() -> dict[str, str]:
