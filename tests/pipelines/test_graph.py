@@ -26,7 +26,9 @@ def kubeflow_edges(tmp_path: Path) -> Edges:
         for name, task in tasks.items():
             reads = task.get("inputs", {}).get("artifacts", {})
             producers = {
-                argument: (outer[source["componentInputArtifact"]] if "componentInputArtifact" in source else producer(tasks, source))
+                argument: (
+                    outer[source["componentInputArtifact"]] if "componentInputArtifact" in source else producer(tasks, source)
+                )
                 for argument, source in reads.items()
             }
             component = ir["components"][task["componentRef"]["name"]]
@@ -88,6 +90,13 @@ def test_dvc_calls_each_step_with_the_folders_that_it_depends_on() -> None:
         handed = set(re.findall(r"--input \w+=(\S+)", body["cmd"]))
         assert handed == {path for path in body["deps"] if path.startswith("data/")}
         assert name in [param for param in body["params"] if isinstance(param, str)]
+
+
+def test_dvc_asks_each_step_again_whenever_code_or_dependencies_change() -> None:
+    # The key of a step covers every module that it imports: a folder of its own would not.
+    stages = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
+    for stage in stages.values():
+        assert {"components", "requirements.lock"} <= set(stage.get("do", stage)["deps"])
 
 
 def test_the_list_of_models_is_what_both_graphs_follow() -> None:
