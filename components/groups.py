@@ -37,6 +37,7 @@ _NOISE = 2.0
 # Two shots or crops of one picture lie a few thumbnail pixels apart.
 _SHIFT = 3
 _BLOCK = 512
+_FILE = "file"
 _LEDGER = ("sha256", "group_id", "image_id")
 
 
@@ -91,16 +92,16 @@ class KnownFile:
 
 @dataclass(frozen=True)
 class Conflict:
-    """A file that repeats two groups of different splits, so that it can be in neither."""
+    """An image that belongs to two groups of different splits, so that it can be in neither: those of its files that are new."""
 
-    file: ImageFile
+    image_id: str
     groups: tuple[str, str]
     splits: tuple[Split, Split]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Files and their groups, in the order in which they were placed, and the files that are set aside."""
+    """Files and their groups, in the order in which they were placed, and what is set aside."""
 
     groups: dict[ImageFile, str] = field(default_factory=dict)
     conflicts: list[Conflict] = field(default_factory=list)
@@ -184,11 +185,11 @@ def assign_groups(
 ) -> Placement:
     """Give each file its group.
 
-    Files are taken in canonical order: those that the ledger knows, in its order, then the others in the order of `files`. Each
-    keeps the group that its bytes are known under, else joins that of its image, its patient, its lesion, or of a file that it
-    repeats, and where there is none founds one, named after its patient, else its lesion, else its image. One whose claims fall in
-    different splits is set aside: whatever split it went to, it would leak into the other. Files that were placed once are placed
-    before any new one, so that new ones can be set aside and cannot move them.
+    Images are taken in canonical order: those that the ledger knows, in its order, then the others in the order of `files`. Each
+    keeps the group that its bytes are known under, else joins that of its patient, of its lesion, or of an image that it repeats,
+    and where there is none founds one, named after its patient, else its lesion, else itself. One whose claims fall in different
+    splits is set aside: whatever split it went to, it would leak into the other. What was placed once is placed before anything
+    new, so that new files, those of a known image among them, can be set aside and cannot move it.
 
     Args:
         files: each file of each image once.
@@ -200,64 +201,80 @@ def assign_groups(
         Groups by file, and what is set aside.
     """
     claims = _Claims(files, duplicates, known)
-    set_aside: list[int] = []
-    for place in _canonical_order(files, known):
-        if claims.conflict(place, split) and not files[place].official:
-            set_aside.append(place)
+    set_aside: list[_Unit] = []
+    for unit in _canonical_order(files, known):
+        if claims.conflict(unit, split) and not any(files[place].official for place in unit):
+            set_aside.append(unit)
         else:
-            claims.settle(place)
+            claims.settle(unit)
     # Told once all is placed, so that a repeated run, which knows all groups from its start, tells the same.
-    conflicts = [conflict for place in sorted(set_aside) if (conflict := claims.conflict(place, split))]
+    conflicts = [conflict for unit in sorted(set_aside) if (conflict := claims.conflict(unit, split))]
     return Placement(claims.groups, conflicts)
 
 
+# Files that are placed together, by their places: one that is known, or those of an image that are new.
+_Unit = tuple[int, ...]
+
+
+def _canonical_order(files: Sequence[ImageFile], known: Sequence[KnownFile]) -> list[_Unit]:
+    # By bytes and id: a copy of known bytes under a new id is new, and must not come before what was there.
+    lines = {(line.sha256, line.image_id): number for number, line in enumerate(known)}
+    old: dict[int, _Unit] = {}
+    new: dict[str, _Unit] = {}
+    for place, file in enumerate(files):
+        line = lines.get((file.sha256, file.image_id))
+        if line is None:
+            new[file.image_id] = (*new.get(file.image_id, ()), place)
+        else:
+            old[line] = (place,)
+    return [old[line] for line in sorted(old)] + list(new.values())
+
+
 class _Claims:
-    """Which groups claim a file: by its bytes, image, patient and lesion, and by what it repeats."""
+    """Which groups claim files: the one they had, those of their image, bytes, patient and lesion, and of what they repeat."""
 
     def __init__(self, files: Sequence[ImageFile], duplicates: Iterable[tuple[int, int]], known: Sequence[KnownFile]) -> None:
         self.groups: dict[ImageFile, str] = {}
         self._files = files
         self._of_key: dict[tuple[str, str], str] = {}
         for line in known:
-            self._of_key.setdefault(("bytes", line.sha256), line.group_id)
+            self._of_key[_FILE, line.sha256 + line.image_id] = line.group_id
+            self._of_key.setdefault(("sha256", line.sha256), line.group_id)
         self._repeats: dict[int, list[int]] = {}
         for first, second in duplicates:
             self._repeats.setdefault(first, []).append(second)
             self._repeats.setdefault(second, []).append(first)
 
-    def of(self, place: int) -> list[str]:
-        """Groups that claim a file, the strongest claim first; where there is none, the one that it founds."""
-        file = self._files[place]
-        claims = [self._of_key[key] for key in _keys(file) if key in self._of_key]
-        repeated = (self._files[other] for other in self._repeats.get(place, []))
+    def of(self, unit: _Unit) -> list[str]:
+        """Groups that claim files, the strongest claim first; where there is none, the one that they found."""
+        keys = self._keys(unit)
+        claims = [self._of_key[key] for key in keys if key in self._of_key]
+        repeated = (self._files[other] for place in unit for other in self._repeats.get(place, []))
         claims += [self.groups[other] for other in repeated if other in self.groups]
-        return list(dict.fromkeys(claims)) or [file.patient_id or file.lesion_id or file.image_id]
+        names = dict(reversed(keys))
+        return list(dict.fromkeys(claims)) or [names.get("patient_id") or names.get("lesion_id") or names["image_id"]]
 
-    def settle(self, place: int) -> None:
-        """Give a file to the group with the strongest claim."""
-        group = self.of(place)[0]
-        self.groups[self._files[place]] = group
-        for key in _keys(self._files[place]):
+    def settle(self, unit: _Unit) -> None:
+        """Give files to the group with the strongest claim."""
+        group = self.of(unit)[0]
+        self.groups.update((self._files[place], group) for place in unit)
+        for key in self._keys(unit):
             self._of_key.setdefault(key, group)
 
-    def conflict(self, place: int, split: Callable[[str], Split]) -> Conflict | None:
+    def conflict(self, unit: _Unit, split: Callable[[str], Split]) -> Conflict | None:
         """The first two claims of different splits."""
-        first, *others = self.of(place)
+        first, *others = self.of(unit)
         for other in others:
             if split(other) != split(first):
-                return Conflict(self._files[place], (first, other), (split(first), split(other)))
+                return Conflict(self._files[unit[0]].image_id, (first, other), (split(first), split(other)))
         return None
 
-
-def _canonical_order(files: Sequence[ImageFile], known: Sequence[KnownFile]) -> list[int]:
-    # By bytes and id: a copy of known bytes under a new id is new, and must not come before what was there.
-    line = {(entry.sha256, entry.image_id): number for number, entry in enumerate(known)}
-    return sorted(range(len(files)), key=lambda place: line.get((files[place].sha256, files[place].image_id), len(line)))
-
-
-def _keys(file: ImageFile) -> list[tuple[str, str]]:
-    keys = (("bytes", file.sha256), ("image", file.image_id), ("patient", file.patient_id), ("lesion", file.lesion_id))
-    return [(kind, name) for kind, name in keys if name]
+    def _keys(self, unit: _Unit) -> list[tuple[str, str]]:
+        files = [self._files[place] for place in unit]
+        keys = [(_FILE, file.sha256 + file.image_id) for file in files]
+        for column in ("image_id", "sha256", "patient_id", "lesion_id"):
+            keys += [(column, name) for file in files if (name := getattr(file, column))]
+        return keys
 
 
 def split_of(group_id: str, *, test_share: float, val_share: float) -> Split:

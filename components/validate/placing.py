@@ -100,13 +100,13 @@ def _repeated_pairs(files: Sequence[ImageFile], duplicates: Iterable[NearDuplica
 
 
 def _problems(manifest: pd.DataFrame, placement: Placement) -> list[Problem]:
-    sources = dict(zip(_file_keys(manifest), manifest["source"], strict=True))
+    sources = dict(zip(manifest["image_id"], manifest["source"], strict=True))
     return [
         Problem(
-            conflict.file.image_id,
+            conflict.image_id,
             f"belongs to group {conflict.groups[0]!r} in {conflict.splits[0]} and to group {conflict.groups[1]!r} in "
             f"{conflict.splits[1]}, by its lesion or by what it repeats: in either split it would leak into the other",
-            str(sources[conflict.file.image_id, conflict.file.sha256]),
+            str(sources[conflict.image_id]),
             "group",
         )
         for conflict in placement.conflicts

@@ -64,8 +64,7 @@ def validate(raw: Path, out: Path, params: ValidateParams, reporter: Reporter, k
         _link_shards(raw, out, manifest)
         write_manifest(out, manifest)
         repaired_ids = [str(dataset.manifest["image_id"][row]) for row in repaired]
-        set_aside = len({problem.image for problem in placed.problems})
-        report = Report(manifest, placed.pairs, problems, sound.bad_rows, sound.all_rows, set_aside, repaired_ids)
+        report = Report(manifest, placed.pairs, problems, sound.bad_rows, sound.all_rows, len(placed.problems), repaired_ids)
         write_report(out, report)
         drop_checks(out)
         ledger.extend(placed.lines)
