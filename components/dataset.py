@@ -67,9 +67,10 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 def data_version(manifest: pd.DataFrame) -> str:
     """Hash over the sorted rows of a manifest, all columns that say something about an image: 64 hexadecimal digits.
 
-    Independent of row order, and of where the pixels lie (`shard`, `row`).
+    Independent of row order, and of where the pixels lie (`shard`, `row`, and the folder part of `mask`).
     """
     frame = _typed(manifest)[list(VERSIONED)]
+    frame["mask"] = [None if mask is None else mask.rpartition("/")[2] for mask in frame["mask"]]
     digest = hashlib.sha256(json.dumps([SCHEMA_VERSION, VERSIONED]).encode())
     rows = sorted(json.dumps(row, ensure_ascii=False) for row in _cells(frame))
     for row in rows:

@@ -131,7 +131,10 @@ def test_the_version_changes_with(column: str) -> None:
     assert len(set(versions)) == len(versions)
 
 
-@pytest.mark.parametrize(("column", "value"), [("shard", "shards/elsewhere.zip"), ("row", 17)])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("shard", "shards/elsewhere.zip"), ("row", 17), ("mask", "shards/elsewhere.zip/ISIC_1_segmentation.png")],
+)
 def test_the_version_says_nothing_of_where_pixels_lie(column: str, value: object) -> None:
     assert data_version(frame(FULL | {column: value})) == data_version(frame(FULL))
 
