@@ -140,7 +140,6 @@ Training = TypeVar("Training", bound=TrainUnetParams | TrainClassifierParams)
 class EvaluateParams(Section):
     """What is measured and drawn."""
 
-    mask_threshold: Share = Field(description="least probability that counts as lesion")
     overlays: int = Field(ge=0, le=64, description="test images drawn with true and predicted outline")
 
 

@@ -2,8 +2,8 @@
 
 from rich.table import Table
 
-from components.evaluate.scores import Scores, read_scores
-from components.register.release import read_release
+from components.release import read_release
+from components.scores import Scores, read_scores
 from components.store import Store
 from dermacare.console import console
 from pipelines.home import Home

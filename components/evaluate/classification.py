@@ -12,8 +12,8 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from components.evaluate.scores import Averages, ClassificationScores, ClassScores
 from components.lesions import CODES
+from components.scores import Averages, ClassificationScores, ClassScores
 
 Probabilities = npt.NDArray[np.float32]
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from components.colours import DIAGNOSIS_COLOURS, PREDICTED_OUTLINE, TRUE_OUTLINE
 from components.evaluate.classification import roc
-from components.evaluate.scores import ClassificationScores, ClassifierScores
 from components.images import RGBImage
 from components.lesions import CODES, LESIONS, Diagnosis
+from components.scores import ClassificationScores, ClassifierScores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -41,13 +41,12 @@ def judged_rows(dataset: Dataset, task: Task) -> pd.DataFrame:
     return rows[rows["split"].isin([split.value for split in JUDGED])].reset_index(drop=True)
 
 
-def predict(bundle: Bundle, dataset: Dataset, threshold: float, tell: Callable[[int], None]) -> pd.DataFrame:
+def predict(bundle: Bundle, dataset: Dataset, tell: Callable[[int], None]) -> pd.DataFrame:
     """Predict val and test with a model: one row an image, the columns that stand at the top of this file.
 
     Args:
         bundle: the model.
         dataset: a preprocessed dataset.
-        threshold: least probability that counts as lesion.
         tell: called with the number of images that each batch had.
 
     Raises:
@@ -58,15 +57,17 @@ def predict(bundle: Bundle, dataset: Dataset, threshold: float, tell: Callable[[
     batches = [rows.iloc[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
     if bundle.task is Task.CLASSIFICATION:
         return pd.concat([_diagnoses(bundle, dataset, batch) for batch in _told(batches, tell)], ignore_index=True)
-    return pd.concat([_overlaps(bundle, dataset, batch, threshold) for batch in _told(batches, tell)], ignore_index=True)
+    return pd.concat([_overlaps(bundle, dataset, batch) for batch in _told(batches, tell)], ignore_index=True)
 
 
-def predict_masks(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame, threshold: float) -> npt.NDArray[np.bool_]:
+def predict_masks(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """The masks that a segmenter draws on rows of a preprocessed dataset: N x H x W of the stored size, bool, True where lesion."""
     probabilities = _probabilities(bundle, dataset, rows)
     height, width = bundle.description.stored_size
     if probabilities.shape[1:] != (height, width):
         probabilities = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in probabilities])
+    threshold = bundle.description.mask_threshold
+    assert threshold is not None, bundle.name
     masks: npt.NDArray[np.bool_] = probabilities >= threshold
     return masks
 
@@ -104,8 +105,8 @@ def _diagnoses(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame) -> pd.DataF
     return table.join(pd.DataFrame(_probabilities(bundle, dataset, rows), columns=list(PROBABILITY_COLUMNS)))
 
 
-def _overlaps(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    overlap = count_overlap(dataset.masks(rows) > 0, predict_masks(bundle, dataset, rows, threshold))
+def _overlaps(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame) -> pd.DataFrame:
+    overlap = count_overlap(dataset.masks(rows) > 0, predict_masks(bundle, dataset, rows))
     counts = pd.DataFrame(vars(overlap))
     return rows[_IDENTITY].reset_index(drop=True).join(counts).join(measure_overlap(overlap))
 

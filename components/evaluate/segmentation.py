@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from components.evaluate.scores import OverlapScores, SegmentationScores
+from components.scores import OverlapScores, SegmentationScores
 
 MEASURES: tuple[str, ...] = tuple(OverlapScores.model_fields)
 

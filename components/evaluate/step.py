@@ -22,12 +22,12 @@ from components.evaluate.predictions import (
     read_predictions,
     write_predictions,
 )
-from components.evaluate.scores import ClassifierScores, Scores, SegmenterScores, write_scores
 from components.evaluate.segmentation import measure_segmentation
 from components.evaluate.tables import write_answers, write_curves, write_metrics
 from components.lesions import Split, Task
 from components.params import EvaluateParams
 from components.reporter import Reporter
+from components.scores import ClassifierScores, Scores, SegmenterScores, write_scores
 
 _DRAWN = "drawn images (phantom): these figures say nothing about skin"
 
@@ -97,7 +97,7 @@ class _Judge:
             table = read_predictions(path)
             self._tell(bundle.name, len(table))
             return table
-        table = predict(bundle, self.dataset, self._params.mask_threshold, lambda images: self._tell(bundle.name, images))
+        table = predict(bundle, self.dataset, lambda images: self._tell(bundle.name, images))
         write_predictions(path, table)
         return table
 
@@ -142,7 +142,7 @@ class _Judge:
         chosen = ranked.iloc[places]
         rows = self.dataset.rows(Task.SEGMENTATION, Split.TEST).set_index("image_id", drop=False).loc[chosen["image_id"]]
         images, truth = self.dataset.images(rows), self.dataset.masks(rows) > 0
-        predicted = predict_masks(bundle, self.dataset, rows, self._params.mask_threshold)
+        predicted = predict_masks(bundle, self.dataset, rows)
         overlays = [
             Overlay(str(name), image, true, said, float(dice))
             for name, image, true, said, dice in zip(chosen["image_id"], images, truth, predicted, chosen["dice"], strict=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pandas as pd
 
 from components.evaluate.classification import Probabilities, predicted_codes, roc
-from components.evaluate.scores import ClassificationScores, ClassifierScores, SegmentationScores, SegmenterScores
 from components.files import write_text
 from components.lesions import CODES
+from components.scores import ClassificationScores, ClassifierScores, SegmentationScores, SegmenterScores
 from components.training.curves import read_epochs
 
 

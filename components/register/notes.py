@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.evaluate.scores import ClassifierScores, Scores, SegmenterScores
 from components.register.choose import NAMES
 from components.register.context import RunContext
 from components.register.publish import ModelRecord
-from components.register.release import Promoted, Release
+from components.release import Promoted, Release
+from components.scores import ClassifierScores, Scores, SegmenterScores
 from components.tracking import UsedData
 
 DRAWN = "**Drawn images (phantom): these models know nothing about skin.**"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from components.bundle import CARD, Description, read_description
-from components.evaluate.scores import ModelScores, flat
 from components.register.context import RunContext
 from components.register.logged_model import bundle_digest, ensure_logged_model, find_source_run
+from components.scores import ModelScores, flat
 from components.tracking import NOTE, Ledger, Point, UsedData
 
 TRAINED_IN = "dermacare.trained_in"

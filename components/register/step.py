@@ -6,7 +6,6 @@ from pathlib import Path
 
 from components.dataset import Dataset
 from components.errors import TrackingError
-from components.evaluate.scores import Scores, flat, read_scores
 from components.lesions import Split, Task
 from components.params import RegisterParams
 from components.register.choose import Candidate, choose
@@ -14,8 +13,9 @@ from components.register.context import RunContext
 from components.register.notes import Champion, model_note, release_note, run_name, run_note
 from components.register.publish import ModelRecord, PublishedModel, Publisher, code_tags
 from components.register.registry import REGISTERED, Entry, Registry
-from components.register.release import Promoted, Release, write_release
+from components.release import Promoted, Release, write_release
 from components.reporter import Reporter
+from components.scores import Scores, flat, read_scores
 from components.tracking import NAME, NOTE, Ledger, UsedData
 
 # A server that restarts is back within half a minute; all that is done here can be repeated.

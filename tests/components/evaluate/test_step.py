@@ -10,14 +10,14 @@ import pytest
 from components.dataset import Dataset, read_manifest, write_manifest
 from components.errors import BundleError, DatasetError
 from components.evaluate import evaluate
-from components.evaluate.scores import read_scores
 from components.lesions import CODES, Split, Task
 from components.params import EvaluateParams
 from components.reporter import Reporter
+from components.scores import read_scores
 from tests.bundles import classifier_bundle, segmenter_bundle
 from tests.datasets import preprocessed_dataset
 
-PARAMS = EvaluateParams(mask_threshold=0.5, overlays=5)
+PARAMS = EvaluateParams(overlays=5)
 
 
 class Listener(Reporter):

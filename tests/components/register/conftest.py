@@ -11,7 +11,7 @@ from components.evaluate import evaluate
 from components.params import EvaluateParams, RegisterParams
 from components.register import register
 from components.register.context import RunContext
-from components.register.release import Release, read_release
+from components.release import Release, read_release
 from components.reporter import Reporter
 from components.tracking import Ledger
 from tests.bundles import classifier_bundle, segmenter_bundle
@@ -50,7 +50,7 @@ def trained(bundle: Path) -> Path:
 def judged(dataset: Path, models: Sequence[Path], out: Path) -> Path:
     """What evaluate says of models, without overlays."""
     out.mkdir()
-    evaluate(dataset, models, out, EvaluateParams(mask_threshold=0.5, overlays=0), Reporter(out, "evaluate"))
+    evaluate(dataset, models, out, EvaluateParams(overlays=0), Reporter(out, "evaluate"))
     return out
 
 

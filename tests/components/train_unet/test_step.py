@@ -1,6 +1,7 @@
 """The step on a small drawn dataset."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,14 @@ def test_a_finished_step_that_is_called_again_trains_nothing(data: Data, trained
     before = {path: path.stat().st_mtime_ns for path in trained.rglob("*") if path.is_file()}
     train_tiny(data, trained, unet_params(epochs=6, input_size=(16, 24), seed=5))
     assert {path: path.stat().st_mtime_ns for path in trained.rglob("*") if path.is_file()} == before
+
+
+def test_checkpoints_that_a_kill_left_beside_the_whole_bundle_are_removed(data: Data, trained: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(trained, tmp_path / "out"))
+    (out / "checkpoints").mkdir()
+    (out / "checkpoints/0006.npz").write_bytes(b"left")
+    train_tiny(data, out, unet_params(epochs=6, input_size=(16, 24), seed=5))
+    assert not (out / "checkpoints").exists()
 
 
 def test_an_unknown_architecture_is_an_error(data: Data, tmp_path: Path) -> None:

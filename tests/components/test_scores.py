@@ -5,8 +5,8 @@ import pytest
 
 from components.errors import DatasetError
 from components.evaluate.classification import measure_classification
-from components.evaluate.scores import ClassifierScores, Scores, SegmenterScores, flat, read_scores, write_scores
 from components.evaluate.segmentation import count_overlap, measure_segmentation
+from components.scores import ClassifierScores, Scores, SegmenterScores, flat, read_scores, write_scores
 
 
 def classifier(name: str = "resnet50") -> ClassifierScores:
