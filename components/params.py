@@ -45,6 +45,11 @@ class IngestParams(Section):
     sources: list[str] = Field(min_length=1, description="what to read: `phantom` or a folder's path; --data sets it")
     phantom: PhantomParams
 
+    def identity(self) -> "IngestParams":
+        """These parameters as far as they decide the output: where a folder lies does not, its name does (column `source`)."""
+        names = [source if source == "phantom" else Path(source).resolve().name for source in self.sources]
+        return self.model_copy(update={"sources": names})
+
 
 class ValidateParams(Section):
     """What is checked, and how images are grouped and split."""

@@ -16,7 +16,6 @@ from components.params import IngestParams, Params, Section, for_model
 from components.reporter import Reporter, append_event
 from components.store import Finished, Store, code_digest, link_tree, made_by, step_key
 from pipelines.home import Home
-from pipelines.plan import ingest_identity
 from pipelines.runs import EventTail
 
 Inputs = Mapping[str, Path | Sequence[Path]]
@@ -90,7 +89,7 @@ def _key(call: StepCall) -> str:
     installed = code_digest(call.step)
     if call.code and call.code != installed:
         raise StoreError("its code changed since the run was planned; start the run again, it goes on from there")
-    keyed = ingest_identity(call.params) if isinstance(call.params, IngestParams) else call.params
+    keyed = call.params.identity() if isinstance(call.params, IngestParams) else call.params
     return step_key(call.step, keyed, _input_keys(call.inputs), code=installed, salt=call.salt)
 
 

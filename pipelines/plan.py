@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import ParamsError
-from components.ingest.fingerprint import ingest_fingerprint
 from components.params import IngestParams, Params, Section, for_model
 from components.store import Store, code_digest, step_key
 
@@ -88,7 +87,7 @@ def make_plan(params: Params, *, fingerprint: str, run_id: str) -> Plan:
         )
         return name
 
-    ingest = add("ingest", ingest_identity(params.ingest), [], fingerprint)
+    ingest = add("ingest", params.ingest.identity(), [], fingerprint)
     validate = add("validate", params.section("validate"), [ingest])
     preprocess = add("preprocess", params.preprocess, [validate])
     balance = add("augment_balance", params.augment_balance, [preprocess])
@@ -104,14 +103,10 @@ def make_plan(params: Params, *, fingerprint: str, run_id: str) -> Plan:
     return Plan(tuple(steps.values()))
 
 
-def ingest_identity(params: IngestParams) -> IngestParams:
-    """Ingest's parameters as far as they decide its output: where a folder lies does not, its name does (column `source`)."""
-    names = [source if source == "phantom" else Path(source).resolve().name for source in params.sources]
-    return params.model_copy(update={"sources": names})
-
-
 def source_fingerprint(params: IngestParams, home: Path, *, fresh: str = "") -> str:
     """Digest of all that ingest would read, with a mark that sets a `--fresh` run apart."""
+    from components.ingest.fingerprint import ingest_fingerprint
+
     digest = ingest_fingerprint(params, cache=home / "fingerprints.json")
     return f"{digest}:{fresh}" if fresh else digest
 

@@ -9,7 +9,6 @@ from kfp import compiler, dsl
 from components.params import Params
 from components.store import code_digest
 from pipelines import steps
-from pipelines.plan import ingest_identity
 
 
 def draw(params: Params, *, parallel: bool) -> Callable[..., Any]:
@@ -77,7 +76,7 @@ def _collected(models: dict[str, Any]) -> dict[str, Any]:
 def arguments(params: Params, *, fingerprint: str, run: str) -> dict[str, Any]:
     """The pipeline's arguments: each step's section as JSON, the models, and what else decides an output.
 
-    Ingest's own argument keeps the folders' paths, which it must read; `ingest_identity` is what enters its key.
+    Ingest's own argument keeps the folders' paths, which it must read; its `identity` is what enters its key.
     """
     names = ("validate", "preprocess", "augment_balance", "train_unet", "train_classifier", "evaluate", "register")
     return {
@@ -95,6 +94,6 @@ def compile_pipeline(params: Params, fingerprint: str, file: Path) -> None:
 
     The sources are named as a cluster knows them: no path of this machine is in the file.
     """
-    portable = params.model_copy(update={"ingest": ingest_identity(params.ingest)})
+    portable = params.model_copy(update={"ingest": params.ingest.identity()})
     defaults = arguments(portable, fingerprint=fingerprint, run="")
     compiler.Compiler().compile(draw(params, parallel=True), package_path=str(file), pipeline_parameters=defaults)
