@@ -5,15 +5,9 @@ import socket
 import sys
 
 from components.errors import MachineError, RunError
+from components.tracking import ENVIRONMENT
 from dermacare.console import console
 from pipelines.home import Home
-
-_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-}
 
 
 def serve_mlflow(port: int) -> None:
@@ -35,4 +29,4 @@ def serve_mlflow(port: int) -> None:
     console.print(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)", markup=False)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{home.root / 'mlflow.db'}", "--artifacts-destination", str(home.artifacts)]
-    os.execve(sys.executable, command, os.environ | _ENVIRONMENT | {"PYTHONSAFEPATH": "1"})  # noqa: S606
+    os.execve(sys.executable, command, {**ENVIRONMENT, **os.environ, "PYTHONSAFEPATH": "1"})  # noqa: S606

@@ -23,7 +23,6 @@ from pipelines.runs import RunRecord, RunState
 
 _ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",  # no folder of the user's shadows `components`
-    "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "GX_ANALYTICS_ENABLED": "false",
 }
