@@ -1,5 +1,6 @@
 """From a trained model to a whole bundle: curves, weights, ONNX, card."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Parameters:
 
 def count_parameters(model: keras.Model) -> Parameters:
     """Count a model's weights as it stands, frozen layers as not trainable."""
-    return Parameters(model.count_params(), sum(variable.value.shape.num_elements() for variable in model.trainable_variables))
+    return Parameters(model.count_params(), sum(math.prod(variable.shape) for variable in model.trainable_variables))
 
 
 def deliver(

@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import matplotlib.backends.backend_agg  # noqa: F401
@@ -43,8 +44,8 @@ class Moments:
         return counted
 
 
-def in_a_process(work: Callable[[], None]) -> int:
-    """Run a function in a fork of this process and give its exit code, -9 where it was killed."""
+def start(work: Callable[[], object]) -> int:
+    """Run a function in a fork of this process and give its id."""
     process = os.fork()
     if process == 0:
         try:
@@ -53,7 +54,12 @@ def in_a_process(work: Callable[[], None]) -> int:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    return process
+
+
+def in_a_process(work: Callable[[], object]) -> int:
+    """Run a function in a fork of this process and give its exit code, -9 where it was killed."""
+    return os.waitstatus_to_exitcode(os.waitpid(start(work), 0)[1])
 
 
 def left_by(out: Path) -> dict[str, object]:
@@ -89,12 +95,16 @@ def _kill(out: Path, moment: int, train: Callable[..., None]) -> dict[str, objec
 
 
 def main(folder: Path, plans: list[str]) -> None:
-    """Print the result of each task."""
-    results = {}
-    for plan in plans:
+    """Print the result of each task; the tasks run side by side."""
+    files = {task: folder / f"{task}.json" for task in (plan.partition(":")[0] for plan in plans)}
+
+    def write(plan: str) -> None:
         task, _, shares = plan.partition(":")
-        results[task] = run(task, folder / task, [float(share) for share in shares.split(",") if share])
-    print(json.dumps(results))
+        files[task].write_text(json.dumps(run(task, folder / task, [float(share) for share in shares.split(",") if share])))
+
+    for process in [start(partial(write, plan)) for plan in plans]:
+        os.waitpid(process, 0)
+    print(json.dumps({task: json.loads(file.read_text()) for task, file in files.items()}))
 
 
 if __name__ == "__main__":
