@@ -1,8 +1,12 @@
 """The JSON and CSV files beside the scores, figures worked out by hand."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
+from components.colours import DIAGNOSIS_COLOURS
 from components.evaluate.tables import write_answers, write_curves
 from components.lesions import CODES
 from components.reporter import Reporter
@@ -31,6 +35,12 @@ def test_roc_has_the_corners_of_each_diagnosis_that_is_there(tmp_path):
 def test_one_diagnosis_alone_has_no_curve(tmp_path):
     write_answers(tmp_path, "model", ["MEL", "MEL"], certain("MEL", "NV"))
     assert not (tmp_path / "plots/roc").exists()
+
+
+def test_dvc_draws_each_diagnosis_in_the_colour_that_it_has_everywhere():
+    template = json.loads((Path(__file__).parents[3] / ".dvc/plots/roc.json").read_text())
+    (scale,) = [layer["encoding"]["color"]["scale"] for layer in template["spec"]["layer"] if "color" in layer["encoding"]]
+    assert dict(zip(scale["domain"], scale["range"], strict=True)) == DIAGNOSIS_COLOURS
 
 
 def test_curves_hold_every_epoch_and_not_how_fast_it_went(tmp_path):
