@@ -73,6 +73,7 @@ def deliver(
     write_bundle(
         out, description, model=export_onnx(model, _OUTPUTS[feed.task]), weights=weights, card=write_card(description, feed.dataset)
     )
+    reporter.progress(1, 1, "bundle")  # training may have stopped before its last epoch
 
 
 def _footnote(feed: Feed) -> str:

@@ -210,7 +210,7 @@ def fit(
         trainer.adam.rate.assign(standing.rate.rate)
         figures = trainer.train(train.epoch(standing.epoch), _teller(standing, train.steps, phase, objective, run))
         figures |= trainer.judge(val())
-        _refuse_divergence(figures, phase, standing)
+        _refuse_divergence(figures, standing)
         run.reporter.metrics(figures | {"learning_rate": standing.rate.rate}, epoch=standing.epoch)
         standing = _after(standing, figures)
         is_best = standing.stopping.waited == 0
@@ -288,7 +288,7 @@ def _teller(standing: Standing, steps: int, phase: Phase, objective: Objective, 
     return tell
 
 
-def _refuse_divergence(figures: dict[str, float], phase: Phase, standing: Standing) -> None:
+def _refuse_divergence(figures: dict[str, float], standing: Standing) -> None:
     for name in ("loss", "val_loss"):
         if not math.isfinite(figures[name]):
             raise TrainingDiverged(
