@@ -24,11 +24,11 @@ setup: .venv/.installed ## the environment in .venv, from the hashed lock
 
 .PHONY: test
 test: setup ## the fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 .PHONY: test-slow
 test-slow: setup ## the tests that take minutes: kills, whole runs, big models
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 -m slow
 
 .PHONY: lint
 lint: setup ## ruff and mypy
