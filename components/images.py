@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -211,3 +212,14 @@ def _orientation(tiff: bytes) -> int:
             (value,) = struct.unpack(order + "H", field[8:10])
             return int(value)
     return 1
+
+
+@contextmanager
+def one_thread_a_call() -> Iterator[None]:
+    """Take OpenCV's own threads away: ours, one an image, keep all cores busy, and those below them would get in the way."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

@@ -4,15 +4,13 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from components.dataset import Dataset, has_pixels_shard, write_manifest, write_pixels_shard, write_preprocessing
-from components.images import Mask, RGBImage, decode_image, decode_mask
+from components.images import Mask, RGBImage, decode_image, decode_mask, one_thread_a_call
 from components.lesions import Task
 from components.params import PreprocessParams
 from components.preprocess.figures import draw_stages
@@ -95,17 +93,6 @@ class PixelReader(threading.local):
     def mask(self, row: pd.Series, size: tuple[int, int]) -> Mask:
         """The preprocessed mask of a segmentation row."""
         return preprocess_mask(decode_mask(self._dataset.mask_bytes(row), str(row["mask"])), size)
-
-
-@contextmanager
-def one_thread_a_call() -> Iterator[None]:
-    """Take OpenCV's own threads away: ours, one an image, keep all cores busy, and those below them would get in the way."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 def _placed(shard: PixelShard) -> pd.DataFrame:

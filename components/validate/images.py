@@ -4,9 +4,8 @@ import io
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from components.dataset import Dataset, shard_name, write_files_shard
 from components.errors import ImageFormatError
 from components.files import atomic_write, sha256_bytes
 from components.groups import TEXTURE_SIDE, Fingerprint, fingerprint
-from components.images import Mask, RGBImage, decode_image, decode_mask, decode_mask_checked
+from components.images import Mask, RGBImage, decode_image, decode_mask, decode_mask_checked, one_thread_a_call
 from components.lesions import Task
 from components.reporter import Reporter
 from components.validate.quarantine import Finding, Problem
@@ -76,7 +75,7 @@ def check_files(dataset: Dataset, out: Path, reporter: Reporter, *, workers: int
     checks = FileChecks([], {}, {})
     total = len(dataset.manifest.drop_duplicates(["shard", "row"])) + int(dataset.manifest["mask"].notna().sum())
     done = 0
-    with _one_thread_a_call(), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with one_thread_a_call(), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         checker = _Checker(dataset.root)
         for shard, rows in dataset.manifest.groupby("shard", sort=True):
             images, masks = _cut(rows)
@@ -232,14 +231,3 @@ def _load(path: Path) -> tuple[list[_ImageCheck], list[_MaskCheck]] | None:
     ]
     masks = [_MaskCheck(*map(str, pair)) for pair in zip(arrays["mask_reason"], arrays["repaired"], strict=True)]
     return images, masks
-
-
-@contextmanager
-def _one_thread_a_call() -> Iterator[None]:
-    """Take OpenCV's own threads away: ours, one an image, keep all cores busy."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

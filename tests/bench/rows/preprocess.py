@@ -12,10 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from components.dataset import COLUMNS, Dataset, write_files_shard, write_manifest
+from components.images import one_thread_a_call
 from components.lesions import Diagnosis, Task
 from components.params import PreprocessParams, load_params
 from components.preprocess.shards import cut_shards
-from components.preprocess.step import PixelReader, empty_pixels, one_thread_a_call
+from components.preprocess.step import PixelReader, empty_pixels
 from components.project import project_file
 from tests.bench.row import Row, race
 from tests.components.preprocess.report_code import preprocess_as_the_report_does
