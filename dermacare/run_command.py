@@ -46,11 +46,8 @@ def run_pipeline(
         _show_equal(home, prepared.equals)
         return 0
     states = {step.name: state_of(step, Store(home.root)) for step in prepared.plan.steps}
-    what = (
-        f"resumes {prepared.resumes.id}"
-        if prepared.resumes
-        else f"{sum(s == 'reuse' for s in states.values())} steps are done already"
-    )
+    done = sum(state == "reuse" for state in states.values())
+    what = f"{done} done already" + (f", goes on from {prepared.resumes.id}" if prepared.resumes else "")
     console.print(f"run {prepared.record.id}: {len(prepared.plan.steps)} steps, {what}; state in {home.root}", markup=False)
     start = time.time()
     record = _watch(home, prepared.record)
