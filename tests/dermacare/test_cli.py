@@ -1,6 +1,5 @@
 """The command line as a user types it."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +8,13 @@ import pytest
 import yaml
 
 from components.params import load_params
+from tests.environment import user_environment
 
 HEAVY = ("tensorflow", "keras", "mlflow", "kfp", "pandas", "cv2", "sklearn", "great_expectations", "matplotlib", "pydantic")
 
 
 def dermacare(*arguments: str, home: Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "DERMACARE_HOME": str(home), "COLUMNS": "160"}
+    environment = user_environment(home, COLUMNS="160")
     return subprocess.run(
         [sys.executable, "-m", "dermacare.cli", *arguments], env=environment, cwd=cwd, capture_output=True, text=True, check=False
     )

@@ -15,6 +15,7 @@ import pytest
 
 from pipelines.home import Home
 from pipelines.runs import EventTail, all_runs
+from tests.environment import user_environment
 
 TINY = {
     "ingest.phantom.lesions_per_class": "12",
@@ -45,7 +46,7 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         """This process's, with the home folder."""
-        return {**os.environ, "DERMACARE_HOME": str(self.home.root)}
+        return user_environment(self.home.root)
 
     def run(self, *more: str) -> subprocess.CompletedProcess[str]:
         """Run to the end."""

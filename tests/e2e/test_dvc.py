@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from components.files import sha256_file
-from pipelines.home import VARIABLE
 from tests.e2e.conftest import TINY
+from tests.environment import user_environment
 
 pytestmark = pytest.mark.slow
 
@@ -58,13 +58,8 @@ class Clone:
     @property
     def environment(self) -> dict[str, str]:
         """This process's, with the environment of the tests activated, the clone's own code and the home."""
-        return {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.root),
-            "COLUMNS": "160",
-            VARIABLE: str(self.home),
-        }
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return user_environment(self.home, PATH=path, PYTHONPATH=str(self.root), COLUMNS="160")
 
     def __call__(self, *command: str, fails: bool = False) -> str:
         """What a command prints."""
