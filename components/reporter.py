@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
 
 
@@ -54,12 +53,12 @@ class Reporter:
         """Save a matplotlib figure or an H x W x 3 RGB picture as `figures/<name>.png` of the output."""
         path = self.out / "figures" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(figure, np.ndarray):
+        if hasattr(figure, "savefig"):
+            figure.savefig(path, dpi=110, bbox_inches="tight")
+        else:
             from PIL import Image
 
             Image.fromarray(figure).save(path)
-        else:
-            figure.savefig(path, dpi=110, bbox_inches="tight")
         return path
 
     def _send(self, line: dict[str, Any]) -> None:
