@@ -69,7 +69,7 @@ class OverlapScores(_Figures):
     specificity: float
     precision: float
     f1: float
-    accuracy: float
+    global_accuracy: float
 
 
 class SegmentationScores(_Figures):

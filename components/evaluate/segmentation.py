@@ -53,7 +53,7 @@ def measure_overlap(overlap: Overlap) -> pd.DataFrame:
             "specificity": _ratio(tn, tn + fp, 1.0),
             "precision": _ratio(tp, tp + fp, np.where(fn == 0, 1.0, 0.0)),
             "f1": dice,
-            "accuracy": _ratio(tp + tn, tp + fp + fn + tn, 1.0),
+            "global_accuracy": _ratio(tp + tn, tp + fp + fn + tn, 1.0),
         }
     )
 

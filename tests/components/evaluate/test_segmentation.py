@@ -26,7 +26,7 @@ def test_the_measures_of_one_image():
         "specificity": pytest.approx(3 / 5),
         "precision": pytest.approx(2 / 4),
         "f1": pytest.approx(4 / 7),
-        "accuracy": pytest.approx(5 / 8),
+        "global_accuracy": pytest.approx(5 / 8),
     }
 
 
@@ -43,10 +43,26 @@ def test_the_mean_over_images_counts_each_image_the_same_and_pooling_each_pixel(
 @pytest.mark.parametrize(
     ("truth", "predicted", "expected"),
     [
-        ("....", "....", {"dice": 1, "jaccard": 1, "sensitivity": 1, "specificity": 1, "precision": 1, "f1": 1, "accuracy": 1}),
-        ("##..", "....", {"dice": 0, "jaccard": 0, "sensitivity": 0, "specificity": 1, "precision": 0, "f1": 0, "accuracy": 0.5}),
-        ("....", "##..", {"dice": 0, "jaccard": 0, "sensitivity": 1, "specificity": 0.5, "precision": 0, "f1": 0, "accuracy": 0.5}),
-        ("####", "####", {"dice": 1, "jaccard": 1, "sensitivity": 1, "specificity": 1, "precision": 1, "f1": 1, "accuracy": 1}),
+        (
+            "....",
+            "....",
+            {"dice": 1, "jaccard": 1, "sensitivity": 1, "specificity": 1, "precision": 1, "f1": 1, "global_accuracy": 1},
+        ),
+        (
+            "##..",
+            "....",
+            {"dice": 0, "jaccard": 0, "sensitivity": 0, "specificity": 1, "precision": 0, "f1": 0, "global_accuracy": 0.5},
+        ),
+        (
+            "....",
+            "##..",
+            {"dice": 0, "jaccard": 0, "sensitivity": 1, "specificity": 0.5, "precision": 0, "f1": 0, "global_accuracy": 0.5},
+        ),
+        (
+            "####",
+            "####",
+            {"dice": 1, "jaccard": 1, "sensitivity": 1, "specificity": 1, "precision": 1, "f1": 1, "global_accuracy": 1},
+        ),
     ],
 )
 def test_empty_and_full_masks_have_defined_figures(truth, predicted, expected):
@@ -71,7 +87,7 @@ def test_scikit_learn_gives_the_same_figures():
                 "specificity": recall_score(~true, ~said),
                 "precision": precision_score(true, said),
                 "f1": f1_score(true, said),
-                "accuracy": accuracy_score(true, said),
+                "global_accuracy": accuracy_score(true, said),
             }
         )
     assert set(table.columns) == set(MEASURES)

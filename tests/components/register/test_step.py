@@ -95,6 +95,8 @@ class TestRuns:
         metrics = registered.ledger.pipeline_run(RUN).data.metrics
         assert metrics["test/macro_f1"] == registered.release.classifier.test
         assert metrics["val/dice"] == registered.release.segmenter.validation
+        # A segmenter's share of right pixels must not pass for a classifier's share of right images.
+        assert metrics["test/accuracy"] == registered.ledger.model_run(RUN, "skilled").data.metrics["test/accuracy"]
         assert "test/MEL/recall" not in metrics
 
     def test_a_run_lasts_as_long_as_its_training(self, made, registered):
