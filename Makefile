@@ -6,7 +6,7 @@ UNSET := env -u PYTHONDONTWRITEBYTECODE -u VIRTUAL_ENV
 .DEFAULT_GOAL := help
 
 .PHONY: run
-run: setup ## the demo: drawn images in, trained and promoted models out (about five minutes on two cores)
+run: setup ## the demo: drawn images in, trained and promoted models out (a few minutes on two cores)
 	$(BIN)/dermacare run --profile demo
 
 .PHONY: setup

@@ -513,11 +513,12 @@ def _is_dead(tags: Mapping[str, str], now: float) -> bool:
         return False
     space, _, started = tags.get(PROCESS, "").partition(" ")
     if tags.get(HOST) == socket.gethostname() and space == _pid_space():
-        return not _lives(int(tags[PID]), float(started))
+        return not process_lives(int(tags[PID]), float(started))
     return now - float(tags[HEARTBEAT]) > LEASE_SECONDS
 
 
-def _lives(pid: int, started: float) -> bool:
+def process_lives(pid: int, started: float) -> bool:
+    """Whether the process of this id that started then (seconds since 1970) still lives on this host."""
     # A process id is used again; the time at which the process started tells whether it is the same one.
     try:
         process = psutil.Process(pid)

@@ -15,10 +15,9 @@ import psutil
 
 from components.errors import RunError
 from components.files import write_text
+from components.tracking import LEASE_SECONDS, process_lives
 from pipelines.home import Home
 from pipelines.plan import Plan
-
-LEASE_SECONDS = 600.0
 
 
 class RunState(StrEnum):
@@ -110,17 +109,9 @@ def alive(home: Home, record: RunRecord) -> bool:
     if record.state is not RunState.RUNNING:
         return False
     if record.host == socket.gethostname():
-        return _lives(record.pid, record.started_process)
+        return process_lives(record.pid, record.started_process)
     beat_file = home.run(record.id) / "heartbeat"
     return beat_file.exists() and time.time() - beat_file.stat().st_mtime < LEASE_SECONDS
-
-
-def _lives(pid: int, started: float) -> bool:
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def bury_the_dead(home: Home) -> list[RunRecord]:

@@ -16,21 +16,14 @@ import pytest
 
 from components.files import sha256_file
 from tests.e2e.conftest import TINY
+from tests.e2e.test_resume import STEPS
 from tests.environment import user_environment
 
 pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parents[2]
 UP_TO_DATE = "Data and pipelines are up to date."
-BEFORE_REGISTER = (
-    "ingest",
-    "validate",
-    "preprocess",
-    "augment_balance",
-    "train_unet/unet_tiny",
-    "train_classifier/tiny_cnn",
-    "evaluate",
-)
+BEFORE_REGISTER = STEPS[:-1]
 
 
 @dataclass(frozen=True)
