@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from components.errors import DatasetError
-from components.files import atomic_write, sha256_bytes, write_text
+from components.files import atomic_write, link_file, sha256_bytes, write_text
 from components.lesions import Split, Task
 from components.params import PreprocessParams
 
@@ -186,6 +186,19 @@ def write_pixels_shard(root: Path, name: str, images: npt.NDArray[np.uint8], mas
 def has_pixels_shard(root: Path, name: str) -> bool:
     """Whether `write_pixels_shard` has written this shard whole (masks come first, so the image file tells)."""
     return (root / f"shards/{name}.npy").exists()
+
+
+def link_pixels_shard(root: Path, name: str, folders: Iterable[Path]) -> bool:
+    """Take a shard over from the first of `folders` that has it, as a hard link; False: none has."""
+    found = next((folder for folder in folders if has_pixels_shard(folder, name)), None)
+    if found is None:
+        return False
+    for ending in (".masks.npy", ".npy"):
+        source, target = (folder / f"shards/{name}{ending}" for folder in (found, root))
+        if source.exists():
+            target.parent.mkdir(exist_ok=True)
+            link_file(source, target)
+    return True
 
 
 def write_preprocessing(root: Path, params: PreprocessParams) -> None:

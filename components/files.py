@@ -59,6 +59,18 @@ def copy_file(source: Path | str, target: Path | str) -> None:
         shutil.copyfileobj(original, copy)
 
 
+def link_file(source: Path | str, target: Path | str) -> None:
+    """Give a file a second name, or copy it where the file system allows no links; for files that nobody changes in place.
+
+    Raises:
+        StoreError: the disk is full, or the folder cannot be written.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        copy_file(source, target)
+
+
 def sha256_bytes(data: bytes) -> str:
     """Hexadecimal SHA-256 of bytes."""
     return hashlib.sha256(data).hexdigest()

@@ -12,7 +12,6 @@ of its dependencies. The same key is the same work, whoever asks: Kubeflow, DVC 
 import ast
 import fcntl
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,9 +20,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from components.errors import StoreError
-from components.files import copy_file, sha256_bytes, sha256_file, write_text
+from components.files import copy_file, link_file, sha256_bytes, sha256_file, write_text
 from components.params import Section
 from components.project import project_file
 
@@ -83,15 +83,23 @@ def step_key(step: str, params: Section, inputs: Mapping[str, str], *, code: str
     return sha256_bytes(json.dumps(parts, sort_keys=True).encode())[:20]
 
 
-def made_by(out: Path) -> tuple[str, str]:
-    """The step (and model) that made an output folder, and the key of its work, wherever the folder was copied to.
+class Origin(NamedTuple):
+    """The step (and model) that made an output, the key of its work, and the digest of the code that ran."""
+
+    step: str
+    key: str
+    code: str
+
+
+def made_by(out: Path) -> Origin:
+    """What made an output folder, wherever the folder was copied to.
 
     Raises:
         StoreError: the folder is no step's output.
     """
     try:
         origin = json.loads((out / "step.json").read_text(encoding="utf-8"))
-        return origin["step"], origin["key"]
+        return Origin(origin["step"], origin["key"], origin["code"])
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(f"{out}/step.json: cannot be read; {out} is not the whole output of a step, make it again") from error
 
@@ -128,13 +136,14 @@ class Store:
         work = self.place(step, key) / "work"
         return work.is_dir() and any(work.iterdir())
 
-    def execute(self, step: str, key: str, function: Callable[[Path], None], *, run: str = "") -> Finished:
+    def execute(self, step: str, key: str, function: Callable[[Path], None], *, code: str = "", run: str = "") -> Finished:
         """Give the output of this key: the one that is there, or the one that `function(work)` makes.
 
         Args:
             step: the step's name, with the model's for training: `train_classifier/resnet50`.
             key: see `step_key`.
             function: does the step's work in the folder that it is given; it goes on from what lies there.
+            code: digest of the code that runs, by which later work knows what it may take over (`earlier`).
             run: id of the run that asks, for the record.
 
         Raises:
@@ -155,11 +164,17 @@ class Store:
             start = time.monotonic()
             function(work)
             seconds = time.monotonic() - start
-            write_text(work / "step.json", json.dumps({"step": step, "key": key}) + "\n")
+            write_text(work / "step.json", json.dumps({"step": step, "key": key, "code": code}) + "\n")
             record = {"seconds": round(seconds, 2), "finished": time.time(), "run": run, "outcome": outcome}
             write_text(place / "record.json", json.dumps(record, indent=1) + "\n")
             work.rename(self.out(step, key))
         return Finished(self.out(step, key), outcome, seconds)
+
+    def earlier(self, step: str, code: str) -> list[Path]:
+        """Whole outputs that the same step made by the same code, newest first: what is named by its content there, a step may
+        take over by a link instead of making it again."""
+        outs = [out for out in self.root.glob(f"{step.partition('/')[0]}/*/out") if made_by(out).code == code]
+        return sorted(outs, key=lambda out: out.stat().st_mtime, reverse=True)
 
     def record(self, step: str, key: str) -> dict[str, object]:
         """When, how long and by which run a step's output was made; empty where there is none."""
@@ -233,11 +248,3 @@ def _replace_tree(source: Path, target: Path, copy: Callable[[str, str], None]) 
         shutil.rmtree(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(source, target, copy_function=copy)
-
-
-def link_file(source: Path | str, target: Path | str) -> None:
-    """Give a file a second name, or copy it where the file system allows no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

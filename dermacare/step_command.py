@@ -43,6 +43,8 @@ def run_one_step(name: str, params: Params, assignments: Sequence[str], out: Pat
         section = for_model(section, model)
     salt = source_fingerprint(section, home.root) if isinstance(section, IngestParams) else ""
     inputs = _inputs(step, assignments, [*params.train_unet.models, *params.train_classifier.models], Store(home.root))
+    if (out / "step.json").exists():
+        _stored(out, Store(home.root))  # what `dvc pull` brought is there to take over from
     finished = run_step(StepCall(name, section, inputs, salt=salt), home)
     copy_tree(finished.out, out)
     console.print(f"{name}: {finished.outcome} in {finished.seconds:.1f} s, {out}")
@@ -70,7 +72,7 @@ def _inputs(step: str, assignments: Sequence[str], models: Sequence[str], store:
 
 def _stored(folder: Path, store: Store) -> Path:
     """The store's own output of the step that made a folder; what the store lacks (`dvc pull` brought it) is copied there."""
-    step, key = made_by(folder)
+    step, key, code = made_by(folder)
     if step.partition("/")[0] not in INPUTS or not key.isalnum():
         raise StoreError(f"{folder}/step.json: {step} {key} is no work of a step of ours; make the folder again")
-    return store.execute(step, key, lambda work: copy_tree(folder, work)).out
+    return store.execute(step, key, lambda work: copy_tree(folder, work), code=code).out

@@ -17,6 +17,7 @@ from components.reporter import Reporter, append_event
 from components.store import Finished, Store, code_digest, link_tree, made_by, step_key
 from pipelines.home import Home
 from pipelines.runs import EventTail
+from pipelines.runs import load as load_run
 
 Inputs = Mapping[str, Path | Sequence[Path]]
 
@@ -70,7 +71,11 @@ def run_step(call: StepCall, home: Home, run: str = "") -> Finished:
         _tell(events, call.name, "started")
         try:
             finished = Store(home.root).execute(
-                call.name, _key(call), lambda work: _function(call, home, run)(work, Reporter(work, call.name, events)), run=run
+                call.name,
+                _key(call),
+                lambda work: _function(call, home, run)(work, Reporter(work, call.name, events)),
+                code=code_digest(call.step),
+                run=run,
             )
         except Exception as error:
             known = isinstance(error, DermaCareError)
@@ -136,28 +141,30 @@ def _folders(value: Any) -> Path | list[Path]:
 def _input_keys(inputs: Inputs) -> dict[str, str]:
     """The step that made each input → its key, as the plan has them."""
     folders = [folder for value in inputs.values() for folder in ([value] if isinstance(value, Path) else value)]
-    return dict(made_by(folder) for folder in folders)
+    return {origin.step: origin.key for origin in map(made_by, folders)}
 
 
 def _function(call: StepCall, home: Home, run: str) -> Callable[[Path, Reporter], None]:
     """The step's function, given its inputs; the step's packages are imported here, when it runs."""
     inputs: dict[str, Any] = dict(call.inputs)
     params: Any = call.params
+    earlier = _earlier(call, home, run)
 
     def work(out: Path, reporter: Reporter) -> None:
         match call.step:
             case "ingest":
                 from components.ingest import ingest
 
-                ingest(out, params, reporter)
+                ingest(out, params, reporter, earlier=earlier)
             case "validate":
                 from components.validate import validate
 
-                validate(out=out, params=params, reporter=reporter, known_groups=home.root / "groups.csv", **inputs)
+                known_groups = home.root / "groups.csv"
+                validate(out=out, params=params, reporter=reporter, known_groups=known_groups, earlier=earlier, **inputs)
             case "preprocess":
                 from components.preprocess import preprocess
 
-                preprocess(out=out, params=params, reporter=reporter, **inputs)
+                preprocess(out=out, params=params, reporter=reporter, earlier=earlier, **inputs)
             case "augment_balance":
                 from components.augment_balance import augment_balance
 
@@ -184,6 +191,13 @@ def _function(call: StepCall, home: Home, run: str) -> Callable[[Path, Reporter]
                 raise StoreError(f"{call.step}: is no step")
 
     return work
+
+
+def _earlier(call: StepCall, home: Home, run: str) -> list[Path]:
+    """Outputs of which the step may take parts over: none where the user wants all of it done afresh."""
+    if run and load_run(home, run).fresh:
+        return []
+    return Store(home.root).earlier(call.step, code_digest(call.step))
 
 
 def _refuse_after_the_end(home: Home, run: str) -> None:

@@ -73,14 +73,14 @@ def publish(
     record = runs.load(home, run) if run else None
     commit, dirty = git_state()
     trained = [origins[folder] for folder in models]
-    trained_by = {step.partition("/")[2]: str(store.record(step, key).get("run", "")) for step, key in trained}
+    trained_by = {step.partition("/")[2]: str(store.record(step, key).get("run", "")) for step, key, _ in trained}
     context = RunContext(
         run_id=run or runs.new_id(),
         profile=record.profile if record else "",
         params=flat(record.params) if record else flat({"register": params.model_dump(mode="json")}),
         commit=commit,
         dirty=dirty,
-        step_keys=dict(origins.values()),
+        step_keys={origin.step: origin.key for origin in origins.values()},
         reused={model: trainer for model, trainer in trained_by.items() if trainer and trainer != run},
     )
     figures = _figures(store, record) if record else {}

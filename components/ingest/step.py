@@ -4,7 +4,7 @@ import csv
 import io
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +27,7 @@ _JPEG = b"\xff\xd8"
 _FACTS = ("lesion_id", "age_approx", "sex", "anatom_site_general", "patient_id")
 
 
-def ingest(out: Path, params: IngestParams, reporter: Reporter) -> None:
+def ingest(out: Path, params: IngestParams, reporter: Reporter, *, earlier: Sequence[Path] = ()) -> None:
     """Read all sources into a dataset folder: manifest.parquet, shards/*.zip with the files as they came, quarantine.csv.
 
     Of one image in several sizes, or in several sources, the largest is taken. What of a source cannot be used lands in
@@ -38,6 +38,7 @@ def ingest(out: Path, params: IngestParams, reporter: Reporter) -> None:
         out: the folder to write; it exists.
         params: which sources, and how phantoms are drawn.
         reporter: is told what was read, and what was left out.
+        earlier: outputs that this code made before, newest first; whole shards are taken over from them.
 
     Raises:
         SourceError: a source is absent, empty or unreadable, or no image has a diagnosis or a mask.

@@ -2,14 +2,14 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from components.dataset import Dataset, has_pixels_shard, write_manifest, write_pixels_shard, write_preprocessing
+from components.dataset import Dataset, has_pixels_shard, link_pixels_shard, write_manifest, write_pixels_shard, write_preprocessing
 from components.images import Mask, RGBImage, decode_image, decode_mask, one_thread_a_call
 from components.lesions import Task
 from components.params import PreprocessParams
@@ -19,17 +19,26 @@ from components.preprocess.stages import preprocess_image, preprocess_mask
 from components.reporter import Reporter
 
 
-def preprocess(dataset: Path, out: Path, params: PreprocessParams, reporter: Reporter, *, workers: int | None = None) -> None:
+def preprocess(
+    dataset: Path,
+    out: Path,
+    params: PreprocessParams,
+    reporter: Reporter,
+    *,
+    earlier: Sequence[Path] = (),
+    workers: int | None = None,
+) -> None:
     """Write a dataset folder with the pixels of every row, preprocessed as the report does; figure `preprocess_stages`.
 
     Labels, splits and the data version stay those of `dataset`: only `shard` and `row` of the manifest change. Shards that an
-    earlier attempt left whole in `out` are kept. The bytes written do not depend on `workers`.
+    earlier attempt left whole in `out` are kept, and those of earlier outputs are taken over. The bytes do not depend on `workers`.
 
     Args:
         dataset: a validated dataset folder, encoded files in zip shards.
         out: the folder to write.
         params: sizes, and what each stage is set to.
         reporter: is told how many images are done.
+        earlier: outputs that this code made before; their shards are linked: a name tells all that pixels follow from.
         workers: threads that decode and preprocess; None: one a core. Memory: two shards, whatever the number of images.
 
     Raises:
@@ -44,7 +53,7 @@ def preprocess(dataset: Path, out: Path, params: PreprocessParams, reporter: Rep
         done, total = 0, len(source.manifest)
         written: Future[str] | None = None
         for shard in shards:
-            if not has_pixels_shard(out, shard.name):
+            if not has_pixels_shard(out, shard.name) and not link_pixels_shard(out, shard.name, earlier):
                 images, masks = empty_pixels(shard)
                 for place, _ in enumerate(reader.read(shard, images, masks, pool), 1):
                     reporter.progress(done + place, total, "images")

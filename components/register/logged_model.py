@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from components.bundle import CARD, DESCRIPTION, MODEL, WEIGHTS, Description
-from components.files import sha256_file
+from components.files import link_file, sha256_file
 from components.lesions import Task
-from components.store import link_file, link_tree
+from components.store import link_tree
 from components.tracking import Ledger
 
 if TYPE_CHECKING:

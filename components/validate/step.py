@@ -1,7 +1,5 @@
 """The step: what is bad is set aside, what repeats is brought together, and every row gets its group, split and fold."""
 
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from components.dataset import Dataset, write_manifest
-from components.files import atomic_write
+from components.files import link_file
 from components.groups import open_ledger
 from components.params import ValidateParams
 from components.reporter import Reporter
@@ -30,7 +28,15 @@ class _Sound:
     all_rows: int
 
 
-def validate(raw: Path, out: Path, params: ValidateParams, reporter: Reporter, known_groups: Path | None = None) -> None:
+def validate(
+    raw: Path,
+    out: Path,
+    params: ValidateParams,
+    reporter: Reporter,
+    known_groups: Path | None = None,
+    *,
+    earlier: Sequence[Path] = (),
+) -> None:
     """Check a dataset folder and write its good rows with group, split and fold; report.json, quarantine.csv, data_docs/.
 
     Images and masks are taken over as they are, in the same shards; masks that had to be repaired lie in one of their own. An
@@ -100,13 +106,8 @@ def _link_shards(raw: Path, out: Path, manifest: pd.DataFrame) -> None:
     shards = {*manifest["shard"], *(str(Path(mask).parent) for mask in manifest["mask"].dropna())}
     (out / "shards").mkdir(exist_ok=True)
     for shard in sorted(shards):
-        if (out / shard).exists():
-            continue
-        try:
-            os.link(raw / shard, out / shard)
-        except OSError:
-            with (raw / shard).open("rb") as source, atomic_write(out / shard) as target:
-                shutil.copyfileobj(source, target)
+        if not (out / shard).exists():
+            link_file(raw / shard, out / shard)
 
 
 def _tell(report: Report, reporter: Reporter) -> None:
