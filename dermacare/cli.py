@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="What runs and what ran.", no_args_is_help=False)
 app.add_typer(runs_app, name="runs")
+data_app = typer.Typer(help="The data and its versions.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
 
 Profile = Annotated[str | None, typer.Option("--profile", "-p", help="Profile that overrides params.yaml.", show_default=False)]
 Data = Annotated[
@@ -169,6 +171,65 @@ def cancel(run: RunId = None) -> None:
     from dermacare.runs_command import cancel_run
 
     cancel_run(run)
+
+
+@data_app.command("push")
+def push_data() -> None:
+    """Send the data that dvc.lock names to the remote; only what the remote lacks travels."""
+    from dermacare.data_command import push
+
+    push()
+
+
+@data_app.command("pull")
+def pull_data() -> None:
+    """Fetch the data that dvc.lock names from the remote into data/."""
+    from dermacare.data_command import pull
+
+    pull()
+
+
+@data_app.command("status")
+def data_status() -> None:
+    """What of the data is not committed, and what is not pushed."""
+    from dermacare.data_command import show_status
+
+    show_status()
+
+
+@data_app.command("log")
+def data_log() -> None:
+    """The data's versions over the project's git history, newest first."""
+    from dermacare.data_command import show_log
+
+    show_log()
+
+
+@data_app.command("diff")
+def data_diff(
+    a: Annotated[str, typer.Argument(help="A git revision, or a dataset folder.", metavar="[A]")] = "HEAD",
+    b: Annotated[
+        str | None, typer.Argument(help="Another one [default: data/ as it lies there].", metavar="[B]", show_default=False)
+    ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page with the changed images, before and after.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it for scripts.")] = False,
+) -> None:
+    """What changed between two versions of the data: images, labels, masks, splits."""
+    from dermacare.data_diff_command import show_diff
+
+    show_diff(a, b, html=html, as_json=json)
+
+
+@data_app.command("withdraw")
+def withdraw_data(
+    ids: Annotated[list[str], typer.Argument(help="Ids of patients, lesions or images.", metavar="ID…")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in withdrawn.csv.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Withdraw without asking.")] = False,
+) -> None:
+    """Remove images for good: from data, store, DVC's cache and remotes; list what it will touch first."""
+    from dermacare.data_withdraw_command import withdraw
+
+    withdraw(ids, reason=reason, yes=yes)
 
 
 def main() -> None:
