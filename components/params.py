@@ -72,6 +72,9 @@ class ValidateParams(Section):
 class PreprocessParams(Section):
     """The report's chapter 4: resize, hair removal, CLAHE, normalise."""
 
+    mode: Literal["exact", "fast"] = Field(
+        description="exact: the report's pixels, bit for bit; fast: decoded at a reduced scale where the image is twice the size"
+    )
     classification_size: Size = Field(description="height, width of classifier images (report: 224, 224)")
     segmentation_size: Size = Field(description="height, width of segmenter images (report: 256, 256 or 256, 384)")
     remove_hair: bool = Field(description="paint over dark hairs")

@@ -123,6 +123,7 @@ def preprocessed_dataset(
 def resize_alone(size: tuple[int, int]) -> PreprocessParams:
     """The preprocessing of `preprocessed_dataset`: pictures are drawn at their size, and nothing else is done to them."""
     return PreprocessParams(
+        mode="exact",
         classification_size=size,
         segmentation_size=size,
         remove_hair=False,

@@ -64,8 +64,8 @@ def _samples(dataset: Dataset, params: PreprocessParams) -> list[_Sample]:
 
 def _sample(dataset: Dataset, row: pd.Series, params: PreprocessParams) -> _Sample:
     name = str(row["image_id"])
-    original = decode_image(dataset.image_bytes(row), name)
     size = params.classification_size if row["task"] == Task.CLASSIFICATION else params.segmentation_size
+    original = decode_image(dataset.image_bytes(row), name, at_least=size if params.mode == "fast" else None)
     return _Sample(name, original, run_stages(original, size, params))
 
 

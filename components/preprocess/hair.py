@@ -1,4 +1,4 @@
-"""Digital hair removal."""
+"""Digital hair removal (DullRazor, Lee 1997): find hairs, then fill them with the skin around them."""
 
 import cv2
 
@@ -29,25 +29,43 @@ def find_hair(image: RGBImage, *, kernel: int = 17, threshold: int = 10) -> Mask
     return hair
 
 
-def remove_hair(image: RGBImage, *, kernel: int = 17, threshold: int = 10, radius: int = 1) -> RGBImage:
-    """Paint over dark hairs with the skin around them.
-
-    Black-hat morphology finds them, fast marching fills them (report, chapter 4; DullRazor, Lee 1997; Telea 2004).
+def paint_over(image: RGBImage, hair: Mask, *, radius: int = 1) -> RGBImage:
+    """Fill marked pixels from the skin around them by fast marching (report, chapter 4; Telea 2004).
 
     Args:
         image: H x W x 3, uint8, RGB.
-        kernel: see `find_hair`.
-        threshold: see `find_hair`.
+        hair: H x W, uint8: 255 where to fill.
         radius: how far, in pixels, the filling looks around each pixel; 1 or more.
 
     Returns:
-        An array of the same shape and dtype; `image` itself is not changed, and comes back where it shows no hair.
-
-    Raises:
-        ImageFormatError: `image` is not H x W x 3 uint8.
+        A new array of the same shape and dtype.
     """
-    hair = find_hair(image, kernel=kernel, threshold=threshold)
-    if not cv2.hasNonZero(hair):
-        return image
     painted: RGBImage = cv2.inpaint(image, hair, radius, cv2.INPAINT_TELEA)
     return painted
+
+
+def blend_over(image: RGBImage, hair: Mask) -> RGBImage:
+    """Fill marked pixels with the mean of the unmarked ones around them, in a tenth of `paint_over`'s time.
+
+    Normalised convolution (Knutsson and Westin 1993) with a box of 5 pixels; what it does not reach is filled by one three times as
+    wide, from what is filled by then, and so on.
+
+    Args:
+        image: H x W x 3, uint8, RGB.
+        hair: H x W, uint8: 255 where to fill.
+
+    Returns:
+        A new array of the same shape and dtype; an image that is marked as a whole comes back as it is.
+    """
+    blended = image.copy()
+    side = 5
+    while cv2.hasNonZero(hair) and side < 3 * max(hair.shape):
+        known = cv2.bitwise_not(hair)
+        weight = cv2.blur(known, (side, side))
+        mean = cv2.divide(cv2.blur(cv2.copyTo(blended, known), (side, side)), cv2.merge((weight, weight, weight)), scale=255)
+        # Fewer known pixels than this round too coarsely in 8 bits.
+        reached = cv2.bitwise_and(hair, cv2.compare(weight, 12, cv2.CMP_GT))
+        cv2.copyTo(mean, reached, blended)
+        hair = cv2.bitwise_xor(hair, reached)
+        side *= 3
+    return blended

@@ -9,14 +9,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from components.dataset import Dataset, has_pixels_shard, link_pixels_shard, write_manifest, write_pixels_shard, write_preprocessing
-from components.images import Mask, RGBImage, decode_image, decode_mask, one_thread_a_call
+from components.dataset import (
+    Dataset,
+    Row,
+    has_pixels_shard,
+    link_pixels_shard,
+    write_manifest,
+    write_pixels_shard,
+    write_preprocessing,
+)
+from components.images import Mask, RGBImage, decode_mask, one_thread_a_call
 from components.lesions import Task
 from components.params import PreprocessParams
 from components.preprocess.figures import draw_stages
 from components.preprocess.shards import PixelShard, cut_shards
-from components.preprocess.stages import preprocess_image, preprocess_mask
+from components.preprocess.stages import preprocess_mask, read_image
 from components.reporter import Reporter
+
+# Rows that a thread takes at once: enough that handing them out costs nothing beside them.
+_ROWS = 8
 
 
 def preprocess(
@@ -55,7 +66,7 @@ def preprocess(
         for shard in shards:
             if not has_pixels_shard(out, shard.name) and not link_pixels_shard(out, shard.name, earlier):
                 images, masks = empty_pixels(shard)
-                for place, _ in enumerate(reader.read(shard, images, masks, pool), 1):
+                for place in reader.read(shard, images, masks, pool):
                     reporter.progress(done + place, total, "images")
                 if written is not None:
                     written.result()
@@ -83,23 +94,24 @@ class PixelReader(threading.local):
         self._dataset = Dataset(root)
         self._params = params
 
-    def read(self, shard: PixelShard, images: RGBImage, masks: Mask | None, pool: ThreadPoolExecutor) -> Iterator[None]:
-        """Fill `images` and `masks` with a shard's pixels on the threads of `pool`; yields as each row, in order, is done."""
-        rows = [row for _, row in shard.rows.iterrows()]
+    def read(self, shard: PixelShard, images: RGBImage, masks: Mask | None, pool: ThreadPoolExecutor) -> Iterator[int]:
+        """Fill `images` and `masks` with a shard's pixels on the threads of `pool`; yields how many rows are done, in order."""
+        rows = shard.rows.to_dict("records")
 
-        def fill(place: int) -> None:
-            images[place] = self.image(rows[place], shard.size)
-            if masks is not None:
-                masks[place] = self.mask(rows[place], shard.size)
+        def fill(places: range) -> int:
+            for place in places:
+                images[place] = self.image(rows[place], shard.size)
+                if masks is not None:
+                    masks[place] = self.mask(rows[place], shard.size)
+            return places.stop
 
-        return pool.map(fill, range(len(rows)))
+        return pool.map(fill, [range(start, min(start + _ROWS, len(rows))) for start in range(0, len(rows), _ROWS)])
 
-    def image(self, row: pd.Series, size: tuple[int, int]) -> RGBImage:
+    def image(self, row: Row, size: tuple[int, int]) -> RGBImage:
         """The preprocessed image of a row."""
-        image = decode_image(self._dataset.image_bytes(row), str(row["image_id"]))
-        return preprocess_image(image, size, self._params)
+        return read_image(self._dataset.image_bytes(row), str(row["image_id"]), size, self._params)
 
-    def mask(self, row: pd.Series, size: tuple[int, int]) -> Mask:
+    def mask(self, row: Row, size: tuple[int, int]) -> Mask:
         """The preprocessed mask of a segmentation row."""
         return preprocess_mask(decode_mask(self._dataset.mask_bytes(row), str(row["mask"])), size)
 

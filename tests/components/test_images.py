@@ -33,12 +33,47 @@ JPEG = encode(Image.fromarray(RGB), "JPEG", quality=90)
 PNG = encode(Image.fromarray(RGB))
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "YCbCr"])
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 @pytest.mark.parametrize("progressive", [False, True])
-def test_a_jpeg_decodes_to_the_pixels_of_imread(tmp_path: Path, subsampling: int, progressive: bool) -> None:
-    data = encode(Image.fromarray(RGB), "JPEG", subsampling=subsampling, progressive=progressive)
+def test_a_jpeg_decodes_to_the_pixels_of_imread(tmp_path: Path, mode: str, subsampling: int, progressive: bool) -> None:
+    image = Image.fromarray(RGB[:47, :61]).convert(mode)
+    data = encode(image, "JPEG", subsampling=subsampling, progressive=progressive)
     (tmp_path / "x.jpg").write_bytes(data)
     np.testing.assert_array_equal(decode_image(data, "x.jpg"), cv2.imread(str(tmp_path / "x.jpg"))[:, :, ::-1])
+
+
+def test_a_jpeg_stored_as_rgb_decodes_to_the_pixels_of_imread(tmp_path: Path) -> None:
+    data = encode(Image.fromarray(RGB), "JPEG", keep_rgb=True)
+    (tmp_path / "x.jpg").write_bytes(data)
+    np.testing.assert_array_equal(decode_image(data, "x.jpg"), cv2.imread(str(tmp_path / "x.jpg"))[:, :, ::-1])
+
+
+def test_real_jpegs_decode_to_the_pixels_of_imread(real_data: Path) -> None:
+    folders = ["isic/segmentation_ham10000/images", "isic/classification/images", "isic/segmentation/images", "ham10000/images"]
+    files = [file for folder in folders for file in sorted((real_data / folder).glob("*.jpg"))[::40]]
+    assert len(files) >= 200
+    assert [f.name for f in files if not np.array_equal(decode_image(f.read_bytes(), f.name), cv2.imread(str(f))[:, :, ::-1])] == []
+
+
+@pytest.mark.parametrize(
+    ("at_least", "size"), [((24, 32), (24, 32)), ((20, 20), (24, 32)), ((12, 16), (12, 16)), ((25, 32), (48, 64))]
+)
+def test_a_jpeg_twice_as_large_as_asked_for_comes_scaled_down_and_never_below(
+    at_least: tuple[int, int], size: tuple[int, int]
+) -> None:
+    smooth = cv2.GaussianBlur(RGB, (0, 0), 3)
+    image = decode_image(encode(Image.fromarray(smooth), "JPEG", quality=98), "x.jpg", at_least=at_least)
+    assert image.shape[:2] == size
+    assert np.abs(image.astype(int) - cv2.resize(smooth, size[::-1], interpolation=cv2.INTER_AREA)).mean() < 3
+
+
+def test_a_png_and_a_turned_jpeg_come_whole_whatever_size_is_asked_for() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encode(Image.fromarray(RGB), "JPEG", exif=exif)
+    assert decode_image(turned, "x.jpg", at_least=(12, 16)).shape[:2] == (64, 48)
+    assert decode_image(PNG, "x.png", at_least=(12, 16)).shape[:2] == (48, 64)
 
 
 def test_a_png_decodes_to_the_pixels_that_were_written() -> None:
@@ -164,7 +199,7 @@ def test_a_message_of_another_thread_s_image_is_looked_into(monkeypatch: pytest.
         return decode(data, flags)
 
     monkeypatch.setattr(cv2, "imdecode", imdecode)
-    assert decode_image(JPEG, "x.jpg").shape == (48, 64, 3)
+    assert decode_image(PNG, "x.png").shape == (48, 64, 3)
     assert len(calls) == 2
 
 

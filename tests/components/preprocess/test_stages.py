@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from components.errors import ImageFormatError
-from components.images import decode_image
+from components.images import decode_image, read_size
 from components.lesions import Diagnosis
 from components.params import PreprocessParams
-from components.preprocess.stages import preprocess_image, preprocess_mask, run_stages
+from components.preprocess.stages import preprocess_image, preprocess_mask, read_image, run_stages
 from tests.components.preprocess.report_code import preprocess_as_the_report_does
 from tests.datasets import draw_lesion
 
@@ -55,9 +55,39 @@ def test_real_images_come_out_bit_for_bit_as_the_reports_code_gives_them(
     real_data: Path, size: tuple[int, int], report_params: PreprocessParams
 ) -> None:
     folders = ["isic/segmentation_ham10000/images", "isic/classification/images", "isic/segmentation/images", "ham10000/images"]
-    files = [file for folder in folders for file in _spread(real_data / folder, 16)]
-    assert len(files) >= 50
+    files = [file for folder in folders for file in _spread(real_data / folder, 52)]
+    assert len(files) >= 200
     assert _differing(files, size, report_params) == []
+
+
+def test_fast_pixels_of_real_images_lie_within_the_stated_bound_of_exact_ones(
+    real_data: Path, report_params: PreprocessParams
+) -> None:
+    folders = ["isic/segmentation_ham10000/images", "isic/classification/images", "isic/segmentation/images"]
+    files = [file for folder in folders for file in _spread(real_data / folder, 40)]
+    sizes = [read_size(file.read_bytes(), file.name) for file in files]
+    large = [file for file, size in zip(files, sizes, strict=True) if min(size) >= 448]
+    assert len(large) >= 60
+    differences = [_difference(file, (224, 224), report_params) for file in large]
+    print(f"fast against exact, mean absolute difference over {len(large)} real images: {np.mean(differences):.2f} grey levels")
+    assert 0 < np.mean(differences) <= 5
+    assert max(differences) <= 12
+
+
+def test_fast_pixels_of_an_image_too_small_to_reduce_differ_at_hairs_alone(
+    drawn_files: list[Path], report_params: PreprocessParams
+) -> None:
+    data = drawn_files[2].read_bytes()  # 224 x 224
+    plain = report_params.model_copy(update={"remove_hair": False})
+    fast = plain.model_copy(update={"mode": "fast"})
+    np.testing.assert_array_equal(read_image(data, "", (224, 224), fast), read_image(data, "", (224, 224), plain))
+
+
+def _difference(file: Path, size: tuple[int, int], params: PreprocessParams) -> float:
+    """Mean absolute difference of the two modes, in grey levels."""
+    data, fast = file.read_bytes(), params.model_copy(update={"mode": "fast"})
+    exact, quick = (read_image(data, file.name, size, mode).astype(int) for mode in (params, fast))
+    return float(np.abs(exact - quick).mean())
 
 
 def _spread(folder: Path, count: int) -> list[Path]:

@@ -18,6 +18,7 @@ from components.lesions import Task
 from components.params import PreprocessParams
 from components.preprocess import preprocess
 from components.preprocess.stages import preprocess_image, preprocess_mask
+from components.preprocess.step import PixelReader
 from components.reporter import Reporter
 from tests.datasets import encoded_dataset
 
@@ -99,6 +100,28 @@ def test_whole_shards_are_kept_and_the_rest_is_made(encoded: Path, tmp_path: Pat
     assert {name: digest for name, digest in again.items() if name != "elsewhere.npy"} == whole
     assert kept.stat().st_ino == kept_node
     assert lost.stat().st_ino != lost_node
+
+
+def test_shards_of_an_earlier_output_are_taken_over_and_new_images_make_new_ones(
+    tmp_path: Path, small_params: PreprocessParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Dataset(encoded_dataset(tmp_path / "in", per_class=3))
+    all_rows = source.manifest
+    latest = all_rows["shard"] == all_rows["shard"].max()
+    write_manifest(source.root, all_rows[~latest])
+    before = _preprocess(source.root, tmp_path / "before", small_params)
+    write_manifest(source.root, all_rows)
+    read: list[str] = []
+    monkeypatch.setattr(
+        PixelReader, "image", lambda self, row, size: read.append(row["image_id"]) or np.zeros((*size, 3), np.uint8)
+    )
+    (tmp_path / "after").mkdir()
+    preprocess(source.root, tmp_path / "after", small_params, Reporter(tmp_path / "after", "x"), earlier=[tmp_path / "before"])
+    assert sorted(read) == sorted(all_rows[latest]["image_id"])
+    old = [name for name in before if name.endswith(".npy")]
+    assert {(tmp_path / "after" / name).stat().st_ino for name in old} == {
+        (tmp_path / "before" / name).stat().st_ino for name in old
+    }
 
 
 def test_progress_is_told_and_ends_at_the_number_of_rows(encoded: Path, tmp_path: Path, small_params: PreprocessParams) -> None:
