@@ -12,10 +12,10 @@ goes into it, is written whole or not at all, and never changes; labels live in 
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -111,15 +111,28 @@ def write_manifest(root: Path, manifest: pd.DataFrame) -> str:
     return version
 
 
-def read_manifest(root: Path) -> pd.DataFrame:
+Opener = Callable[[Path], IO[bytes]]
+"""Opens a file of a dataset folder for reading; the file system itself is one, an older version of the folder in DVC another."""
+
+
+def _open(path: Path) -> IO[bytes]:
+    return path.open("rb")
+
+
+def read_manifest(root: Path, opener: Opener = _open) -> pd.DataFrame:
     """Read manifest.parquet: the columns of COLUMNS, empty cells as None or NaN.
+
+    Args:
+        root: the folder.
+        opener: how its files are opened.
 
     Raises:
         DatasetError: the file is absent, damaged, or of another schema version.
     """
     path = root / "manifest.parquet"
     try:
-        table = pq.read_table(path)
+        with opener(path) as handle:
+            table = pq.read_table(handle)
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: does not exist; {root} is no dataset folder") from error
     except (pa.ArrowInvalid, OSError) as error:
@@ -218,14 +231,19 @@ def _write_array(path: Path, array: npt.NDArray[np.uint8]) -> None:
 class Dataset:
     """A dataset folder, open for reading.
 
+    Args:
+        root: the folder.
+        opener: how its manifest and its encoded files are opened; pixels (`images`, `masks`) are mapped from the file system.
+
     Attributes:
         root: the folder.
         manifest: its rows, columns of COLUMNS.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, opener: Opener = _open) -> None:
         self.root = Path(root)
-        self.manifest = read_manifest(self.root)
+        self._opener = opener
+        self.manifest = read_manifest(self.root, opener)
         self._archives: dict[str, zipfile.ZipFile] = {}
         self._arrays: dict[str, npt.NDArray[np.uint8]] = {}
 
@@ -321,7 +339,7 @@ class Dataset:
     def _archive(self, shard: str) -> zipfile.ZipFile:
         if shard not in self._archives:
             try:
-                self._archives[shard] = zipfile.ZipFile(self.root / shard)
+                self._archives[shard] = zipfile.ZipFile(self._opener(self.root / shard))
             except (OSError, zipfile.BadZipFile) as error:
                 raise DatasetError(f"{self.root / shard}: cannot be read ({error}); ingest again") from error
         return self._archives[shard]

@@ -11,6 +11,7 @@ DermaCareError                 anything that we raise on purpose; its text is on
 ├── WeightsError               pretrained weights cannot be had or do not fit
 ├── StoreError                 a step's store cannot be used: disk full, no permission, held by another run
 ├── TrackingError              the tracking server or its data cannot be used
+├── VersionError               a version of the data cannot be read, sent, fetched or withdrawn
 ├── StepFailed                 a step of a run ended with an error
 ├── RunError                   a run cannot start, be found or be stopped
 └── MachineError               this machine lacks what the command needs
@@ -67,6 +68,10 @@ class StoreError(DermaCareError):
 
 class TrackingError(DermaCareError):
     """The tracking server or its data cannot be used."""
+
+
+class VersionError(DermaCareError):
+    """A version of the data cannot be read, sent, fetched or withdrawn."""
 
 
 class StepFailed(DermaCareError):
