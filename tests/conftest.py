@@ -1,9 +1,12 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.seaweedfs import S3Server, seaweedfs
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +16,10 @@ def real_data() -> Path:
     if not place:
         pytest.skip("DERMACARE_REAL_DATA is not set: no real images to test with")
     return Path(place).resolve()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server, one for each process of tests; a test makes buckets of its own."""
+    with seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
