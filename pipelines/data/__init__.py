@@ -1,0 +1,1 @@
+"""The data's versions: sent, fetched, listed, compared and withdrawn, over DVC and git."""
