@@ -86,7 +86,7 @@ class Withdrawn:
 
 
 def withdrawn_file() -> Path:
-    """The list that holds here, as params.yaml is found: the one of the working directory, or else the one that the package ships."""
+    """The list that holds here, found as params.yaml is: in the working directory, or else the one that the package ships."""
     return Path(FILE) if Path(FILE).is_file() else project_file(FILE)
 
 

@@ -37,7 +37,8 @@ class Status:
     """What of the data is not safe yet.
 
     Attributes:
-        unlocked: outputs below data/ that differ from what dvc.lock says, or are not there: path → `modified`, `deleted`, `not in cache`.
+        unlocked: outputs below data/ that differ from what dvc.lock says:
+            path → `modified`, `deleted`, `not in cache`.
         uncommitted: files of the project that name the data and differ from git's last commit.
         unpushed: files that the remote lacks; None where no remote is set.
         lost: whether dvc.lock names files that are neither here nor in the remote.
@@ -228,7 +229,7 @@ class Project:
 
 # Whose exceptions say that DVC, or the server behind a remote, refuses.
 _THEIRS = frozenset({"dvc", "dvc_data", "dvc_objects", "botocore", "aiobotocore", "aiohttp", "s3fs"})
-_MISSING = "names files that are neither in DVC's cache nor in the remote; whoever made them pushes them, or `dvc repro` makes them again"
+_MISSING = "names files that are neither in DVC's cache nor in the remote; whoever made them pushes them, or `dvc repro` makes them"
 
 
 @contextmanager
