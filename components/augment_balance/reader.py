@@ -1,9 +1,12 @@
 """What a model is fed: augmented batches of train, plain ones of any split."""
 
+import os
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -12,12 +15,14 @@ from components.augment_balance.geometry import Draw, brighten, draw, warp_image
 from components.augment_balance.plan import Plan
 from components.dataset import Dataset
 from components.errors import DatasetError
-from components.images import Mask, RGBImage
+from components.images import Mask, RGBImage, one_thread_a_call
 from components.lesions import CODES, Diagnosis, Split, Task
 from components.preprocess.normalise import normalise
 from components.preprocess.resize import fit_input, resize_mask
 
 Floats = npt.NDArray[np.float32]
+
+_NORMALISED = normalise(np.arange(256, dtype=np.uint8))
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,8 @@ class Batch:
 class TrainingReader:
     """The train split of a task, balanced, shuffled and augmented as a plan says.
 
-    An epoch depends on the plan's seed and the epoch's number alone. Pixels stay on the disk, mapped into memory; a thread prepares
-    one batch while the last one is trained on.
+    An epoch depends on the plan's seed and the epoch's number alone. Pixels stay on the disk, mapped into memory; each core
+    prepares a batch while another one is trained on.
 
     Args:
         dataset: a preprocessed dataset.
@@ -82,13 +87,13 @@ class TrainingReader:
         """The batches of an epoch, counted from 0."""
         order = np.random.default_rng([self._plan.seed, number]).permutation(len(self._samples))
         parts = [self._samples[order[start : start + self._batch_size]] for start in range(0, len(order), self._batch_size)]
-        with ThreadPoolExecutor(1) as ahead:
-            ready = ahead.submit(self._prepare, parts[0], number)
-            for part in parts[1:]:
-                following = ahead.submit(self._prepare, part, number)
-                yield ready.result()
-                ready = following
-            yield ready.result()
+        cores = os.cpu_count() or 1
+        with one_thread_a_call(), ThreadPoolExecutor(cores) as pool:
+            ready = deque(pool.submit(self._prepare, part, number) for part in parts[:cores])
+            for part in parts[cores:]:
+                yield ready.popleft().result()
+                ready.append(pool.submit(self._prepare, part, number))
+            yield from (batch.result() for batch in ready)
 
     def _prepare(self, samples: npt.NDArray[np.int64], epoch: int) -> Batch:
         rows = self._rows.iloc[samples[:, 0]]
@@ -138,10 +143,12 @@ def _list_samples(rows: pd.DataFrame, plan: Plan, task: Task) -> npt.NDArray[np.
 
 
 def _augmented(stored: RGBImage, draws: list[Draw], size: tuple[int, int] | None) -> Floats:
-    warped = [fit_input(warp_image(image, drawn), size) for image, drawn in zip(stored, draws, strict=True)]
-    images = normalise(np.stack(warped))
-    for image, drawn in zip(images, draws, strict=True):
-        brighten(image, drawn)
+    height, width = size or stored.shape[1:3]
+    images = np.empty((len(stored), height, width, 3), np.float32)
+    for place, drawn in enumerate(draws):
+        # What becomes of each of the 256 values is worked out once an image, not once a pixel.
+        values = brighten(_NORMALISED.copy(), drawn)
+        cv2.LUT(fit_input(warp_image(stored[place], drawn), size), values, dst=images[place])
     return images
 
 
