@@ -1,6 +1,7 @@
 """`dermacare step`: one step over folders, through the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from components.errors import ParamsError, StoreError
@@ -43,11 +44,31 @@ def run_one_step(name: str, params: Params, assignments: Sequence[str], out: Pat
         section = for_model(section, model)
     salt = source_fingerprint(section, home.root) if isinstance(section, IngestParams) else ""
     inputs = _inputs(step, assignments, [*params.train_unet.models, *params.train_classifier.models], Store(home.root))
-    if (out / "step.json").exists():
-        _stored(out, Store(home.root))  # what `dvc pull` brought is there to take over from
-    finished = run_step(StepCall(name, section, inputs, salt=salt), home)
+    with _to_take_over(out, Store(home.root)):
+        finished = run_step(StepCall(name, section, inputs, salt=salt), home)
     copy_tree(finished.out, out)
     console.print(f"{name}: {finished.outcome} in {finished.seconds:.1f} s, {out}")
+
+
+@contextmanager
+def _to_take_over(out: Path, store: Store) -> Iterator[None]:
+    """Let a step take parts over from what lies at `--out`, as `dvc pull` brought it, while the block runs.
+
+    The store lists it as an earlier output, never as the work of its own key: a checkout that was killed half-way left half of it.
+    """
+    if not (out / "step.json").exists():
+        yield
+        return
+    step, key, code = made_by(out)
+    if step.partition("/")[0] not in INPUTS or not key.isalnum() or store.has(step, key):
+        yield
+        return
+    borrowed = f"{key}-out"
+    store.execute(step, borrowed, lambda work: copy_tree(out, work), code=code)
+    try:
+        yield
+    finally:
+        store.delete(step, borrowed)
 
 
 def _inputs(step: str, assignments: Sequence[str], models: Sequence[str], store: Store) -> dict[str, Path | Sequence[Path]]:

@@ -15,6 +15,7 @@ from components.lesions import Task
 from components.params import IngestParams, Params, Section, for_model
 from components.reporter import Reporter, append_event
 from components.store import Finished, Store, code_digest, link_tree, made_by, step_key
+from components.withdrawn import read_withdrawn
 from pipelines.home import Home
 from pipelines.runs import EventTail
 from pipelines.runs import load as load_run
@@ -155,7 +156,7 @@ def _function(call: StepCall, home: Home, run: str) -> Callable[[Path, Reporter]
             case "ingest":
                 from components.ingest import ingest
 
-                ingest(out, params, reporter, earlier=earlier)
+                ingest(out, params, reporter, earlier=earlier, withdrawn=read_withdrawn())
             case "validate":
                 from components.validate import validate
 

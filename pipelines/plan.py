@@ -11,6 +11,7 @@ from typing import Any
 from components.errors import ParamsError
 from components.params import IngestParams, Params, Section, for_model
 from components.store import Store, code_digest, step_key
+from components.withdrawn import read_withdrawn
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,11 @@ def make_plan(params: Params, *, fingerprint: str, run_id: str) -> Plan:
 
 
 def source_fingerprint(params: IngestParams, home: Path, *, fresh: str = "") -> str:
-    """Digest of all that ingest would read, with a mark that sets a `--fresh` run apart."""
+    """Digest of all that ingest would read and of what it must keep out, with a mark that sets a `--fresh` run apart."""
     from components.ingest.fingerprint import ingest_fingerprint
 
     digest = ingest_fingerprint(params, cache=home / "fingerprints.json")
-    return f"{digest}:{fresh}" if fresh else digest
+    return ":".join(filter(None, (digest, read_withdrawn().digest, fresh)))
 
 
 def check_models(params: Params) -> None:

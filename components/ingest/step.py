@@ -18,6 +18,7 @@ from components.ingest.source import LABEL, Listing, Origin, Problem
 from components.lesions import CODES, Task
 from components.params import IngestParams
 from components.reporter import Reporter
+from components.withdrawn import Withdrawn
 
 SHARD_IMAGES = 512
 
@@ -27,7 +28,14 @@ _JPEG = b"\xff\xd8"
 _FACTS = ("lesion_id", "age_approx", "sex", "anatom_site_general", "patient_id")
 
 
-def ingest(out: Path, params: IngestParams, reporter: Reporter, *, earlier: Sequence[Path] = ()) -> None:
+def ingest(
+    out: Path,
+    params: IngestParams,
+    reporter: Reporter,
+    *,
+    earlier: Sequence[Path] = (),
+    withdrawn: Withdrawn | None = None,
+) -> None:
     """Read all sources into a dataset folder: manifest.parquet, shards/*.zip with the files as they came, quarantine.csv.
 
     Of one image in several sizes, or in several sources, the largest is taken. What of a source cannot be used lands in
@@ -39,6 +47,7 @@ def ingest(out: Path, params: IngestParams, reporter: Reporter, *, earlier: Sequ
         params: which sources, and how phantoms are drawn.
         reporter: is told what was read, and what was left out.
         earlier: outputs that this code made before, newest first; whole shards are taken over from them.
+        withdrawn: images that are kept out, whichever source still offers them; None: none.
 
     Raises:
         SourceError: a source is absent, empty or unreadable, or no image has a diagnosis or a mask.
@@ -47,12 +56,29 @@ def ingest(out: Path, params: IngestParams, reporter: Reporter, *, earlier: Sequ
     """
     listings = [_list_source(source, out, params, reporter) for source in dict.fromkeys(params.sources)]
     matched = match(listings, reporter.progress)
+    matched.records = _without_withdrawn(matched.records, withdrawn or Withdrawn(), reporter)
     rows, shards = _write_shards(out, matched.records, reporter)
     write_manifest(out, pd.DataFrame(rows, columns=list(COLUMNS)))
     _write_quarantine(out, matched.problems)
     _tidy(out, shards)
     for message in matched.messages + _summary(matched.records, matched.problems):
         reporter.message(message)
+
+
+def _without_withdrawn(records: list[Record], withdrawn: Withdrawn, reporter: Reporter) -> list[Record]:
+    """The records of images that nobody withdrew; how many are kept out is said, their bytes go nowhere."""
+    kept = [record for record in records if not _refused(record, withdrawn)]
+    images = {record.image_id for record in records} - {record.image_id for record in kept}
+    if images:
+        reporter.message(f"{len(images):,} images that a source still offers were withdrawn, and are kept out: see withdrawn.csv")
+    return kept
+
+
+def _refused(record: Record, withdrawn: Withdrawn) -> bool:
+    lesion, patient = (record.values.get(name) for name in ("lesion_id", "patient_id"))
+    digests = [copy.sha256 for copy in (record.image, record.mask) if copy is not None]
+    lesion_id, patient_id = (None if value is None else str(value) for value in (lesion, patient))
+    return withdrawn.refuses(record.image_id, lesion_id=lesion_id, patient_id=patient_id, sha256=digests) is not None
 
 
 def _list_source(source: str, out: Path, params: IngestParams, reporter: Reporter) -> Listing:
