@@ -21,6 +21,7 @@ Size = Annotated[
     Field(description="height, width in pixels"),
 ]
 Share = Annotated[float, Field(gt=0, lt=1)]
+FailOn = Literal["never", "critical", "high", "medium"]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1, description="seed of every random draw of the step")]
 
 
@@ -61,6 +62,7 @@ class ValidateParams(Section):
     folds: int = Field(ge=2, le=20, description="folds cut from train + val")
     hash_distance: int = Field(ge=0, le=16, description="largest Hamming distance of 64-bit perceptual hashes for a near-duplicate")
     correlation: float = Field(ge=0.5, le=1, description="least correlation of the thumbnails' textures for a near-duplicate")
+    audit_fail_on: FailOn = Field(description="the mildest severity of a finding of the audit that stops the run")
 
     @model_validator(mode="after")
     def _train_is_left(self) -> "ValidateParams":

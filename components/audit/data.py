@@ -1,0 +1,122 @@
+"""What the audit looks at: a validated dataset folder, read whole, and nothing outside it."""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from components.dataset import Dataset
+from components.errors import DatasetError
+from components.lesions import CODES, Task
+from components.measures import read_measures
+from components.validate.quarantine import Problem, read_quarantine
+
+_MEASURED_ALSO = ("image_id", "task", "skin_tone")
+_PERSONAL = ("image", "field")
+
+
+@dataclass(frozen=True)
+class PersonalField:
+    """A field that named a person, a place or a device, and was dropped at ingest; its value is kept nowhere."""
+
+    image: str
+    field: str
+
+
+@dataclass(frozen=True)
+class AuditedData:
+    """A validated dataset.
+
+    Attributes:
+        dataset: the folder, open for reading.
+        rows: its manifest, each row with its measures; sorted by task and image_id.
+        report: report.json.
+        problems: quarantine.csv.
+        personal: personal.csv; None where ingest did not look for personal fields.
+    """
+
+    dataset: Dataset
+    rows: pd.DataFrame
+    report: Mapping[str, Any]
+    problems: list[Problem]
+    personal: list[PersonalField] | None
+
+    @classmethod
+    def read(cls, folder: Path) -> "AuditedData":
+        """Read a folder of validate's.
+
+        Raises:
+            DatasetError: the folder is none, or a file of it is damaged.
+        """
+        dataset = Dataset(folder)
+        measures = read_measures(folder)
+        own = [name for name in measures.columns if name not in _MEASURED_ALSO]
+        rows = dataset.manifest.merge(measures[["image_id", "task", *own]], on=["image_id", "task"], how="left", validate="1:1")
+        lost = int(rows["bytes"].isna().sum())
+        if lost:
+            raise DatasetError(
+                f"{folder / 'measures.parquet'}: {lost:,} rows of the manifest have no measures; validate the data again"
+            )
+        rows = rows.sort_values(["task", "image_id"], kind="stable", ignore_index=True)
+        return cls(dataset, rows, _read_report(folder), read_quarantine(folder), _read_personal(folder))
+
+    @cached_property
+    def pictures(self) -> pd.DataFrame:
+        """One row for each image: that with a mask where there is one."""
+        first = self.rows.sort_values("task", ascending=False, kind="stable").drop_duplicates("image_id")
+        labels = self.labelled.set_index("image_id")["label"]
+        return first.assign(label=first["image_id"].map(labels).astype(object)).sort_values("image_id", ignore_index=True)
+
+    @cached_property
+    def labelled(self) -> pd.DataFrame:
+        """Rows for classification."""
+        return self.rows[self.rows["task"] == Task.CLASSIFICATION.value].reset_index(drop=True)
+
+    @cached_property
+    def masked(self) -> pd.DataFrame:
+        """Rows for segmentation."""
+        return self.rows[self.rows["task"] == Task.SEGMENTATION.value].reset_index(drop=True)
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Diagnoses that have an image, in the order of CODES."""
+        present = set(self.labelled["label"])
+        return [code for code in CODES if code in present]
+
+    @property
+    def official_split(self) -> bool:
+        """Whether a source's own split was kept."""
+        return bool(self.report.get("official_split", {}).get("kept", False))
+
+    @property
+    def official_test(self) -> list[str]:
+        """Ids of the images that a source's own split has in its test, whatever split they have here."""
+        return list(self.report.get("official_split", {}).get("test", []))
+
+
+def _read_report(folder: Path) -> dict[str, Any]:
+    path = folder / "report.json"
+    try:
+        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read ({error}); {folder} is no output of validate, name one that is") from error
+    return report
+
+
+def _read_personal(folder: Path) -> list[PersonalField] | None:
+    path = folder / "personal.csv"
+    if not path.exists():
+        return None
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            lines = list(csv.reader(handle))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path}: cannot be read ({error}); ingest the data again") from error
+    if not lines or tuple(lines[0]) != _PERSONAL or any(len(line) != len(_PERSONAL) for line in lines):
+        raise DatasetError(f"{path}: must have the columns {', '.join(_PERSONAL)}; ingest the data again")
+    return [PersonalField(*line) for line in lines[1:]]
