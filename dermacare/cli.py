@@ -220,6 +220,23 @@ def data_diff(
     show_diff(a, b, html=html, as_json=json)
 
 
+@data_app.command("audit")
+def audit_data(
+    folder: Annotated[
+        Path | None, typer.Argument(help="An output of validate; if left out, the newest of this home.", show_default=False)
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", help="Out-of-fold predictions, CSV or Parquet; if left out, those of the newest run."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the pages; if left out, audit/ of this home.")] = None,
+) -> None:
+    """What of the data would flatter or mislead a model: leaks, shortcuts, doubtful labels, bad pictures, missing people."""
+    from dermacare.data_audit_command import audit_data as audit
+
+    audit(folder, predictions=predictions, out=out)
+
+
 @data_app.command("withdraw")
 def withdraw_data(
     ids: Annotated[list[str], typer.Argument(help="Ids of patients, lesions or images.", metavar="ID…")],

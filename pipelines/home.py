@@ -5,6 +5,7 @@ runs/<id>/       run.json · events.jsonl · logs/ · kfp/ (what Kubeflow's loca
 mlflow.db        MLflow's database (runs, registered models)
 mlartifacts/     MLflow's files
 kfp-cache/       Kubeflow's local cache
+audit/           what `dermacare data audit` wrote last
 groups.csv       which group each image belongs to, append only, so that no image ever changes its split
 fingerprints.json    digests of source files already read
 """
@@ -48,6 +49,11 @@ class Home:
     def tracking_uri(self) -> str:
         """MLflow's address: $MLFLOW_TRACKING_URI, or else the home's own database."""
         return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def audit(self) -> Path:
+        """Where `dermacare data audit` writes its pages."""
+        return self.root / "audit"
 
     @property
     def artifacts(self) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -14,14 +14,20 @@ from components.dataset import Dataset
 from components.errors import DatasetError
 from components.lesions import CODES, Task
 from components.measures import read_measures
-from components.validate.quarantine import Problem, read_quarantine
 
 _MEASURED_ALSO = ("image_id", "task", "skin_tone")
-_PERSONAL = ("image", "field")
 
 
-@dataclass(frozen=True)
-class PersonalField:
+class SetAside(NamedTuple):
+    """Why something of an image was set aside: a line of quarantine.csv."""
+
+    image: str
+    reason: str
+    file: str
+    field: str
+
+
+class PersonalField(NamedTuple):
     """A field that named a person, a place or a device, and was dropped at ingest; its value is kept nowhere."""
 
     image: str
@@ -43,7 +49,7 @@ class AuditedData:
     dataset: Dataset
     rows: pd.DataFrame
     report: Mapping[str, Any]
-    problems: list[Problem]
+    problems: list[SetAside]
     personal: list[PersonalField] | None
 
     @classmethod
@@ -63,7 +69,10 @@ class AuditedData:
                 f"{folder / 'measures.parquet'}: {lost:,} rows of the manifest have no measures; validate the data again"
             )
         rows = rows.sort_values(["task", "image_id"], kind="stable", ignore_index=True)
-        return cls(dataset, rows, _read_report(folder), read_quarantine(folder), _read_personal(folder))
+        problems = [SetAside(*line) for line in _lines(folder / "quarantine.csv", SetAside._fields)]
+        looked = (folder / "personal.csv").exists()
+        personal = [PersonalField(*line) for line in _lines(folder / "personal.csv", PersonalField._fields)] if looked else None
+        return cls(dataset, rows, _read_report(folder), problems, personal)
 
     @cached_property
     def pictures(self) -> pd.DataFrame:
@@ -108,15 +117,13 @@ def _read_report(folder: Path) -> dict[str, Any]:
     return report
 
 
-def _read_personal(folder: Path) -> list[PersonalField] | None:
-    path = folder / "personal.csv"
-    if not path.exists():
-        return None
+def _lines(path: Path, columns: tuple[str, ...]) -> list[list[str]]:
+    """The lines of a table of ours, without its head."""
     try:
         with path.open(encoding="utf-8", newline="") as handle:
             lines = list(csv.reader(handle))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read ({error}); ingest the data again") from error
-    if not lines or tuple(lines[0]) != _PERSONAL or any(len(line) != len(_PERSONAL) for line in lines):
-        raise DatasetError(f"{path}: must have the columns {', '.join(_PERSONAL)}; ingest the data again")
-    return [PersonalField(*line) for line in lines[1:]]
+        raise DatasetError(f"{path}: cannot be read ({error}); validate the data again") from error
+    if not lines or tuple(lines[0]) != columns or any(len(line) != len(columns) for line in lines):
+        raise DatasetError(f"{path}: must have the columns {', '.join(columns)}; validate the data again")
+    return lines[1:]

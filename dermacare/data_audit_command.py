@@ -1,0 +1,77 @@
+"""`dermacare data audit`: what of a dataset would flatter or mislead a model."""
+
+from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
+
+from components.audit import Findings, audit
+from components.dataset import Dataset
+from components.errors import DatasetError
+from components.reporter import Reporter
+from components.scores import read_scores
+from components.store import Store
+from dermacare.console import console
+from pipelines.home import Home
+
+_COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "blue", "note": "dim"}
+
+
+def audit_data(folder: Path | None, *, predictions: Path | None, out: Path | None) -> None:
+    """Audit a validated dataset and print what was found.
+
+    Args:
+        folder: an output of validate; None: the newest one of this home.
+        predictions: out-of-fold predictions; None: those of the newest run of this home on the same data, if there are any.
+        out: where the pages go; None: `audit/` of this home.
+
+    Raises:
+        DatasetError: there is no validated data, or the folder holds none.
+        TableError: the predictions cannot be used.
+    """
+    home = Home.here()
+    store = Store(home.root)
+    folder = folder or _newest(store, home)
+    out = out or home.audit
+    predictions = predictions or _predictions(store, Dataset(folder).version)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "metrics.jsonl").unlink(missing_ok=True)
+    with console.status("looking at every image's measures"):
+        findings = audit(folder, out, Reporter(out, "audit"), predictions=predictions)
+    _show(findings, folder, out)
+
+
+def _newest(store: Store, home: Home) -> Path:
+    outs = _outs(store, "validate")
+    if not outs:
+        raise DatasetError(f"{home.root}: holds no validated data yet; `dermacare run` makes some, or name a folder")
+    return outs[0]
+
+
+def _outs(store: Store, step: str) -> list[Path]:
+    """Whole outputs of a step, newest first."""
+    outs = [store.out(name, key) for name, key in store.entries() if name == step and store.has(name, key)]
+    return sorted(outs, key=lambda out: out.stat().st_mtime, reverse=True)
+
+
+def _predictions(store: Store, version: str) -> Path | None:
+    """What the best classifier of the newest evaluation on this data said of the images that it did not learn from."""
+    for out in _outs(store, "evaluate"):
+        scores = read_scores(out)
+        if scores.data_version == version and scores.classifiers():
+            best = max(scores.classifiers(), key=lambda one: one.val.macro.f1)
+            return out / "predictions" / f"{best.name}.parquet"
+    return None
+
+
+def _show(findings: Findings, folder: Path, out: Path) -> None:
+    console.print(findings.headline, style="bold", markup=False)
+    table = Table("severity", "finding", "number", title=f"{findings.images:,} images, data version {findings.data_version[:8]}")
+    for one in findings.findings:
+        table.add_row(f"[{_COLOURS[one.severity]}]{one.severity}[/]", escape(one.title), escape(one.number))
+    if findings.findings:
+        console.print(table)
+    for line in findings.unchecked:
+        console.print(line, markup=False)
+    console.print(f"audited: {folder}", markup=False)
+    console.print(f"page: {out / 'audit.html'} · data card: {out / 'card.html'}", markup=False)
