@@ -14,7 +14,6 @@ It lies beside params.yaml, git tracks it, and it holds no image: ids and digest
 
 import csv
 import io
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -62,7 +61,7 @@ class Withdrawn:
         return {digest: row for row in self.rows for digest in row.sha256}
 
     def refuses(
-        self, image_id: str, *, lesion_id: str | None = None, patient_id: str | None = None, sha256: Iterable[str] = ()
+        self, image_id: str, *, lesion_id: str | None = None, patient_id: str | None = None, sha256: str = ""
     ) -> Withdrawal | None:
         """The withdrawal that keeps an image out, or None where there is none.
 
@@ -70,11 +69,10 @@ class Withdrawn:
             image_id: the image's id.
             lesion_id: its lesion's, where known.
             patient_id: its patient's, where known.
-            sha256: of its file, and of its mask's.
+            sha256: of its file.
         """
         names = (("image", image_id), ("lesion", lesion_id or ""), ("patient", patient_id or ""))
-        found = next((self._ids[name] for name in names if name in self._ids), None)
-        return found or next((self._digests[digest] for digest in sha256 if digest in self._digests), None)
+        return next((self._ids[name] for name in names if name in self._ids), None) or self._digests.get(sha256)
 
     @cached_property
     def digest(self) -> str:

@@ -76,9 +76,8 @@ def _without_withdrawn(records: list[Record], withdrawn: Withdrawn, reporter: Re
 
 def _refused(record: Record, withdrawn: Withdrawn) -> bool:
     lesion, patient = (record.values.get(name) for name in ("lesion_id", "patient_id"))
-    digests = [copy.sha256 for copy in (record.image, record.mask) if copy is not None]
     lesion_id, patient_id = (None if value is None else str(value) for value in (lesion, patient))
-    return withdrawn.refuses(record.image_id, lesion_id=lesion_id, patient_id=patient_id, sha256=digests) is not None
+    return withdrawn.refuses(record.image_id, lesion_id=lesion_id, patient_id=patient_id, sha256=record.image.sha256) is not None
 
 
 def _list_source(source: str, out: Path, params: IngestParams, reporter: Reporter) -> Listing:

@@ -38,7 +38,7 @@ class Status:
 
     Attributes:
         unlocked: outputs below data/ that differ from what dvc.lock says:
-            path → `modified`, `deleted`, `not in cache`.
+            path → `modified`, `deleted`, `not in cache`, or a sentence where its data was withdrawn.
         uncommitted: files of the project that name the data and differ from git's last commit.
         unpushed: files that the remote lacks; None where no remote is set.
         lost: whether dvc.lock names files that are neither here nor in the remote.
@@ -109,6 +109,10 @@ class Project:
         with dvc_errors("reading the project"):
             return Repo(str(self.root))
 
+    def reopen(self) -> None:
+        """Have DVC read the project's files anew."""
+        self.__dict__.pop("repo", None)
+
     @property
     def withdrawn(self) -> Withdrawn:
         """What was withdrawn from this project's data; a project without a list has never withdrawn any."""
@@ -160,6 +164,7 @@ class Project:
             VersionError: nothing is there to send, or it cannot be sent.
         """
         targets = self._targets("push")
+        self._refuse_withdrawn()
         with dvc_errors(f"pushing to remote {remote} ({self.url(remote)})") as told:
             files = int(self.repo.push(targets=targets, remote=remote))
         if told.missing:  # DVC warns of it, and calls what it could not send done
@@ -209,13 +214,13 @@ class Project:
         """
         with dvc_errors("comparing data/ with dvc.lock"):
             stages = self.repo.status()
-        locked = {str(out) for out in self.tracked}
+        locked = {str(out): self.why_gone(str(out.hash_info.value)) for out in self.tracked}
         unlocked: dict[str, str] = {}
         for changes in stages.values():
             for change in changes:
                 if isinstance(change, dict):
                     outs = change.get("changed outs", {})
-                    unlocked |= {path: state for path, state in outs.items() if path in locked}
+                    unlocked |= {path: locked[path] or state for path, state in outs.items() if path in locked}
         names = [name for name in (LOCK, WITHDRAWN, "params.yaml", "dvc.yaml") if (self.root / name).exists()]
         uncommitted = [line[3:] for line in self.git("status", "--porcelain", "--", *names).splitlines()]
         remote = self.default_remote
