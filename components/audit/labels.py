@@ -138,7 +138,9 @@ def _ranked(judged: pd.DataFrame, classes: list[str]) -> tuple[npt.NDArray[np.ob
     labels = np.array([classes.index(code) for code in judged["label"]])
     best = probabilities.argmax(axis=1)
     suggested = np.array(classes, dtype=object)[best]
-    order = ranked_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    order = ranked_issues(
+        labels, probabilities, filter_by="confident_learning", return_indices_ranked_by="self_confidence", n_jobs=1
+    )
     issues = judged[["image_id", "label", "split"]].assign(
         suggested=suggested, given=probabilities[np.arange(len(labels)), labels], best=probabilities.max(axis=1)
     )
