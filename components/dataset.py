@@ -13,6 +13,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -66,6 +67,7 @@ Row = pd.Series | Mapping[Any, Any]
 VERSIONED: tuple[str, ...] = tuple(name for name in COLUMNS if name not in ("shard", "row"))
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+_OPEN_ARCHIVES = 4
 
 
 def data_version(manifest: pd.DataFrame) -> str:
@@ -247,6 +249,12 @@ class Dataset:
         self._archives: dict[str, zipfile.ZipFile] = {}
         self._arrays: dict[str, npt.NDArray[np.uint8]] = {}
 
+    def reopened(self) -> "Dataset":
+        """The same folder and manifest with archives of its own open, for another thread."""
+        other = copy(self)
+        other._archives, other._arrays = {}, {}
+        return other
+
     @cached_property
     def version(self) -> str:
         """The data version: see `data_version`."""
@@ -338,6 +346,9 @@ class Dataset:
 
     def _archive(self, shard: str) -> zipfile.ZipFile:
         if shard not in self._archives:
+            # Shards are read one after the other: those behind would only take up memory and file descriptors.
+            while len(self._archives) >= _OPEN_ARCHIVES:
+                del self._archives[next(iter(self._archives))]
             try:
                 self._archives[shard] = zipfile.ZipFile(self._opener(self.root / shard))
             except (OSError, zipfile.BadZipFile) as error:

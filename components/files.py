@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -69,6 +69,21 @@ def link_file(source: Path | str, target: Path | str) -> None:
         os.link(source, target)
     except OSError:
         copy_file(source, target)
+
+
+def take_over(relative: str, target: Path, folders: Iterable[Path]) -> bool:
+    """Link a file that is named by its content from the first of `folders` that has it to the same place below `target`.
+
+    Returns:
+        Whether it lies there now; False: none of the folders has it either.
+    """
+    if not (target / relative).exists():
+        source = next((folder / relative for folder in folders if (folder / relative).exists()), None)
+        if source is None:
+            return False
+        (target / relative).parent.mkdir(parents=True, exist_ok=True)
+        link_file(source, target / relative)
+    return True
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Which images belong together, and which part of the data they go to: near-duplicates, groups, splits and folds.
+"""Which images belong together, and which part of the data they go to: groups, splits and folds, and the ledger of groups.
 
 A group is a patient where known, else a lesion, else an image, joined with near-duplicates. Split and fold come from a hash of
 the group's id alone, so that a group never crosses splits, an image has the same split in both tasks, and none moves when data is
@@ -15,53 +15,12 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import IO
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-
 from components.errors import DatasetError, StoreError
 from components.files import write_text
-from components.images import RGBImage
 from components.lesions import Split
 
-Texture = npt.NDArray[np.uint8]
-"""TEXTURE_SIDE x TEXTURE_SIDE, uint8: grey, even in brightness and contrast everywhere."""
-
-TEXTURE_SIDE = 64
-_REDUCED_SIDE = 128
-# Details of up to about this many pixels of the thumbnail count. Wider ones, the outline of a mole above all, look the same in
-# unrelated images; finer ones do not survive another crop by a pixel.
-_DETAIL = 2.0
-# Grey levels below which detail is noise.
-_NOISE = 2.0
-# Two shots or crops of one picture lie a few thumbnail pixels apart.
-_SHIFT = 3
-_BLOCK = 512
 _FILE = "file"
 _LEDGER = ("sha256", "group_id", "image_id")
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """What is kept of an image to find its near-duplicates.
-
-    Attributes:
-        hash: 64-bit perceptual hash of the whole picture (pHash, Zauner 2010, as in ImageHash).
-        texture: its thumbnail, locally normalised.
-    """
-
-    hash: int
-    texture: Texture
-
-
-@dataclass(frozen=True)
-class NearDuplicate:
-    """Two images that show the same: their places in the list that was searched, first < second."""
-
-    first: int
-    second: int
-    distance: int
-    correlation: float
 
 
 @dataclass(frozen=True)
@@ -110,70 +69,6 @@ class Placement:
     def lines(self) -> list[KnownFile]:
         """What the ledger should know of it."""
         return [KnownFile(file.sha256, group, file.image_id) for file, group in self.groups.items()]
-
-
-def fingerprint(image: RGBImage) -> Fingerprint:
-    """Take the fingerprint of an image.
-
-    Args:
-        image: H x W x 3, uint8, RGB.
-
-    Returns:
-        Its perceptual hash and its texture. The texture is the difference of the thumbnail from its blurred self, divided by the
-        spread of that difference round about: another exposure or colour balance of the same picture leaves it as it is.
-    """
-    import imagehash
-    from PIL import Image
-
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    reduced = cv2.resize(grey, (_REDUCED_SIDE, _REDUCED_SIDE), interpolation=cv2.INTER_AREA)
-    bits = imagehash.phash(Image.fromarray(reduced)).hash
-    thumbnail = cv2.resize(reduced, (TEXTURE_SIDE, TEXTURE_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    detail = thumbnail - cv2.GaussianBlur(thumbnail, (0, 0), _DETAIL)
-    spread = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _DETAIL))
-    texture = np.clip(np.rint(128 + 40 * detail / (spread + _NOISE)), 0, 255).astype(np.uint8)
-    return Fingerprint(int.from_bytes(np.packbits(bits.ravel()).tobytes(), "big"), texture)
-
-
-def near_duplicates(fingerprints: Sequence[Fingerprint], *, distance: int, correlation: float) -> list[NearDuplicate]:
-    """Find all pairs of images that show the same picture, upright, in whatever size, compression, exposure or colour balance.
-
-    Args:
-        fingerprints: of N images; 8 KiB of memory an image.
-        distance: largest Hamming distance of the hashes.
-        correlation: least correlation of the textures, best over shifts of a few pixels.
-
-    Returns:
-        The pairs, sorted by place.
-    """
-    hashes = np.array([print_.hash for print_ in fingerprints], dtype=np.uint64)
-    pairs: list[NearDuplicate] = []
-    for first, second, bits in _candidates(hashes, distance):
-        likeness = texture_correlation(fingerprints[first].texture, fingerprints[second].texture)
-        if likeness >= correlation:
-            pairs.append(NearDuplicate(first, second, bits, likeness))
-    return pairs
-
-
-def _candidates(hashes: npt.NDArray[np.uint64], distance: int) -> Iterator[tuple[int, int, int]]:
-    for start in range(0, len(hashes), _BLOCK):
-        # Only pairs (first < second): the block against itself and what comes after it.
-        bits = np.bitwise_count(hashes[start : start + _BLOCK, None] ^ hashes[None, start:])
-        first, second = np.nonzero(np.triu(bits <= distance, 1))
-        yield from zip((first + start).tolist(), (second + start).tolist(), bits[first, second].tolist(), strict=True)
-
-
-def texture_correlation(first: Texture, second: Texture) -> float:
-    """Correlation of two textures, -1 to 1, borders left out: the best over shifts of up to 3 pixels; order does not matter."""
-    return max(_best_shift(first, second), _best_shift(second, first))
-
-
-def _best_shift(inner: Texture, outer: Texture) -> float:
-    margin = _SHIFT + 1
-    template = inner[margin:-margin, margin:-margin]
-    around = outer[margin - _SHIFT : _SHIFT - margin, margin - _SHIFT : _SHIFT - margin]
-    scores = cv2.matchTemplate(around, template, cv2.TM_CCOEFF_NORMED)
-    return float(np.nan_to_num(scores, posinf=0.0, neginf=0.0).max())
 
 
 def assign_groups(

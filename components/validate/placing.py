@@ -1,24 +1,17 @@
 """From the rows that passed to their groups, splits and folds."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from components.errors import DataRefused
-from components.groups import (
-    ImageFile,
-    KnownFile,
-    NearDuplicate,
-    Placement,
-    assign_groups,
-    fold_of,
-    near_duplicates,
-    split_of,
-)
+from components.groups import ImageFile, KnownFile, Placement, assign_groups, fold_of, split_of
 from components.lesions import CODES, Split, Task
+from components.near_duplicates import NearDuplicate, near_duplicates
 from components.params import ValidateParams
-from components.validate.images import FileChecks
+from components.validate.images import Checked
 from components.validate.quarantine import Problem
 from components.validate.report import RepeatedPair
 
@@ -33,11 +26,28 @@ class Placed:
     lines: list[KnownFile]
 
 
-def find_duplicates(manifest: pd.DataFrame, checks: FileChecks, params: ValidateParams) -> list[NearDuplicate]:
-    """Pairs of files that show the same, by their places in the order of the manifest, each file once."""
-    pictures = manifest.drop_duplicates(["image_id", "sha256"])
-    prints = [checks.fingerprints[str(shard), int(row)] for shard, row in zip(pictures["shard"], pictures["row"], strict=True)]
-    return near_duplicates(prints, distance=params.hash_distance, correlation=params.correlation)
+def find_duplicates(manifest: pd.DataFrame, checked: Checked, params: ValidateParams) -> list[NearDuplicate]:
+    """Pairs of files that show the same, by their places in the order of the manifest, each file once.
+
+    Files with the same pixels are searched as one, and each of the others is a pair with the first.
+    """
+    files = manifest.drop_duplicates(["image_id", "sha256"]).index
+    pixels = checked.measures["pixels_sha256"].loc[files]
+    _, first, picture_of = np.unique(pixels.to_numpy(str), return_index=True, return_inverse=True)
+    first = np.sort(first)
+    numbers = checked.numbers[files[first]]
+    found = near_duplicates(
+        checked.hashes[numbers],
+        lambda places: checked.textures(numbers[places]),
+        distance=params.hash_distance,
+        correlation=params.correlation,
+    )
+    pairs = [replace(pair, first=int(first[pair.first]), second=int(first[pair.second])) for pair in found]
+    place_of_picture = dict(zip(picture_of[first].tolist(), first.tolist(), strict=True))
+    for place, picture in enumerate(picture_of.tolist()):
+        if place_of_picture[picture] != place:
+            pairs.append(NearDuplicate(place_of_picture[picture], place, 0, 1.0, 0))
+    return sorted(pairs, key=lambda pair: (pair.first, pair.second))
 
 
 def place(
@@ -81,7 +91,8 @@ def _files(manifest: pd.DataFrame, params: ValidateParams) -> dict[tuple[str, st
 def _placed_rows(manifest: pd.DataFrame, groups: Sequence[str | None], params: ValidateParams) -> pd.DataFrame:
     rows = manifest.assign(group_id=pd.Series(groups, index=manifest.index, dtype=object))
     rows = rows[rows["group_id"].notna()]
-    by_hash = rows["group_id"].map(lambda group: _split(group, params).value)
+    splits = {group: _split(group, params).value for group in rows["group_id"].unique()}
+    by_hash = rows["group_id"].map(splits)
     split = rows["split"].fillna(by_hash) if params.split == "official" else by_hash
     folds = rows["group_id"].map(lambda group: fold_of(group, params.folds))
     return rows.assign(split=split, fold=folds.where(split != Split.TEST.value).astype("Int32"))
@@ -95,7 +106,7 @@ def _repeated_pairs(files: Sequence[ImageFile], duplicates: Iterable[NearDuplica
             claims = zip((first.patient_id, first.lesion_id), (second.patient_id, second.lesion_id), strict=True)
             told = any(one and one == other for one, other in claims)
             names = first.image_id, second.image_id
-            pairs.setdefault(names, RepeatedPair(*names, pair.distance, pair.correlation, told))
+            pairs.setdefault(names, RepeatedPair(*names, pair.distance, pair.correlation, pair.turn, told))
     return list(pairs.values())
 
 

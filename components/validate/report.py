@@ -10,6 +10,7 @@ import pandas as pd
 
 from components.files import write_text
 from components.lesions import CODES, Split, Task
+from components.validate.exact_duplicates import Repeat
 from components.validate.quarantine import Problem, count_kinds
 
 # Fewer test images of a class say next to nothing about it: of 10, one is 10 points of sensitivity.
@@ -25,6 +26,7 @@ class RepeatedPair:
         second: id of the other.
         distance: bits of their perceptual hashes that differ.
         correlation: of their textures.
+        turn: how the second is turned or mirrored to look like the first, 0 upright (`components.near_duplicates.turned`).
         told: the tables say so too: same patient or same lesion.
     """
 
@@ -32,7 +34,16 @@ class RepeatedPair:
     second: str
     distance: int
     correlation: float
+    turn: int
     told: bool
+
+
+@dataclass(frozen=True)
+class OfficialSplit:
+    """Whether the split that sources give is kept, and ids of the images that it has in test."""
+
+    kept: bool
+    test: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,10 @@ class Report:
         bad_rows: rows that did not pass, those that ingest refused included.
         all_rows: rows there were.
         set_aside: images that repeat groups of different splits.
+        repeats: images that were left out since another has the same pixels.
+        two_labels: ids of images with the same pixels and contradictory labels.
         repaired_masks: ids of images whose mask was repaired.
+        official: the split that sources give.
     """
 
     manifest: pd.DataFrame
@@ -55,7 +69,10 @@ class Report:
     bad_rows: int
     all_rows: int
     set_aside: int
+    repeats: Sequence[Repeat]
+    two_labels: Sequence[str]
     repaired_masks: Sequence[str]
+    official: OfficialSplit
 
     def metrics(self) -> dict[str, float]:
         """The main counts."""
@@ -67,6 +84,8 @@ class Report:
             "near_duplicate_pairs": float(len(self.pairs)),
             "near_duplicate_pairs_not_told": float(sum(not pair.told for pair in self.pairs)),
             "images_set_aside": float(self.set_aside),
+            "exact_duplicates": float(len({repeat.image for repeat in self.repeats})),
+            "images_of_two_labels": float(len(self.two_labels)),
             "masks_repaired": float(len(self.repaired_masks)),
         }
 
@@ -79,6 +98,9 @@ def write_report(folder: Path, report: Report) -> None:
         "rows": {task.value: _by_split(report.manifest, task) for task in Task if (report.manifest["task"] == task.value).any()},
         "absent_classes": _absent(report.manifest),
         "near_duplicates": pairs,
+        "exact_duplicates": [asdict(repeat) for repeat in report.repeats],
+        "two_labels": sorted(report.two_labels),
+        "official_split": asdict(report.official),
         "repaired_masks": sorted(report.repaired_masks),
         "quarantined": count_kinds(report.problems),
         "torn_groups": torn_groups(report.manifest),
@@ -88,8 +110,9 @@ def write_report(folder: Path, report: Report) -> None:
 
 def torn_groups(manifest: pd.DataFrame) -> dict[str, list[str]]:
     """Groups with rows in several splits, as official splits make them: group → its splits."""
-    splits = manifest.groupby("group_id")["split"].unique()
-    return {str(group): sorted(found) for group, found in splits.items() if len(found) > 1}
+    pairs = manifest[["group_id", "split"]].drop_duplicates()
+    torn = pairs[pairs.duplicated("group_id", keep=False)]
+    return {str(group): sorted(splits) for group, splits in torn.groupby("group_id", sort=True)["split"]}
 
 
 def few_images(manifest: pd.DataFrame) -> list[str]:

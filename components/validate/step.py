@@ -1,21 +1,26 @@
 """The step: what is bad is set aside, what repeats is brought together, and every row gets its group, split and fold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from components.dataset import Dataset, write_manifest
-from components.files import link_file
+from components.files import copy_file, link_file
 from components.groups import open_ledger
+from components.lesions import Split
+from components.measures import write_measures
 from components.params import ValidateParams
 from components.reporter import Reporter
-from components.validate.images import check_files, drop_checks, write_repaired_masks
+from components.validate.exact_duplicates import TakenOnce, take_once
+from components.validate.images import Checked, check_files, write_repaired_masks
 from components.validate.placing import find_duplicates, place, refuse_empty
 from components.validate.quarantine import Finding, Problem, read_quarantine, refuse_too_many, write_quarantine
-from components.validate.report import Report, few_images, torn_groups, write_report
+from components.validate.report import OfficialSplit, RepeatedPair, Report, few_images, torn_groups, write_report
 from components.validate.tables import check_tables
+
+_PERSONAL = "personal.csv"
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,9 @@ def validate(
 ) -> None:
     """Check a dataset folder and write its good rows with group, split and fold; report.json, quarantine.csv, data_docs/.
 
-    Images and masks are taken over as they are, in the same shards; masks that had to be repaired lie in one of their own. An
-    image that repeats groups of different splits is set aside too, but is not bad and does not count as such.
+    Images and masks are taken over as they are, in the same shards; masks that had to be repaired lie in some of their own. What
+    was measured on their pixels stands in measures.parquet, the skin tone in the manifest too. An image that repeats groups of
+    different splits, or another image to the last pixel, is set aside, but is not bad and does not count as such.
 
     Args:
         raw: ingest's output. What its quarantine.csv holds is taken over and counted as bad.
@@ -49,6 +55,7 @@ def validate(
         reporter: is told progress, what was found, and the main counts.
         known_groups: ledger of the groups that were given out, so that no image moves when data is added; read, and extended once
             all else is written. None: the order of the manifest alone decides.
+        earlier: outputs that this code made before; what they measured on the same shards is taken over.
 
     Raises:
         DataRefused: too much is bad, or a class or a split would be empty. `out`/quarantine.csv then tells what was set aside.
@@ -56,23 +63,36 @@ def validate(
         StoreError: `out` or the ledger cannot be written.
     """
     dataset = Dataset(raw)
-    findings = check_tables(dataset.manifest, out / "data_docs")
-    files = check_files(dataset, out, reporter)
-    sound = _set_bad_aside(dataset, findings + files.findings, read_quarantine(raw), params, out)
-    duplicates = find_duplicates(sound.manifest, files, params)
+    checked = check_files(dataset, out, reporter, earlier=earlier)
+    findings = check_tables(dataset.manifest, out / "data_docs") + checked.findings
+    sound = _set_bad_aside(dataset, findings, read_quarantine(raw), params, out)
+    duplicates = find_duplicates(sound.manifest, checked, params)
     with open_ledger(known_groups) as ledger:
         placed = place(sound.manifest, duplicates, ledger.known, params)
-        problems = sound.problems + placed.problems
+        taken = take_once(placed.manifest, checked.measures["pixels_sha256"], ledger.known)
+        problems = sound.problems + placed.problems + taken.problems
         write_quarantine(out, problems)
-        refuse_empty(dataset.manifest, placed.manifest)
-        repaired = {row: digest for row, digest in files.repaired.items() if row in placed.manifest.index}
-        manifest = _with_repaired_masks(dataset, placed.manifest, repaired, out)
+        refuse_empty(dataset.manifest, taken.manifest)
+        repaired = {row: digest for row, digest in checked.repaired.items() if row in taken.manifest.index}
+        manifest = taken.manifest.assign(skin_tone=checked.measures["skin_tone"].loc[taken.manifest.index])
+        manifest = _with_repaired_masks(dataset, manifest, repaired, out, earlier)
         _link_shards(raw, out, manifest)
         write_manifest(out, manifest)
-        repaired_ids = [str(dataset.manifest["image_id"][row]) for row in repaired]
-        report = Report(manifest, placed.pairs, problems, sound.bad_rows, sound.all_rows, len(placed.problems), repaired_ids)
+        write_measures(out, _measures_of(manifest, checked))
+        report = Report(
+            manifest,
+            _pairs_that_stay(placed.pairs, taken),
+            problems,
+            sound.bad_rows,
+            sound.all_rows,
+            len(placed.problems),
+            taken.repeats,
+            sorted({problem.image for problem in taken.problems if problem.field == "label"}),
+            [str(dataset.manifest["image_id"][row]) for row in repaired],
+            _official_split(dataset.manifest, params),
+        )
         write_report(out, report)
-        drop_checks(out)
+        _copy_personal(raw, out)
         ledger.extend(placed.lines)
     _tell(report, reporter)
 
@@ -88,17 +108,49 @@ def _set_bad_aside(
     return _Sound(dataset.manifest.drop(index=sorted(bad)), problems, lost, rows)
 
 
-def _with_repaired_masks(dataset: Dataset, manifest: pd.DataFrame, repaired: dict[int, str], out: Path) -> pd.DataFrame:
+def _with_repaired_masks(
+    dataset: Dataset, manifest: pd.DataFrame, repaired: dict[int, str], out: Path, earlier: Sequence[Path]
+) -> pd.DataFrame:
     if not repaired:
         return manifest
-    shard = write_repaired_masks(dataset, out, repaired)
+    masks = pd.Series(write_repaired_masks(dataset, out, repaired, earlier=earlier), dtype=object)
+    digests = pd.Series(repaired, dtype=object)
     rows = manifest.index.isin(repaired)
-    masks = [f"{shard}/{Path(str(mask)).name}" for mask in manifest.loc[rows, "mask"]]
-    digests = [repaired[int(position)] for position in manifest.index[rows]]
     return manifest.assign(
-        mask=manifest["mask"].mask(rows, pd.Series(masks, index=manifest.index[rows])),
-        mask_sha256=manifest["mask_sha256"].mask(rows, pd.Series(digests, index=manifest.index[rows])),
+        mask=manifest["mask"].mask(rows, masks.reindex(manifest.index)),
+        mask_sha256=manifest["mask_sha256"].mask(rows, digests.reindex(manifest.index)),
     )
+
+
+def _measures_of(manifest: pd.DataFrame, checked: Checked) -> pd.DataFrame:
+    rows = manifest.sort_values(["task", "image_id"], kind="stable")
+    measures = checked.measures.loc[rows.index].assign(image_id=rows["image_id"], task=rows["task"])
+    hashes = pd.Series(list(checked.hashes[checked.numbers[rows.index]]), index=rows.index, dtype=object)
+    return measures.assign(hash=hashes, mask_components=measures["mask_components"].astype("Int32"))
+
+
+def _pairs_that_stay(pairs: Sequence[RepeatedPair], taken: TakenOnce) -> list[RepeatedPair]:
+    """Pairs of images that are both there; one that was left out for another with its pixels goes by the other's name."""
+    there = set(taken.manifest["image_id"])
+    names = {name: name for name in there}
+    for repeat in taken.repeats:
+        names.setdefault(repeat.image, repeat.same_as)
+    named: dict[tuple[str, str], RepeatedPair] = {}
+    for pair in pairs:
+        first, second = names.get(pair.first), names.get(pair.second)
+        if first and second and first != second:
+            named.setdefault((first, second), replace(pair, first=first, second=second))
+    return list(named.values())
+
+
+def _official_split(raw: pd.DataFrame, params: ValidateParams) -> OfficialSplit:
+    return OfficialSplit(params.split == "official", sorted(set(raw.loc[raw["split"] == Split.TEST.value, "image_id"])))
+
+
+def _copy_personal(raw: Path, out: Path) -> None:
+    """Take along which images had fields that name a person, where ingest has looked for them."""
+    if (raw / _PERSONAL).exists():
+        copy_file(raw / _PERSONAL, out / _PERSONAL)
 
 
 def _link_shards(raw: Path, out: Path, manifest: pd.DataFrame) -> None:
@@ -114,11 +166,16 @@ def _tell(report: Report, reporter: Reporter) -> None:
     bad, rows = report.bad_rows, report.all_rows
     untold = sum(not pair.told for pair in report.pairs)
     torn = list(torn_groups(report.manifest))
+    repeats = len({repeat.image for repeat in report.repeats})
+    differ = len({repeat.image for repeat in report.repeats if repeat.differ})
+    two_labels = len(report.two_labels)
     lines = {
         f"{bad:,} of {rows:,} rows are bad: quarantine.csv names each with its reason": bad,
         f"{len(report.repaired_masks):,} masks held other values than 0 and 255 and were repaired": len(report.repaired_masks),
         f"{untold:,} pairs of images show the same lesion, which the tables do not say; each pair stays in one split": untold,
         f"{report.set_aside:,} images repeat groups of two splits and were set aside: see quarantine.csv": report.set_aside,
+        f"{repeats:,} images have the pixels of another and were left out, {differ:,} of them with other metadata": repeats,
+        f"{two_labels:,} images of the same pixels have two labels and were set aside for classification": two_labels,
         f"the official split tears {len(torn):,} groups apart, so figures on it are too good: {', '.join(torn[:3])} …": len(torn),
     }
     for line in [line for line, count in lines.items() if count] + few_images(report.manifest):

@@ -5,127 +5,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-import imagehash
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from components.errors import DatasetError, StoreError
-from components.groups import (
-    Fingerprint,
-    GroupLedger,
-    ImageFile,
-    KnownFile,
-    assign_groups,
-    fingerprint,
-    fold_of,
-    near_duplicates,
-    open_ledger,
-    split_of,
-    texture_correlation,
-)
-from components.images import decode_image
+from components.groups import GroupLedger, ImageFile, KnownFile, assign_groups, fold_of, open_ledger, split_of
 from components.lesions import Split
-
-# The defaults of params.yaml.
-DISTANCE, CORRELATION = 10, 0.5
-
-Pixels = npt.NDArray[np.uint8]
-
-
-def skin(seed: int, *, size: tuple[int, int] = (180, 240), mole: tuple[int, int, int] = (120, 80, 50)) -> Pixels:
-    """A round mole on unevenly lit skin with lines and pores: the outline is the same for every seed, the texture is not."""
-    random = np.random.default_rng(seed)
-    height, width = size
-    image = np.full((height, width, 3), (215, 175, 150), np.float32)
-    cv2.circle(image, (width * 2 // 5, height * 9 // 20), min(size) // 4, mole, -1, cv2.LINE_AA)
-    image *= np.linspace(0.8, 1, width, dtype=np.float32)[None, :, None]
-    for cells in (16, 32, 64):
-        grain = random.normal(0, 6, (cells, cells)).astype(np.float32)
-        image += cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC)[:, :, None]
-    return np.clip(image, 0, 255).astype(np.uint8)
-
-
-def changed(image: Pixels, how: str) -> Pixels:
-    height, width = image.shape[:2]
-    match how:
-        case "compressed":
-            return decode_image(bytes(cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 40])[1]), "x.jpg")
-        case "halved":
-            return cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-        case "enlarged":
-            return cv2.resize(image, (width * 2, height * 2), interpolation=cv2.INTER_CUBIC)
-        case "darker":
-            return (image * 0.6).astype(np.uint8)
-        case "another white balance":
-            return np.clip(image * np.array([1.2, 1.0, 0.8]), 0, 255).astype(np.uint8)
-        case "another exposure curve":
-            return (255 * (image / 255.0) ** 0.6).astype(np.uint8)
-        case "cropped":
-            return image[height // 50 :, width // 50 :]
-        case "noisy":
-            return np.clip(image + np.random.default_rng(1).normal(0, 4, image.shape), 0, 255).astype(np.uint8)
-    raise ValueError(how)
 
 
 def halves(group: str) -> Split:
     """A split that a test can read from the group's name."""
     return Split.TEST if group.startswith("t") else Split.TRAIN
-
-
-@pytest.mark.parametrize(
-    "how",
-    ["compressed", "halved", "enlarged", "darker", "another white balance", "another exposure curve", "cropped", "noisy"],
-)
-def test_a_copy_is_found_though_it_is(how: str) -> None:
-    pictures = [skin(1), changed(skin(1), how), skin(2)]
-    pairs = near_duplicates([fingerprint(p) for p in pictures], distance=DISTANCE, correlation=CORRELATION)
-    assert [(pair.first, pair.second) for pair in pairs] == [(0, 1)]
-
-
-def test_unrelated_round_moles_of_one_size_and_place_are_no_duplicates() -> None:
-    prints = [fingerprint(skin(seed)) for seed in range(40)]
-    assert near_duplicates(prints, distance=64, correlation=CORRELATION) == []
-    # What saves them is the texture: for the hash alone most look alike.
-    assert sum((prints[0].hash ^ other.hash).bit_count() <= DISTANCE for other in prints[1:]) > 10
-
-
-def test_the_hash_is_that_of_the_image_hash_library() -> None:
-    image = skin(3, size=(128, 128))
-    theirs = imagehash.phash(Image.fromarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)))
-    assert f"{fingerprint(image).hash:016x}" == str(theirs)
-
-
-def test_correlation_of_textures_is_one_for_the_same_and_does_not_mind_the_order() -> None:
-    one, other = fingerprint(skin(1)).texture, fingerprint(skin(2)).texture
-    assert texture_correlation(one, one) == pytest.approx(1, abs=1e-5)
-    assert texture_correlation(one, other) == texture_correlation(other, one)
-
-
-def test_a_texture_without_any_detail_resembles_nothing() -> None:
-    flat = np.full((64, 64), 128, np.uint8)
-    assert texture_correlation(flat, fingerprint(skin(1)).texture) == pytest.approx(0, abs=1e-5)
-    assert texture_correlation(flat, flat) < CORRELATION
-
-
-def test_every_pair_within_the_distance_is_found_wherever_it_lies() -> None:
-    random = np.random.default_rng(0)
-    hashes = random.integers(0, 2**64, 1200, dtype=np.uint64).tolist()
-    for copy, original in ((700, 3), (1199, 511), (513, 512), (1025, 1024)):
-        hashes[copy] = hashes[original] ^ 0b1011
-    hashes[5] = hashes[6] ^ (2**12 - 1)  # 12 bits: too far
-    texture = fingerprint(skin(0)).texture
-    found = near_duplicates([Fingerprint(bits, texture) for bits in hashes], distance=DISTANCE, correlation=CORRELATION)
-    assert [(pair.first, pair.second, pair.distance) for pair in found] == [
-        (3, 700, 3),
-        (511, 1199, 3),
-        (512, 513, 3),
-        (1024, 1025, 3),
-    ]
 
 
 def file(image_id: str, *, patient: str | None = None, lesion: str | None = None, official: bool = False) -> ImageFile:
@@ -346,16 +238,3 @@ def test_without_a_ledger_nothing_is_kept(tmp_path: Path) -> None:
     with open_ledger(None) as ledger:
         ledger.extend([FIRST])
     assert list(tmp_path.iterdir()) == []
-
-
-def test_in_ham10000_three_pairs_of_different_lesions_show_one_and_no_other_pair_is_called_so(real_data: Path) -> None:
-    # All twelve images of the six lesions, and twenty moles that look most alike to the perceptual hash; looked at side by side.
-    same = [("0025226", "0030074"), ("0027027", "0029036"), ("0027636", "0027994")]
-    alike = (
-        "0027262 0030313 0034267 0032409 0025141 0025323 0032780 0033408 0025424 0031635 0027548 0025959 0031719 0025931 0033352"
-    )
-    names = [name for pair in same for name in pair] + alike.split()
-    files = [real_data / "ham10000" / "images" / f"ISIC_{name}.jpg" for name in names]
-    prints = [fingerprint(decode_image(file.read_bytes(), file.name)) for file in files]
-    pairs = near_duplicates(prints, distance=DISTANCE, correlation=CORRELATION)
-    assert [(names[pair.first], names[pair.second]) for pair in pairs] == same

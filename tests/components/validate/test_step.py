@@ -102,7 +102,9 @@ def test_an_image_between_two_splits_is_set_aside_with_its_reason_and_is_not_bad
 def test_nothing_moves_when_data_is_added_in_any_order_with_a_ledger(tmp_path: Path, run: Run) -> None:
     shuffle = random.Random(7)
     shots = [picture(2000 + number) for number in range(6)]
-    extra = [(f"X{n:02d}", f"lesion{shuffle.randrange(9)}", shots[n % 6] if n % 3 else None) for n in range(18)]
+    extra = [
+        (f"X{n:02d}", f"lesion{shuffle.randrange(9)}", shots[n % 6] // 20 * (20 - n // 6) if n % 3 else None) for n in range(18)
+    ]
     shuffle.shuffle(extra)
     ledger = tmp_path / "home" / "groups.csv"
     before: dict[str, tuple[str, str, object]] = {}
