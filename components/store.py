@@ -40,7 +40,8 @@ class Outcome(StrEnum):
 
 @cache
 def code_digest(step: str) -> str:
-    """Digest of the sources that a step runs: its package, all of ours that it imports, and the lock of its dependencies."""
+    """Digest of the sources that a step runs: its package, all of ours that it imports, their templates, and the lock of its
+    dependencies."""
     package = _PACKAGE / step
     waiting = sorted(package.rglob("*.py"))
     seen: set[Path] = set()
@@ -49,6 +50,7 @@ def code_digest(step: str) -> str:
         if file not in seen:
             seen.add(file)
             waiting += _imported_files(file)
+    seen |= {template for folder in {file.parent for file in seen} for template in folder.glob("templates/*")}
     parts = [(file.relative_to(_PACKAGE).as_posix(), sha256_file(file)) for file in sorted(seen)]
     lock = project_file("requirements.lock")
     return sha256_bytes(json.dumps([parts, sha256_file(lock)]).encode())[:20]

@@ -89,7 +89,7 @@ def publish(
 
 def _figures(store: Store, record: RunRecord) -> dict[str, Path]:
     """Pictures that belong to the run as a whole."""
-    return {name: store.out(name, record.steps[name].key) / "figures" for name in ("preprocess", "augment_balance")}
+    return {name: store.out(name, record.steps[name].key) / "figures" for name in ("validate", "preprocess", "augment_balance")}
 
 
 def released_runs(home: Home) -> list[str]:

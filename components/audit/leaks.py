@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from components.audit.data import AuditedData
-from components.audit.findings import Checked, Exhibit, Family, Finding, Severity, Table
+from components.audit.findings import SHOWN, Checked, Exhibit, Family, Finding, Severity, Table
 from components.audit.words import count, unique, verb
 from components.lesions import Split
 
@@ -40,6 +40,7 @@ def find_leaks(data: AuditedData) -> Checked:
         _official_test(data),
         _untold_pairs(pairs, facts),
         _set_aside(data),
+        _copies(data),
     ):
         checked.add(part)
     return checked
@@ -81,7 +82,8 @@ def _pairs(data: AuditedData) -> list[Pair]:
     for one in sorted(data.report.get("near_duplicates", []), key=lambda one: (-one["correlation"], one["first"], one["second"])):
         key = min(one["first"], one["second"]), max(one["first"], one["second"])
         if there.issuperset(key):
-            how = f"hash distance {one['distance']}, correlation {one['correlation']:.2f}"
+            turned = ", turned or mirrored" if one["turn"] else ""
+            how = f"hash distance {one['distance']}, correlation {one['correlation']:.2f}{turned}"
             found.setdefault(key, Pair(*key, False, one["told"], how))
     return list(found.values())
 
@@ -192,8 +194,8 @@ def _two_labels_in_the_tables(data: AuditedData) -> Checked:
                 "leak-contradictions",
                 Family.LEAKS,
                 Severity.MEDIUM,
-                f"The tables give {count(len(ids), 'image')} two diagnoses, or {verb(len(ids), 'its lesion', 'their lesions')}; "
-                "set aside, nothing is trained on them",
+                f"The tables give {count(len(ids), 'image')}, or {verb(len(ids), 'its lesion or copy', 'their lesions or copies')},"
+                " two diagnoses; set aside, nothing is trained on them",
                 count(len(ids), "image"),
                 "Correct the tables: which diagnosis is wrong cannot be told, and the rarer one may be the melanoma.",
                 "quarantine.csv names each with its file.",
@@ -304,6 +306,41 @@ def _set_aside(data: AuditedData) -> Checked:
             )
         ]
     )
+
+
+def _copies(data: AuditedData) -> Checked:
+    """Images that were taken once, since another has the same pixels."""
+    copies = data.report.get("exact_duplicates", [])
+    ids = unique(copy["image"] for copy in copies)
+    if not ids:
+        return Checked(sound=["No two images of a task have the same pixels."])
+    differ = {copy["image"]: copy for copy in copies if copy["differ"]}
+    rows = [(name, str(copy["same_as"]), _contradictions(copy["differ"])) for name, copy in differ.items()]
+    title = f"{count(len(ids), 'image')} {verb(len(ids), 'has', 'have')} the pixels of another; each picture is taken once"
+    if differ:
+        title += f", and {len(differ):,} {verb(len(differ), 'contradicts', 'contradict')} the other's metadata"
+    return Checked(
+        [
+            Finding(
+                "leak-copies",
+                Family.LEAKS,
+                Severity.LOW if differ else Severity.NOTE,
+                title,
+                count(len(ids), "image"),
+                "Find out which metadata are right, and correct the tables." if differ else "Nothing must be done.",
+                "quarantine.csv names each with the image that stays; report.json has what differs.",
+                measures={"images": len(ids), "differ": len(differ)},
+                images=ids,
+                tables=[Table("The first that contradict", ("image", "same pixels as", "what each says"), rows[:SHOWN])]
+                if rows
+                else [],
+            )
+        ]
+    )
+
+
+def _contradictions(differ: Mapping[str, Sequence[Any]]) -> str:
+    return "; ".join(f"{column}: {there} there, {here} here" for column, (there, here) in differ.items())
 
 
 _HOW_PAIRS = (

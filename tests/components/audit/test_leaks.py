@@ -17,7 +17,7 @@ def test_sound_data_has_no_leak_and_the_audit_says_what_it_looked_at(validated: 
     checked = find_leaks(validated.read())
     assert checked.findings == []
     assert checked.sound[0] == "None of the 48 groups (patients, lesions, near-duplicates) lies in two splits."
-    assert len(checked.sound) == 4
+    assert len(checked.sound) == 5
 
 
 @pytest.mark.parametrize(("official", "severity"), [(False, Severity.CRITICAL), (True, Severity.HIGH)])
@@ -88,6 +88,24 @@ def test_contradictions_that_were_set_aside_are_counted_by_image(validated: Vali
     assert leaks["leak-contradictions"].images == ["X_1", "X_2"]
     assert leaks["leak-contradictions"].severity is Severity.MEDIUM
     assert leaks["leak-set-aside"].images == ["X_4"]
+
+
+def test_copies_that_were_taken_once_are_counted_and_their_contradictions_shown(validated: Validated) -> None:
+    copy = {"image": "X_1", "same_as": TRAIN, "task": "classification", "differ": {}}
+    validated.report["exact_duplicates"] = [copy, {**copy, "task": "segmentation"}]
+    one = found(validated)["leak-copies"]
+    assert (one.severity, one.images) == (Severity.NOTE, ["X_1"])
+    assert one.title == "1 image has the pixels of another; each picture is taken once"
+    validated.report["exact_duplicates"].append({**copy, "image": "X_2", "differ": {"age_approx": [45.0, 50.0]}})
+    one = found(validated)["leak-copies"]
+    assert one.severity is Severity.LOW
+    assert one.tables[0].rows == [("X_2", TRAIN, "age_approx: 45.0 there, 50.0 here")]
+
+
+def test_a_turned_copy_is_said_to_be_turned(validated: Validated) -> None:
+    validated.pair(TEST, TRAIN)
+    validated.report["near_duplicates"][0]["turn"] = 3
+    assert found(validated)["leak-duplicates"].exhibits[0].caption == "hash distance 2, correlation 0.93, turned or mirrored"
 
 
 def test_official_test_images_that_are_trained_on_are_high_where_that_split_is_kept_and_a_note_where_not(

@@ -53,7 +53,7 @@ class Validated:
         }
         measures["mask_components"] = pd.Series(np.where(masked, 1, None)).astype("Int32")
         self.rows = self.rows.assign(**measures)
-        self.report: dict[str, Any] = {"near_duplicates": [], "official_split": {"kept": False, "test": []}}
+        self.report: dict[str, Any] = {"near_duplicates": [], "exact_duplicates": [], "official_split": {"kept": False, "test": []}}
         self.problems: list[tuple[str, str, str, str]] = []
         self.personal: list[tuple[str, str]] | None = []
 
@@ -68,7 +68,9 @@ class Validated:
 
     def pair(self, first: str, second: str, *, told: bool = False) -> None:
         """Have validate say that two images show the same."""
-        self.report["near_duplicates"].append({"first": first, "second": second, "distance": 2, "correlation": 0.93, "told": told})
+        self.report["near_duplicates"].append(
+            {"first": first, "second": second, "distance": 2, "correlation": 0.93, "turn": 0, "told": told}
+        )
 
     def write(self) -> Path:
         """Write the folder."""
