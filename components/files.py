@@ -1,6 +1,7 @@
-"""Writing files whole or not at all, and digests of what they hold."""
+"""Writing files whole or not at all, locks between processes, and digests of what files hold."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -84,6 +85,26 @@ def take_over(relative: str, target: Path, folders: Iterable[Path]) -> bool:
         (target / relative).parent.mkdir(parents=True, exist_ok=True)
         link_file(source, target / relative)
     return True
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock between processes, by a file that is there for this alone; the death of the process that holds it frees it.
+
+    Raises:
+        StoreError: the file cannot be opened; or, where `wait` is False, another process holds the lock.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.open("ab")
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be locked ({error.strerror}); free space or permissions, then run again") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise StoreError(f"{path}: a process is at work here; wait for it or stop it") from error
+        yield
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -10,12 +10,10 @@ of its dependencies. The same key is the same work, whoever asks: Kubeflow, DVC 
 """
 
 import ast
-import fcntl
 import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -23,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from components.errors import StoreError
-from components.files import copy_file, link_file, sha256_bytes, sha256_file, write_text
+from components.files import copy_file, link_file, locked, sha256_bytes, sha256_file, write_text
 from components.params import Section
 from components.project import project_file
 
@@ -156,7 +154,7 @@ class Store:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{place}: cannot be made ({error.strerror}); free space or permissions, then run again") from error
-        with _locked(place / "lock"):
+        with locked(place / "lock"):
             if self.has(step, key):
                 return Finished(self.out(step, key), Outcome.REUSED, 0.0)
             outcome = Outcome.RESUMED if self.begun(step, key) else Outcome.DONE
@@ -204,21 +202,11 @@ class Store:
             StoreError: a process is at work in it.
         """
         place = self.place(step, key)
-        with _locked(place / "lock", wait=False):
+        with locked(place / "lock", wait=False):
             # The output goes first and by one rename, so that no half of it is ever taken for whole.
             if self.has(step, key):
                 (place / "out").rename(place / "deleted")
             shutil.rmtree(place)
-
-
-@contextmanager
-def _locked(path: Path, *, wait: bool = True) -> Iterator[None]:
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise StoreError(f"{path}: a process is at work here; wait for it or stop it") from error
-        yield
 
 
 def _remove_parts(work: Path) -> None:

@@ -26,6 +26,7 @@ from urllib.parse import quote, urlsplit
 import psutil
 
 from components.errors import TrackingError
+from components.tracking_database import make_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -135,7 +136,8 @@ class Ledger:
         # Each retry of a server that is away would be a line on the user's terminal, besides the one that we tell.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
         if self.uri.startswith("sqlite:"):
-            _database(self.uri).parent.mkdir(parents=True, exist_ok=True)
+            path = _database(self.uri)
+            make_database(path, path.parent / "mlartifacts")
         return MlflowClient(self.uri)
 
     @cached_property

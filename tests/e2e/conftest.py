@@ -59,11 +59,13 @@ class Project:
         return subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
 
     def run_until(self, reached: Callable[[Event], bool], number: int = signal.SIGKILL) -> bool:
-        """Run in a process group of its own and send it a signal once an event is reached; False: the run ended before."""
+        """Run in a process group of its own and send it a signal once an event is reached; False: the run was done before."""
         known = {run.id for run in all_runs(self.home)}
-        process = subprocess.Popen(
-            self.command(), env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+        log = self.home.root.with_name("run.log")
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                self.command(), env=self.environment(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
         tail: EventTail | None = None
         while process.poll() is None:
             if tail is None:
@@ -74,6 +76,7 @@ class Project:
                 process.wait()
                 return True
             time.sleep(0.01)
+        assert process.returncode == 0, log.read_text()
         return False
 
     def events(self) -> list[Event]:
