@@ -4,6 +4,7 @@ What was found in an encoded shard is kept in `measures/<shard>-<digest of its m
 a later output that holds the same shard takes it over instead of decoding again.
 """
 
+import hashlib
 import io
 import math
 import os
@@ -252,7 +253,9 @@ def _mask_reason(mask: Mask, size: tuple[int, ...]) -> str:
 def _pixels_sha256(image: RGBImage) -> str:
     """Digest of pixels and shape: equal for a JPEG and a lossless copy of what it decodes to."""
     height, width = image.shape[:2]
-    return sha256_bytes(f"{height}x{width}:".encode() + image.tobytes())
+    digest = hashlib.sha256(f"{height}x{width}:".encode())
+    digest.update(image)
+    return digest.hexdigest()
 
 
 def _mask_file(mask: str) -> str:

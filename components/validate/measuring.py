@@ -114,12 +114,12 @@ def individual_typology_angle(lightness: float, yellow: float) -> float:
 
 
 def _sharpness(grey: npt.NDArray[np.uint8]) -> float:
-    """Variance of the Laplacian (Pech-Pacheco et al. 2000), on pictures of one size, or it would tell the size."""
+    """Variance of the Laplacian (Pech-Pacheco et al. 2000), whose mean is 0; on pictures of one size, or it would tell the size."""
     height, width = grey.shape
     scale = _SHARP_SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     scaled = cv2.resize(halved(grey, min(size)), size, interpolation=cv2.INTER_LINEAR)
-    return float(cv2.meanStdDev(cv2.Laplacian(scaled, cv2.CV_16S))[1][0, 0]) ** 2
+    return float(cv2.norm(cv2.Laplacian(scaled, cv2.CV_16S), cv2.NORM_L2SQR)) / scaled.size
 
 
 def _lesion_of_mask(mask: Mask) -> Mask:
@@ -143,7 +143,8 @@ def _skin_tone(lab: npt.NDArray[np.uint8], skin: Flags) -> float:
     if skin.mean() < _LEAST_SHARE:
         return math.nan
     lightness, yellow = lab[:, :, 0][skin], lab[:, :, 2][skin]
-    darkest, lightest = np.quantile(lightness, _LIGHTER, method="inverted_cdf")
+    # The levels that are next to the quantiles, by counting: sorting would take ten times as long.
+    darkest, lightest = np.searchsorted(np.cumsum(np.bincount(lightness)), np.multiply(_LIGHTER, len(lightness)))
     chosen = (lightness >= darkest) & (lightness <= lightest)
     angle = individual_typology_angle(float(lightness[chosen].mean()) / 2.55, float(yellow[chosen].mean()) - 128)
     # No more digits than it is good for, so that the manifest does not tell on which processor it was made.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from components.audit import audit
 from components.dataset import Dataset, write_manifest
 from components.files import copy_file, link_file
 from components.groups import open_ledger
@@ -58,7 +59,8 @@ def validate(
         earlier: outputs that this code made before; what they measured on the same shards is taken over.
 
     Raises:
-        DataRefused: too much is bad, or a class or a split would be empty. `out`/quarantine.csv then tells what was set aside.
+        DataRefused: too much is bad, or a class or a split would be empty; `out`/quarantine.csv then tells what was set aside. Or the
+            audit found what `params.audit_fail_on` does not let through; `out`/audit.html tells what.
         DatasetError: `raw` or the ledger breaks its contract.
         StoreError: `out` or the ledger cannot be written.
     """
@@ -93,6 +95,7 @@ def validate(
         )
         write_report(out, report)
         _copy_personal(raw, out)
+        audit(out, out, reporter).refuse(params.audit_fail_on, out / "audit.html")
         ledger.extend(placed.lines)
     _tell(report, reporter)
 

@@ -353,6 +353,6 @@ def test_a_foreign_quarantine_file_is_refused(raw: RawData, run: Run) -> None:
 
 def test_the_main_counts_are_metrics(raw: RawData, run: Run) -> None:
     result = run(raw.fill().write())
-    (line,) = [json.loads(text) for text in (result.out / "metrics.jsonl").read_text().splitlines()]
-    assert line["values"]["images"] == 16
-    assert line["values"]["near_duplicate_pairs"] == 0
+    lines = [json.loads(text) for text in (result.out / "metrics.jsonl").read_text().splitlines()]
+    values = {name: value for line in lines for name, value in line["values"].items()}
+    assert (values["images"], values["near_duplicate_pairs"], values["exact_duplicates"]) == (16, 0, 0)
