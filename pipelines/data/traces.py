@@ -301,6 +301,8 @@ class Search:
                 continue
             dataset = Dataset(root)
             for _, row in rows.iterrows():
+                if not all((root / shard).exists() for shard in shards_of(rows.loc[[row.name]])):
+                    continue  # an attempt that was killed has deleted it, and before it what these digests name
                 found.add(_md5(dataset.image_bytes(row)))
                 if row["mask_sha256"] in taken.digests:
                     found.add(_md5(dataset.mask_bytes(row)))

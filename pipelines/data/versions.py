@@ -110,7 +110,9 @@ def _open(project: Project, name: str, commit: str, folder_id: str) -> Dataset:
         with dvc_errors(f"reading {DATA} of {name}"):
             from dvc.api import DVCFileSystem
 
-            files = DVCFileSystem(str(project.root), rev=commit)
+            # Remotes and cache are those of today: a commit may be older than the remote to which its data was sent.
+            config = {section: dict(project.repo.config[section]) for section in ("core", "remote", "cache")}
+            files = DVCFileSystem(str(project.root), rev=commit, config=config)
 
             def opener(path: Path) -> IO[bytes]:
                 handle: IO[bytes] = files.open(path.as_posix(), "rb")

@@ -115,7 +115,7 @@ def _rewrite_ingested(project: Project, search: Search, traces: Traces, tell: Te
     if out is None:
         return set()
     with dvc_errors("taking the rewritten data/ingest into DVC"), project.repo.lock:
-        if out.changed_checksum():
+        if out.changed_checksum() or out.changed_cache():
             out.save()
             out.commit()
             for dep in out.stage.deps:

@@ -1,0 +1,20 @@
+"""Fixtures of the tests of versions."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.data_project import DataProject
+
+
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> DataProject:
+    """A project with one committed version, to be copied."""
+    root = tmp_path_factory.mktemp("committed")
+    return DataProject.make(root / "project", root / "home")
+
+
+@pytest.fixture
+def project(committed: DataProject, tmp_path: Path) -> DataProject:
+    """A test's own project with one committed version: 8 classes, 4 lesions each, 2 images a lesion."""
+    return committed.copy(tmp_path)
