@@ -254,7 +254,7 @@ def _pixels_sha256(image: RGBImage) -> str:
     """Digest of pixels and shape: equal for a JPEG and a lossless copy of what it decodes to."""
     height, width = image.shape[:2]
     digest = hashlib.sha256(f"{height}x{width}:".encode())
-    digest.update(image)
+    digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
 
 

@@ -119,7 +119,7 @@ def _sharpness(grey: npt.NDArray[np.uint8]) -> float:
     scale = _SHARP_SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     scaled = cv2.resize(halved(grey, min(size)), size, interpolation=cv2.INTER_LINEAR)
-    return float(cv2.norm(cv2.Laplacian(scaled, cv2.CV_16S), cv2.NORM_L2SQR)) / scaled.size
+    return float(cv2.norm(cv2.Laplacian(scaled, cv2.CV_16S), cv2.NORM_L2SQR) / scaled.size)
 
 
 def _lesion_of_mask(mask: Mask) -> Mask:

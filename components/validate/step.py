@@ -59,8 +59,8 @@ def validate(
         earlier: outputs that this code made before; what they measured on the same shards is taken over.
 
     Raises:
-        DataRefused: too much is bad, or a class or a split would be empty; `out`/quarantine.csv then tells what was set aside. Or the
-            audit found what `params.audit_fail_on` does not let through; `out`/audit.html tells what.
+        DataRefused: too much is bad, or a class or a split would be empty: `out`/quarantine.csv tells what was set aside. Or the audit
+            found what `params.audit_fail_on` does not let through: `out`/audit.html tells what.
         DatasetError: `raw` or the ledger breaks its contract.
         StoreError: `out` or the ledger cannot be written.
     """
