@@ -36,7 +36,7 @@ class Clue:
         plain: it says nothing at all about skin; what is not plain may carry something of the lesion or the person.
         person: it is medical knowledge: who the patient is and where the lesion sits.
         caution: what else than a shortcut may explain it.
-        unit: what its values are, for captions.
+        shown: how captions show its values.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Clue:
     plain: bool = False
     person: bool = False
     caution: str = ""
-    unit: str = ""
+    shown: str = "{:g}"
 
 
 CLUES: tuple[Clue, ...] = (
@@ -57,14 +57,14 @@ CLUES: tuple[Clue, ...] = (
         ("bytes_per_pixel",),
         caution="It is taken as bytes a pixel, so that it does not repeat the resolution; an encoder also spends more bytes on a "
         "picture with more detail, so a part of it may be the lesion itself.",
-        unit=" bytes a pixel",
+        shown="{:.2f} bytes a pixel",
     ),
     Clue(
         "Border darkness",
         "border",
         ("border_darkness",),
         caution="A dark vignette tells the dermatoscope; very dark lesions that reach the rim add to it.",
-        unit=" of the rim",
+        shown="{:.1%} of the rim",
     ),
     Clue(
         "Hair",
@@ -72,7 +72,7 @@ CLUES: tuple[Clue, ...] = (
         ("hair_share",),
         caution="Hair is found as thin dark lines, so streaks and networks of the lesion are counted too, and hairy parts of the "
         "body have lesions of their own.",
-        unit=" of the picture",
+        shown="{:.1%} of the picture",
     ),
     Clue("Age", "age", ("age_approx",), person=True),
     Clue("Sex", "sex", ("sex",), person=True),

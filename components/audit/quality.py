@@ -103,7 +103,7 @@ RULES: tuple[Rule, ...] = (
         False,
         _dark,
         "lightness",
-        "Look at them; a black frame or a lens cap makes a picture dark too.",
+        "Look at them: a dark lesion that fills the picture is no fault; a black frame, a lens cap or a failed flash is.",
     ),
     Rule(
         "bright",

@@ -168,7 +168,7 @@ def _extremes(clue: Clue, rows: pd.DataFrame) -> list[Exhibit]:
     order = values.sort_values(kind="stable").index
     shown = [("least", place) for place in order[:4]] + [("most", place) for place in order[::-1][:4]]
     return [
-        Exhibit((str(rows["image_id"][place]),), f"{word}: {values[place]:.3g}{clue.unit}", (rows["label"][place],))
+        Exhibit((str(rows["image_id"][place]),), f"{word}: {clue.shown.format(values[place])}", (rows["label"][place],))
         for word, place in shown
     ]
 

@@ -62,16 +62,20 @@ def find_skin_tone(data: AuditedData, draw: "Callable[[str, Figure], object]") -
     shares = _shares(pictures, groups, data.classes)
     draw("skin_tone", draw_skin_tone(shares, total, _sentence(counts, total, missing)))
     severity = Severity.MEDIUM if missing else Severity.LOW if few else Severity.NOTE
-    advice = "Say so wherever the model is used, and judge it by group before it is used on people who are missing here."
+    advice = (
+        "Say so wherever the model is used, and judge it by group before it is used on people who are missing here."
+        if missing
+        else ""
+    )
     if few:
-        advice += f" Test has fewer than {_FEW} images of {listed(few)} skin, too few for a figure of their own."
+        advice += f" Test has fewer than {_FEW} images of {listed(few)} skin each, too few for figures by group: add some."
     finding = Finding(
         "skin-tone",
         Family.SKIN_TONE,
         severity,
         _sentence(counts, total, missing),
         f"{percent(sum(counts[group] for group in missing) / total)}" if missing else f"{total:,} images",
-        advice,
+        advice.strip() or "Report figures by group: all have enough images in test.",
         f"{__doc__.split(chr(10), 2)[2].strip().replace(chr(10), ' ')} Measured on {total:,} of {len(pictures):,} images; "
         "shares of every group by diagnosis and split stand in the table.",
         measures={f"share/{group.replace(' ', '_')}": counts[group] / total for group in GROUPS},

@@ -41,7 +41,7 @@ def test_where_all_six_groups_are_there_it_is_said_which_is_rarest_and_which_tes
     finding, figures = only(validated)
     assert finding.title == "All six groups of skin tone are there; the rarest is very light, 16.7 % of 96 images"
     assert finding.severity is Severity.LOW
-    assert "Test has fewer than 10 images of very light, light, intermediate, tan, brown and dark skin" in finding.advice
+    assert "Test has fewer than 10 images of very light, light, intermediate, tan, brown and dark skin each" in finding.advice
     assert set(figures) == {"skin_tone"}
 
 
