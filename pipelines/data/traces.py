@@ -246,7 +246,9 @@ class Search:
             for step, key in self._store.entries()
             if step in _HOLDING and any((self._store.place(step, key) / state).is_dir() for state in ("work", "deleted"))
         ]
-        traces.files = [path for path in self._loose_pictures() if sha256_file(path) in traces.all.digests]
+        traces.files = [
+            path for path in self._loose_pictures() if _is_named(path.name, traces.all) or sha256_file(path) in traces.all.digests
+        ]
 
     def _loose_pictures(self) -> Iterator[Path]:
         """Pictures of the project's data/ that lie in no dataset folder: data that came, and was added to DVC as it is."""
@@ -280,7 +282,9 @@ class Search:
         gone_files = bearing | (files - sound)
         manifests = {self._folders[oid].files[MANIFEST] for oid in traces.dvc if MANIFEST in self._folders[oid].files} & gone_files
         there = set().union(*self.places.values()) if self.places else set()
-        traces.raw = self._own_files(traces.all) & there
+        loose = [folder for folder in self._folders.values() if MANIFEST not in folder.files]
+        named = {oid for folder in loose for path, oid in folder.files.items() if _is_named(Path(path).name, traces.all)}
+        traces.raw = (self._own_files(traces.all) | named) & there
         ordered = [*sorted(gone_files - manifests), *sorted(manifests), *sorted(traces.dvc)]
         traces.objects = [oid for oid in ordered if oid in there]
 
@@ -342,6 +346,12 @@ class Search:
             )
         kept = set(self._local[root]["image_id"]) if root in self._local else set()
         traces.neighbours -= kept
+
+
+def _is_named(file: str, taken: Taken) -> bool:
+    """Whether a picture is called as one of the images or its mask: ingest drops what names a person, so its bytes may differ."""
+    path = Path(file)
+    return path.suffix.lower() in _PICTURES and path.stem.removesuffix("_segmentation") in taken.images
 
 
 def _folder_version(folder: Path) -> str | None:
