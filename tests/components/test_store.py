@@ -125,14 +125,14 @@ def test_parameters_inputs_code_and_salt_each_change_the_key() -> None:
 
 def digests_of(root: Path) -> dict[str, str]:
     code = "import json; from components.store import code_digest as d; print(json.dumps({s: d(s) for s in %r}))"
-    steps = ["preprocess", "train_unet", "train_classifier", "evaluate"]
+    steps = ["validate", "preprocess", "train_unet", "train_classifier", "evaluate"]
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"}
     out = subprocess.run([sys.executable, "-c", code % steps], env=environment, capture_output=True, text=True, check=True)
     digests: dict[str, str] = json.loads(out.stdout)
     return digests
 
 
-def test_a_step_s_code_is_its_package_and_all_of_ours_that_it_imports_and_the_lock(tmp_path: Path) -> None:
+def test_a_step_s_code_is_its_package_all_of_ours_that_it_imports_their_templates_and_the_lock(tmp_path: Path) -> None:
     project = Path(components.__file__).parent.parent
     shutil.copytree(project / "components", tmp_path / "components", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(project / "requirements.lock", tmp_path)
@@ -147,7 +147,8 @@ def test_a_step_s_code_is_its_package_and_all_of_ours_that_it_imports_and_the_lo
     assert changed_by("components/evaluate/figures.py") == {"evaluate"}
     assert changed_by("components/train_unet/losses.py") == {"train_unet"}
     assert changed_by("components/training/loop.py") == {"train_unet", "train_classifier"}
-    assert changed_by("requirements.lock") == {"preprocess", "train_unet", "train_classifier", "evaluate"}
+    assert changed_by("components/audit/templates/style.css") == {"validate"}
+    assert changed_by("requirements.lock") == {"validate", "preprocess", "train_unet", "train_classifier", "evaluate"}
 
 
 def test_a_folder_that_no_step_made_is_refused_by_name(tmp_path: Path) -> None:
