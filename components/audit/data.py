@@ -59,7 +59,7 @@ class AuditedData:
         Raises:
             DatasetError: the folder is none, or a file of it is damaged.
         """
-        dataset = Dataset(folder)
+        report, dataset = _read_report(folder), Dataset(folder)
         measures = read_measures(folder)
         own = [name for name in measures.columns if name not in _MEASURED_ALSO]
         rows = dataset.manifest.merge(measures[["image_id", "task", *own]], on=["image_id", "task"], how="left", validate="1:1")
@@ -72,7 +72,7 @@ class AuditedData:
         problems = [SetAside(*line) for line in _lines(folder / "quarantine.csv", SetAside._fields)]
         looked = (folder / "personal.csv").exists()
         personal = [PersonalField(*line) for line in _lines(folder / "personal.csv", PersonalField._fields)] if looked else None
-        return cls(dataset, rows, _read_report(folder), problems, personal)
+        return cls(dataset, rows, report, problems, personal)
 
     @cached_property
     def pictures(self) -> pd.DataFrame:
@@ -113,7 +113,9 @@ def _read_report(folder: Path) -> dict[str, Any]:
     try:
         report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error}); {folder} is no output of validate, name one that is") from error
+        raise DatasetError(
+            f"{path}: cannot be read ({error}); {folder} is no output of validate: name one, or validate again"
+        ) from error
     return report
 
 

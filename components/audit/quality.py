@@ -30,6 +30,7 @@ class Rule:
         masks: it is about masks.
         doubt: takes the rows and gives how bad each is; above 0 it stands out.
         value: column that the captions show.
+        shown: how they show it.
         advice: what to do.
         natural: it comes of how lesions are, so many of them are no defect.
     """
@@ -40,6 +41,7 @@ class Rule:
     masks: bool
     doubt: "Callable[[pd.DataFrame], pd.Series[float]]"
     value: str
+    shown: str
     advice: str
     natural: bool = False
 
@@ -84,6 +86,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _below("mask_contrast", 0.70),
         "mask_contrast",
+        "AUC {:.2f}",
         "Look at the outlines; draw again those that lie beside the lesion. Pale lesions may be right all the same.",
     ),
     Rule(
@@ -94,6 +97,7 @@ RULES: tuple[Rule, ...] = (
         False,
         _blurred,
         "sharpness",
+        "sharpness {:.1f}",
         "Look at them, and leave out those on which structures cannot be made out.",
     ),
     Rule(
@@ -103,6 +107,7 @@ RULES: tuple[Rule, ...] = (
         False,
         _dark,
         "lightness",
+        "lightness {:.0f} of 100",
         "Look at them: a dark lesion that fills the picture is no fault; a black frame, a lens cap or a failed flash is.",
     ),
     Rule(
@@ -113,6 +118,7 @@ RULES: tuple[Rule, ...] = (
         False,
         _bright,
         "bright_share",
+        "{:.1%} clipped",
         "Look at them: what is clipped cannot be brought back.",
     ),
     Rule(
@@ -122,6 +128,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _below("mask_share", 0.01),
         "mask_share",
+        "{:.1%} is lesion",
         "Look at them: after scaling to the model's input a few pixels are left of such a lesion.",
     ),
     Rule(
@@ -131,6 +138,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _above("mask_share", 0.90),
         "mask_share",
+        "{:.1%} is lesion",
         "Look at them: there is hardly any skin left to compare with.",
     ),
     Rule(
@@ -140,6 +148,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _above("mask_rim", 0.10),
         "mask_rim",
+        "{:.0%} of the rim is lesion",
         "Nothing must be done; border criteria (asymmetry, sharpness) cannot be judged on them.",
         natural=True,
     ),
@@ -150,6 +159,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _above("mask_components", 1.0),
         "mask_components",
+        "{:.0f} parts",
         "Specks beside the lesion are slips of the pen or traces of scaling; several true parts are rare.",
         natural=True,
     ),
@@ -186,8 +196,9 @@ def _finding(rule: Rule, bad: pd.DataFrame, total: int) -> Finding:
     exhibits = [
         Exhibit(
             (row["image_id"],),
-            f"{rule.value.replace('_', ' ')} {row[rule.value]:.3g} · {row['label'] or 'no diagnosis'}, {row['split']}",
-            masks=rule.masks,
+            rule.shown.format(float(row[rule.value])),
+            (f"{row['label'] or 'no diagnosis'}, {row['split']}",),
+            rule.masks,
         )
         for row in bad.head(SHOWN).to_dict("records")
     ]

@@ -110,7 +110,7 @@ _ADVICE = {
     "resolution": "Do not trust accuracy on this data before it holds within one resolution: judge each size by itself, train on "
     "images of one size, or add images of the other diagnoses in each size.",
     "source": "Judge each source by itself, and keep a whole source for the test; add the diagnoses that a source lacks.",
-    "file-size": "Encode all images alike (size and JPEG quality) before you compare; preprocessing to one size removes most.",
+    "file-size": "Encode all images alike (size, JPEG quality) before you compare; preprocessing to one size removes most of it.",
     "border": "Crop or mask the dark border before training, or judge images with and without it apart.",
     "hair": "Keep preprocess.remove_hair on, and compare figures on images with much and with little hair.",
 }
@@ -176,7 +176,7 @@ def _extremes(clue: Clue, rows: pd.DataFrame) -> list[Exhibit]:
 def _overview(measured: Measured) -> Table:
     rows = [
         (
-            told.clue.name + (" (one value alone)" if told.constant else ""),
+            told.clue.name + (" (the same for all)" if told.constant else ""),
             f"{told.balanced_accuracy:.3f}",
             "" if told.constant else f"{told.lower:.3f} to {told.upper:.3f}",
             "prior knowledge" if told.clue.person else "" if told.clue is ALL else "technical",
