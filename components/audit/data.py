@@ -79,7 +79,8 @@ class AuditedData:
         """One row for each image: that with a mask where there is one."""
         first = self.rows.sort_values("task", ascending=False, kind="stable").drop_duplicates("image_id")
         labels = self.labelled.set_index("image_id")["label"]
-        return first.assign(label=first["image_id"].map(labels).astype(object)).sort_values("image_id", ignore_index=True)
+        known = first["image_id"].map(labels).astype(object)
+        return first.assign(label=known.where(known.notna(), None)).sort_values("image_id", ignore_index=True)
 
     @cached_property
     def labelled(self) -> pd.DataFrame:

@@ -76,6 +76,18 @@ def test_one_picture_under_two_diagnoses_is_high_wherever_it_lies(validated: Val
     assert one.exhibits[0].notes == ("MEL, train", "NV, train")
 
 
+def test_pairs_without_a_diagnosis_contradict_nobody(validated: Validated) -> None:
+    images = ["T_MEL_000_0", "T_NV_000_0"]
+    bare = validated.rows["image_id"].isin(images)
+    validated.rows = validated.rows[~bare | (validated.rows["task"] == "segmentation")].reset_index(drop=True)
+    validated.rows.loc[validated.rows["image_id"].isin(images), "label"] = None
+    validated.pair(*images)
+    validated.set("T_NV_000_0", {"split": "test", "fold": None})
+    leaks = found(validated)
+    assert "leak-two-labels" not in leaks
+    assert leaks["leak-duplicates"].exhibits[0].notes == ("no diagnosis, train", "no diagnosis, test")
+
+
 def test_contradictions_that_were_set_aside_are_counted_by_image(validated: Validated) -> None:
     validated.problems = [
         ("X_1", "two labels: MEL and NV", "a.csv", "label"),

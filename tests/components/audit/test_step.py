@@ -223,6 +223,17 @@ def test_figures_and_counts_go_to_the_reporter(sound: tuple[Validated, Path]) ->
     assert {path.name for path in (sound[1] / "figures").iterdir()} == {"shortcuts.png", "skin_tone.png"}
 
 
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+def test_data_of_one_task_is_audited_for_what_it_has(validated: Validated, tmp_path: Path, task: str) -> None:
+    validated.rows = validated.rows[validated.rows["task"] == task].reset_index(drop=True)
+    if task == "segmentation":
+        validated.rows["label"] = None
+    findings = audited(validated, tmp_path / "out")
+    assert findings.images == 96
+    assert not any(finding.severity in ("critical", "high") for finding in findings.findings)
+    assert "nan" not in Page(tmp_path / "out/audit.html").text.lower().split()
+
+
 def test_it_may_write_into_the_dataset_itself(validated: Validated) -> None:
     audit(validated.write(), validated.root, Reporter(validated.root, "validate"))
     assert (validated.root / "audit.html").exists()
