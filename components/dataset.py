@@ -142,7 +142,11 @@ def read_manifest(root: Path, opener: Opener = _open) -> pd.DataFrame:
     version = (table.schema.metadata or {}).get(b"schema_version", b"none").decode()
     if version != str(SCHEMA_VERSION):
         raise DatasetError(f"{path}: schema version is {version}, this program reads {SCHEMA_VERSION}; make the dataset again")
-    return _typed(table.to_pandas())
+    manifest = _typed(table.to_pandas())
+    del table
+    # Arrow keeps what it has freed; beside images that are read one by one it would be most of what a step holds.
+    pa.default_memory_pool().release_unused()
+    return manifest
 
 
 def _typed(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -187,6 +191,29 @@ def write_files_shard(root: Path, name: str, members: Iterable[tuple[str, bytes]
         with atomic_write(root / relative) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED) as archive:
             for member, data in members:
                 archive.writestr(zipfile.ZipInfo(member, _ZIP_TIME), data)
+    return relative
+
+
+def write_named_shard(root: Path, task: Task | str, members: Iterable[tuple[str, bytes, str]]) -> str:
+    """Write a zip shard, uncompressed, whose name follows from what `members` give: name, bytes, SHA-256, one after the other.
+
+    Where no member comes, no shard is written.
+
+    Returns:
+        The shard's path relative to `root`.
+    """
+    parts: list[str] = []
+    # Its name is known when it is whole; until then it has one that is removed with what a killed attempt left.
+    unnamed = root / "shards" / ".unnamed.part"
+    with atomic_write(unnamed) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED) as archive:
+        for member, data, digest in members:
+            archive.writestr(zipfile.ZipInfo(member, _ZIP_TIME), data)
+            parts += [member, digest]
+    relative = f"shards/{shard_name(task, parts)}.zip"
+    if parts:
+        unnamed.replace(root / relative)
+    else:
+        unnamed.unlink()
     return relative
 
 

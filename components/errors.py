@@ -2,8 +2,9 @@
 
 DermaCareError                 anything that we raise on purpose; its text is one sentence for the user
 ├── ParamsError                a parameter is unknown, of the wrong type or out of range         (exit code 2)
-├── SourceError                a data source cannot be read: absent, empty, unreadable
-│   └── TableError             a table of a source breaks its format: column, code, encoding
+├── SourceError                a data source cannot be read: absent, empty, unreadable, changed while it was read
+│   ├── TableError             a table of a source breaks its format: column, code, encoding
+│   └── PictureError           one picture of a source cannot be read; it is set aside and the rest goes on
 ├── ImageFormatError           a file or array is not an image or mask that we can use
 ├── DatasetError               a dataset folder breaks its contract
 ├── DataRefused                too much of the data is bad, or a class or a split would be empty
@@ -31,11 +32,15 @@ class ParamsError(DermaCareError):
 
 
 class SourceError(DermaCareError):
-    """A data source cannot be read: absent, empty, unreadable."""
+    """A data source cannot be read: absent, empty, unreadable, changed while it was read."""
 
 
 class TableError(SourceError):
     """A table of a source breaks its format; the text names the file and the column."""
+
+
+class PictureError(SourceError):
+    """One picture of a source cannot be read; it is set aside and the rest goes on."""
 
 
 class ImageFormatError(DermaCareError):

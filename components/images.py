@@ -45,6 +45,15 @@ def read_size(data: bytes, name: str) -> tuple[int, int]:
     return (width, height) if orientation in _SIDEWAYS else (height, width)
 
 
+def read_orientation(data: bytes, name: str) -> int:
+    """The EXIF orientation of an image, 1 to 8 (1: upright); 1 where there is none.
+
+    Raises:
+        ImageFormatError: as `read_size`.
+    """
+    return _read_header(data, name)[2]
+
+
 def _read_header(data: bytes, name: str) -> tuple[int, int, int]:
     """Height, width as they are stored, and the EXIF orientation."""
     if data.startswith(_PNG):

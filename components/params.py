@@ -5,6 +5,7 @@ Values live in `params.yaml` alone (a field has no default here, so that none is
 """
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,16 +41,40 @@ class PhantomParams(Section):
     seed: Seed
 
 
+PHANTOM = "phantom"
+
+# A repository's own `:` and `@` (https://host:8080/x, git@host:x) come before the last `@REVISION:`; HEAD@{1} is a revision too.
+DVC_SOURCE = re.compile(r"dvc:(?P<repository>.+)@(?P<revision>[^@:{}]+(?:@\{[^{}:]*\})?):(?P<path>[^:]*)")
+
+
+def source_name(source: str) -> str:
+    """What the manifest calls a source: the name of a folder or repository, never where it lies."""
+    if source == PHANTOM or source.startswith("isic:"):
+        return source
+    if source.startswith("s3://"):
+        return source.rstrip("/")
+    found = DVC_SOURCE.fullmatch(source)
+    if found:
+        repository = re.split(r"[/:]", found["repository"].rstrip("/"))[-1].removesuffix(".git")
+        return f"dvc:{repository}:{found['path'].strip('/') or '.'}"
+    return Path(source).expanduser().resolve().name
+
+
 class IngestParams(Section):
     """Where images come from."""
 
-    sources: list[str] = Field(min_length=1, description="what to read: `phantom` or a folder's path; --data sets it")
+    sources: list[str] = Field(
+        min_length=1,
+        description="what to read: phantom, a folder, isic:2019, isic:2018-task1, s3://bucket/prefix, dvc:repository@revision:path",
+    )
+    isic_endpoint: str = Field(description="address of the S3 service that has the ISIC challenges' public bucket")
+    s3_endpoint: str | None = Field(description="address of the S3 service of s3:// sources; null: AWS, or AWS_ENDPOINT_URL")
     phantom: PhantomParams
 
     def identity(self) -> "IngestParams":
-        """These parameters as far as they decide the output: where a folder lies does not, its name does (column `source`)."""
-        names = [source if source == "phantom" else Path(source).resolve().name for source in self.sources]
-        return self.model_copy(update={"sources": names})
+        """These parameters as far as they decide the output: where files lie does not, what they are called does."""
+        names = [source_name(source) for source in self.sources]
+        return self.model_copy(update={"sources": names, "isic_endpoint": "", "s3_endpoint": None})
 
 
 class ValidateParams(Section):

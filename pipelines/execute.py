@@ -156,7 +156,8 @@ def _function(call: StepCall, home: Home, run: str) -> Callable[[Path, Reporter]
             case "ingest":
                 from components.ingest import ingest
 
-                ingest(out, params, reporter, earlier=earlier, withdrawn=read_withdrawn())
+                digests = home.root / "fingerprints.json"
+                ingest(out, params, reporter, earlier=earlier, withdrawn=read_withdrawn(), digests=digests)
             case "validate":
                 from components.validate import validate
 

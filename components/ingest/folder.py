@@ -1,143 +1,158 @@
-"""A folder with ISIC files as published, wherever they lie below it.
+"""`--data FOLDER`: a folder with ISIC files as published, wherever they lie below it, unpacked or in their zips."""
 
-Images are `<id>.jpg` or `.png`, masks `<id>_segmentation.png`; tables are recognised by their columns. A folder name of
-ISIC 2018 Task 1 (`ISIC2018_Task1-2_Training_Input`) tells the official split.
-"""
-
-import difflib
 import os
-import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.errors import SourceError
-from components.ingest.source import Listing, Origin, Picture, image_id
-from components.ingest.tables import read_table
-from components.lesions import Split
-
-PHANTOM = "phantom"
-
-_PICTURES = frozenset({".jpg", ".jpeg", ".png"})
-_TABLES = frozenset({".csv"})
-_MASK = "_segmentation"
-_TASK_1 = re.compile(r"ISIC[_-]?2018_Task1(?:-2)?_(Training|Validation|Test)_(?:Input|GroundTruth)", re.IGNORECASE)
-_SPLITS = {"training": Split.TRAIN, "validation": Split.VAL, "test": Split.TEST}
+from components.errors import PictureError, SourceError
+from components.files import sha256_bytes
+from components.ingest.archive import HEAD_BYTES
+from components.ingest.digests import Digests
+from components.ingest.layout import SourceFile, list_files, looked_at
+from components.ingest.source import Listing, Origin, Workplace
+from components.params import PHANTOM
 
 
 @dataclass(frozen=True)
-class FolderFile:
-    """A file of a folder at which ingest looks.
+class LocalFile:
+    """The bytes of a file on this machine, as it was when it was listed."""
 
-    Attributes:
-        relative: its path below the folder, with `/`.
-        path: where it lies.
-        outside: it is a link that leaves the folder, which is not followed.
-    """
-
-    relative: str
-    path: Path
-    outside: bool
+    path: str
+    file: str
+    state: os.stat_result
+    digests: Digests
 
     @property
-    def ending(self) -> str:
-        """`.jpg`, `.png`, `.csv`, in small letters."""
-        return self.path.suffix.lower()
+    def size(self) -> int:
+        """Its length."""
+        return self.state.st_size
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Files of a folder lie in no order."""
+        return "", 0
+
+    @property
+    def stamp(self) -> str:
+        """Its name, length and time of change."""
+        return f"{self.file}:{self.state.st_size}:{self.state.st_mtime_ns}"
+
+    def identity(self) -> str:
+        """The digest of its bytes."""
+        try:
+            return f"sha256:{self.digests.of(self.path, self.state)}"
+        except OSError as error:
+            return f"unreadable: {error.strerror}"
+
+    def head(self) -> bytes:
+        """Its first bytes."""
+        return self._read(HEAD_BYTES)
+
+    def read(self) -> bytes:
+        """All its bytes; those that its digest was made of, where that is known."""
+        data = self._read(-1)
+        digest = sha256_bytes(data)
+        if len(data) != self.size or self.digests.known(self.path, self.state) not in (None, digest):
+            raise self._changed()
+        self.digests.learn(self.path, self.state, digest)
+        return data
+
+    def _read(self, count: int) -> bytes:
+        try:
+            with open(self.path, "rb", buffering=0) as handle:  # noqa: PTH123  (a Path for each of 50,000 files costs more than reading it)
+                now = os.fstat(handle.fileno())
+                if (now.st_size, now.st_mtime_ns) != (self.size, self.state.st_mtime_ns):
+                    raise self._changed()
+                return handle.read(count)
+        except OSError as error:
+            raise PictureError(f"{self.file}: cannot be read ({error.strerror}); mend or remove it") from error
+
+    def _changed(self) -> SourceError:
+        return SourceError(f"{self.file}: changed while it was read; wait until its folder is whole, then run again")
 
 
-def find_folder(source: str) -> Path:
-    """The folder that a source names.
+@dataclass(frozen=True)
+class NoFile:
+    """What has the name of a picture or table, and cannot be read."""
 
-    Raises:
-        SourceError: there is no such folder.
+    sentence: str
+    size: int = 0
+    place: tuple[str, int] = ("", 0)
+
+    @property
+    def stamp(self) -> str:
+        """The reason."""
+        return self.sentence
+
+    def identity(self) -> str:
+        """The reason: when it changes, there is something new to read."""
+        return self.sentence.partition(": ")[2]
+
+    def head(self) -> bytes:
+        """Nothing."""
+        raise PictureError(self.sentence)
+
+    def read(self) -> bytes:
+        """Nothing."""
+        raise PictureError(self.sentence)
+
+
+class Folder:
+    """A folder of this machine.
+
+    Args:
+        path: the folder; it exists.
     """
-    allowed = f"a source is `{PHANTOM}` or the path of a folder with ISIC files"
-    folder = Path(source).expanduser()
-    try:
-        if not folder.exists():
-            near = f" (did you mean {PHANTOM}?)" if difflib.get_close_matches(source.lower(), [PHANTOM]) else ""
-            raise SourceError(f"ingest.sources: {source!r} does not exist{near}; {allowed}")
-        if not folder.is_dir():
-            raise SourceError(f"ingest.sources: {source!r} is no folder; {allowed}")
-        return folder.resolve()
-    except OSError as error:
-        raise SourceError(f"ingest.sources: {source!r} cannot be read ({error.strerror}); {allowed}") from error
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        name = path.name or "folder"
+        # Only what is drawn may be called phantom: bundles and pages warn of it.
+        self.origin = Origin(f"{path.parent.name}/{name}" if name == PHANTOM else name)
+
+    def fingerprint(self, digests: Digests) -> object:
+        """What the files hold and their paths below the folder, not where it lies."""
+        return [[file.relative, file.blob.identity()] for file in folder_files(self._path, self.origin, digests)]
+
+    def listing(self, digests: Digests, place: Workplace) -> Listing:
+        """The pictures and tables below the folder."""
+        return list_files(folder_files(self._path, self.origin, digests), self.origin)
 
 
-def origin_of(folder: Path) -> Origin:
-    """What the manifest calls a folder: its own name, never its path."""
-    name = folder.name or "folder"
-    # Only what is drawn may be called phantom: bundles and pages warn of it.
-    return Origin(f"{folder.parent.name}/{name}" if name == PHANTOM else name)
-
-
-def folder_files(folder: Path) -> list[FolderFile]:
-    """Every picture and table below a folder, in the order of their names.
+def folder_files(folder: Path, origin: Origin, digests: Digests) -> list[SourceFile]:
+    """Every picture, table and zip below a folder, in the order of their names.
 
     Raises:
         SourceError: a folder cannot be read.
     """
-    return list(_walk(folder, folder, ""))
+    return [_source_file(folder, relative, entry, origin, digests) for relative, entry in _walk(folder, "")]
 
 
-def _walk(root: Path, folder: Path, prefix: str) -> Iterator[FolderFile]:
+def _walk(root: Path, prefix: str) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
     try:
-        with os.scandir(folder) as found:
+        with os.scandir(root / prefix) as found:
             entries = sorted(found, key=lambda entry: entry.name)
     except OSError as error:
         raise SourceError(f"{root.name}/{prefix}: cannot be read ({error.strerror}); give permission or leave it out") from error
     for entry in entries:
-        # Hidden files are no images: `._x.jpg` and `__MACOSX` are what a Mac leaves in archives.
-        if entry.name.startswith(".") or entry.name == "__MACOSX":
-            continue
-        path = Path(entry.path)
-        if path.suffix.lower() in _PICTURES | _TABLES:
-            outside = entry.is_symlink() and not path.resolve().is_relative_to(root)
-            yield FolderFile(prefix + entry.name, path, outside)
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, path, f"{prefix}{entry.name}/")
+        relative, is_folder = prefix + entry.name, entry.is_dir(follow_symlinks=False)
+        if looked_at(entry.name) and not (is_folder and entry.name.lower().endswith(".zip")):
+            yield relative, entry
+        if is_folder and not entry.name.startswith(".") and entry.name != "__MACOSX":
+            yield from _walk(root, f"{relative}/")
 
 
-def list_folder(folder: Path, origin: Origin) -> Listing:
-    """List the pictures and read the tables of a folder.
-
-    Raises:
-        SourceError: the folder cannot be read, or holds neither a picture nor a table.
-        TableError: a table of ours breaks its format.
-    """
-    files = folder_files(folder)
-    if not files:
-        raise SourceError(f"{origin.name}: there is no JPEG, PNG or CSV file in the folder; name one that holds ISIC files")
-    listing = Listing()
-    for file in files:
-        if file.ending in _PICTURES:
-            _add_picture(file, origin, listing)
-    _read_tables([file for file in files if file.ending in _TABLES], origin, listing)
-    return listing
-
-
-def _add_picture(file: FolderFile, origin: Origin, listing: Listing) -> None:
-    name = file.path.stem
-    is_mask = file.ending == ".png" and name.endswith(_MASK)
-    key = image_id(name.removesuffix(_MASK) if is_mask else name) or name
-    picture = Picture(origin, f"{origin.name}/{file.relative}", file.path, _official_split(file.relative), file.outside)
-    (listing.masks if is_mask else listing.images).setdefault(key, []).append(picture)
-
-
-def _official_split(relative: str) -> Split | None:
-    found = _TASK_1.search(relative)
-    return _SPLITS[found[1].lower()] if found else None
-
-
-def _read_tables(files: list[FolderFile], origin: Origin, listing: Listing) -> None:
-    foreign = []
-    for file in files:
-        table = None if file.outside else read_table(file.path, f"{origin.name}/{file.relative}")
-        if table is None:
-            foreign.append(file.relative)
-        else:
-            listing.rows += table.rows
-            listing.problems += table.problems
-    if foreign:
-        names = ", ".join(foreign[:5]) + (" …" if len(foreign) > 5 else "")
-        listing.messages.append(f"{origin.name}: no table like ISIC 2019's, left out: {names}")
+def _source_file(root: Path, relative: str, entry: "os.DirEntry[str]", origin: Origin, digests: Digests) -> SourceFile:
+    path, file = entry.path, f"{origin.name}/{relative}"
+    if entry.is_symlink() and not Path(path).resolve().is_relative_to(root):
+        sentence = f"{file}: is a link that leaves its folder, which is not followed; put the file there itself"
+        return SourceFile(relative, NoFile(sentence))
+    try:
+        state = entry.stat()
+    except OSError as error:
+        return SourceFile(relative, NoFile(f"{file}: cannot be read ({error.strerror}); mend or remove it"))
+    if not stat.S_ISREG(state.st_mode):  # opening a pipe would wait for ever
+        return SourceFile(relative, NoFile(f"{file}: cannot be read (it is no file); put the file there"))
+    return SourceFile(relative, LocalFile(path, file, state, digests), lambda: Path(path).open("rb"))

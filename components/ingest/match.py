@@ -1,12 +1,11 @@
-"""From listings to records: which copy of an image serves which task, and with which label and mask."""
+"""From listings to what is to be stored: which copy of an image serves which task, with which mask, and what tables say of it."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
-from components.errors import ImageFormatError, SourceError
-from components.files import sha256_bytes
+from components.errors import ImageFormatError, PictureError, SourceError
 from components.images import read_size
-from components.ingest.source import LABEL, Listing, Picture, Problem, Row, image_id
+from components.ingest.source import LABEL, Listing, Picture, Problem, Progress, Row, image_id
 from components.lesions import Task
 
 IMAGE = "image"
@@ -15,60 +14,51 @@ MASK = "mask"
 # A mask may be scaled against its image, but a crop has another shape: HAM10000's 256 x 256 beside 600 x 450.
 ASPECT_TOLERANCE = 0.02
 
-Progress = Callable[[int, int, str], None]
+_JPEG = b"\xff\xd8"
+
+Values = Mapping[str, str | float]
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Copy:
-    """A picture that was read once: size in pixels (EXIF rotation applied), bytes and digest."""
-
-    picture: Picture
-    height: int
-    width: int
-    bytes: int
-    sha256: str
-
-    @property
-    def rank(self) -> tuple[int, int]:
-        """Larger is better; of two equal ones the less compressed."""
-        return self.height * self.width, self.bytes
-
-    def fits(self, other: "Copy") -> bool:
-        """Whether two pictures have the same shape, whatever their scale."""
-        across = self.height * other.width
-        return abs(self.width * other.height - across) <= ASPECT_TOLERANCE * across
-
-
-@dataclass(frozen=True)
-class Record:
-    """One image of one task: a row of the manifest to be."""
+class Item:
+    """A picture to store, beside its mask where it has one, and the tasks that it serves."""
 
     image_id: str
-    task: Task
-    image: Copy
-    mask: Copy | None
-    values: Mapping[str, str | float]
+    tasks: tuple[Task, ...]
+    image: Picture
+    mask: Picture | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Length of its files at their source."""
+        return self.image.blob.size + (self.mask.blob.size if self.mask else 0)
 
 
 @dataclass
 class Matched:
-    """All records of all sources, by image id; what is set aside; what the user should read."""
+    """What is to be stored, in the order in which it is best read; what the tables say of each image; what is set aside; what the
+    user should read."""
 
-    records: list[Record] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    values: dict[str, dict[str, str | float]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
 
-def match(listings: Iterable[Listing], progress: Progress) -> Matched:
+def match(whole: Listing, progress: Progress) -> Matched:
     """Bring the pictures, masks and tables of all sources together.
 
-    Each picture that has a diagnosis or a mask is read once and let go, so memory stays flat. Of several copies the largest is
-    taken, for segmentation the largest that has the shape of a mask.
+    A picture of which there is one copy is not read. Of several copies the largest is taken, for segmentation the largest that has
+    the shape of a mask, and their headers tell which that is.
+
+    Args:
+        whole: all sources' listings in one: see `together`.
+        progress: is told how many images are chosen.
 
     Raises:
         SourceError: no picture has a diagnosis or a mask.
     """
-    whole = _together(listings)
     values, contradictions = _merge(whole.rows)
     named = values.keys() | {problem.image for problem in whole.problems}
     if not whole.images:
@@ -86,20 +76,29 @@ def match(listings: Iterable[Listing], progress: Progress) -> Matched:
             "add ISIC 2019's tables, or masks called <image>_segmentation.png"
         )
     loose = whole.images.keys() - used - {problem.image for problem in problems}
-    matched = Matched(problems=problems, messages=whole.messages + _left_out(whole, named, loose))
+    matched = Matched(values=values, problems=problems, messages=whole.messages + _left_out(whole, named, loose))
     barred: dict[str, set[str]] = {}
     for problem in problems:
         barred.setdefault(problem.image, set()).add(problem.field)
     for done, name in enumerate(used, start=1):
         tasks = _tasks(barred.get(name, set()), LABEL in values.get(name, {}), name in whole.masks)
-        _match_image(name, tasks, whole, values.get(name, {}), matched)
-        progress(done, len(used), "images read")
+        if tasks:
+            _choose(name, tasks, whole, matched)
+        progress(done, len(used), "images chosen")
+    matched.items.sort(key=_reading_order)
     return matched
 
 
-def _together(listings: Iterable[Listing]) -> Listing:
+def _reading_order(item: Item) -> tuple[bool, tuple[str, int], str]:
+    """Images with masks first; members of a zip from its front to its end, all else by id."""
+    return item.mask is None, item.image.blob.place, item.image_id
+
+
+def together(listings: Iterable[Listing]) -> Listing:
+    """All listings in one, in their order."""
     whole = Listing()
     for listing in listings:
+        whole.origins += listing.origins
         for name, pictures in listing.images.items():
             whole.images.setdefault(name, []).extend(pictures)
         for name, pictures in listing.masks.items():
@@ -151,33 +150,65 @@ def _tasks(barred: Collection[str], labelled: bool, masked: bool) -> list[Task]:
     return classify + ([Task.SEGMENTATION] if masked and MASK not in barred else [])
 
 
-def _match_image(name: str, tasks: list[Task], whole: Listing, values: Mapping[str, str | float], matched: Matched) -> None:
-    if not tasks:
+def fits(image: Size, mask: Size) -> bool:
+    """Whether a mask has the shape of its image, whatever its scale; sizes are height, width."""
+    across = image[0] * mask[1]
+    return abs(image[1] * mask[0] - across) <= ASPECT_TOLERANCE * across
+
+
+def misfit(image: Size, mask: Size) -> str:
+    """The reason for which a mask that does not fit is set aside."""
+    return f"the mask has {mask[1]} x {mask[0]} pixels, another shape than its image's {image[1]} x {image[0]}"
+
+
+def _choose(name: str, tasks: list[Task], whole: Listing, matched: Matched) -> None:
+    """Add what of an image is to be stored."""
+    images = whole.images[name]
+    masks = whole.masks[name] if Task.SEGMENTATION in tasks else []
+    if len(images) == 1 and len(masks) <= 1:
+        # Whether the mask fits is seen when both are read.
+        matched.items.append(Item(name, tuple(tasks), images[0], masks[0] if masks else None))
         return
-    images = _copies(name, whole.images[name], IMAGE, matched)
-    masks = _copies(name, whole.masks[name], MASK, matched) if images and Task.SEGMENTATION in tasks else []
-    if images and Task.CLASSIFICATION in tasks:
-        matched.records.append(Record(name, Task.CLASSIFICATION, images[0], None, values))
-    pair = next(((image, mask) for image in images for mask in masks if image.fits(mask)), None)
-    if pair:
-        matched.records.append(Record(name, Task.SEGMENTATION, *pair, values))
-    elif images and masks:
-        mask, image = masks[0], images[0]
-        reason = f"the mask has {mask.width} x {mask.height} pixels, another shape than its image's {image.width} x {image.height}"
-        matched.problems.append(Problem(name, reason, mask.picture.file, MASK))
+    copies = _ranked(name, images, IMAGE, matched)
+    pictured = _ranked(name, masks, MASK, matched) if copies and masks else []
+    pair = next(((image, mask) for image, size in copies for mask, shape in pictured if fits(size, shape)), None)
+    if copies and pictured and pair is None:
+        matched.problems.append(Problem(name, misfit(copies[0][1], pictured[0][1]), pictured[0][0].file, MASK))
+    if copies and Task.CLASSIFICATION in tasks and (pair is None or pair[0] is not copies[0][0]):
+        matched.items.append(Item(name, (Task.CLASSIFICATION,), copies[0][0]))
+        tasks = [Task.SEGMENTATION]
+    if pair is not None:
+        matched.items.append(Item(name, tuple(tasks), *pair))
 
 
-def _copies(name: str, pictures: Iterable[Picture], field: str, matched: Matched) -> list[Copy]:
-    """The copies of a picture that can be read, best first; where there is none, a problem."""
+def _ranked(name: str, pictures: Iterable[Picture], field: str, matched: Matched) -> list[tuple[Picture, Size]]:
+    """The copies of a picture that can be read, with height and width, the largest first, of equal ones the less compressed; where
+    there is none, a problem."""
     copies, refused = [], []
     for picture in pictures:
         try:
-            data = picture.read()
-            copies.append(Copy(picture, *read_size(data, picture.file), len(data), sha256_bytes(data)))
-        except (SourceError, ImageFormatError) as error:
-            refused.append(Problem(name, str(error).removeprefix(f"{picture.file}: "), picture.file, field))
+            copies.append((picture, _size(picture)))
+        except (PictureError, ImageFormatError) as error:
+            refused.append(Problem(name, reason_of(error, picture), picture.file, field))
     if copies:
         matched.messages += [f"{problem.file}: {problem.reason}; another copy was taken" for problem in refused]
     else:
         matched.problems += refused[:1]
-    return sorted(copies, key=lambda copy: copy.rank, reverse=True)
+    return sorted(copies, key=lambda copy: (copy[1][0] * copy[1][1], copy[0].blob.size), reverse=True)
+
+
+def _size(picture: Picture) -> Size:
+    """Height and width from a picture's first bytes; from all of them where those do not tell."""
+    head = picture.blob.head()
+    if head.startswith(_JPEG):
+        try:
+            return read_size(head, picture.file)
+        except ImageFormatError:
+            if len(head) >= picture.blob.size:
+                raise
+    return read_size(picture.blob.read(), picture.file)
+
+
+def reason_of(error: Exception, picture: Picture) -> str:
+    """What an error says of a picture, without its name."""
+    return str(error).removeprefix(f"{picture.file}: ")

@@ -9,7 +9,6 @@ import csv
 import io
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from components.errors import TableError
 from components.ingest.source import LABEL, Problem, Row, image_id
@@ -30,20 +29,16 @@ class Table:
     problems: list[Problem] = field(default_factory=list)
 
 
-def read_table(path: Path, file: str) -> Table | None:
+def read_table(data: bytes, file: str) -> Table | None:
     """Read a GroundTruth or Metadata table; None where the columns are those of neither.
 
     Args:
-        path: the table, comma-separated UTF-8, with or without byte order mark, with any line ends.
+        data: the table, comma-separated UTF-8, with or without byte order mark, with any line ends.
         file: what to call it in errors.
 
     Raises:
-        TableError: a table of ours cannot be read, is not UTF-8, lacks a column or has a class code that we do not know.
+        TableError: a table of ours is not UTF-8, lacks a column or has a class code that we do not know.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TableError(f"{file}: cannot be read ({error.strerror}); mend or remove it") from error
     columns = _columns(data)
     labelled = _is_ground_truth(columns)
     if not labelled and not _is_metadata(columns):

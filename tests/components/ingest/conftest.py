@@ -2,9 +2,11 @@
 
 import csv
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -26,6 +28,21 @@ class Ingested:
     quarantine: list[dict[str, str]]
     messages: list[str]
 
+    @property
+    def shards(self) -> dict[str, int]:
+        """Name of each shard → its inode: a shard that was taken over has its old one."""
+        return {shard.name: shard.stat().st_ino for shard in (self.out / "shards").iterdir()}
+
+    @property
+    def personal(self) -> list[tuple[str, str]]:
+        """The rows of personal.csv."""
+        with (self.out / "personal.csv").open(newline="", encoding="utf-8") as handle:
+            return [(row["image"], row["field"]) for row in csv.DictReader(handle)]
+
+    def members(self) -> list[str]:
+        """Names of all files in all shards, sorted."""
+        return sorted(name for shard in (self.out / "shards").iterdir() for name in zipfile.ZipFile(shard).namelist())
+
     def row(self, image_id: str, task: str) -> pd.Series:
         """The manifest's row of an image and task."""
         manifest = self.dataset.manifest
@@ -41,7 +58,9 @@ class Ingested:
 
 def params_of(*sources: Path | str) -> IngestParams:
     """The step's parameters for these sources."""
-    return IngestParams(sources=[str(source) for source in sources], phantom=PHANTOMS)
+    return IngestParams(
+        sources=[str(source) for source in sources], isic_endpoint="http://127.0.0.1:1", s3_endpoint=None, phantom=PHANTOMS
+    )
 
 
 Run = Callable[..., Ingested]
@@ -49,13 +68,13 @@ Run = Callable[..., Ingested]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Runs ingest over sources into a fresh folder, or into `out`."""
+    """Runs ingest over sources (or with `params`) into a fresh folder, or into `out`; takes `ingest`'s other arguments too."""
 
-    def run_ingest(*sources: Path | str, out: str = "out") -> Ingested:
+    def run_ingest(*sources: Path | str, out: str = "out", params: IngestParams | None = None, **more: Any) -> Ingested:
         place = tmp_path / out
         place.mkdir(exist_ok=True)
         events = tmp_path / f"{out}.events"
-        ingest(place, params_of(*sources), Reporter(place, "ingest", events))
+        ingest(place, params or params_of(*sources), Reporter(place, "ingest", events), **more)
         lines = [json.loads(line) for line in events.read_text().splitlines()] if events.exists() else []
         messages = [line["text"] for line in lines if line["kind"] == "message"]
         with (place / "quarantine.csv").open(newline="", encoding="utf-8") as handle:

@@ -205,27 +205,6 @@ def test_a_broken_table_or_folder_stops_with_a_sentence(case: str, sound: IsicFo
     assert str(sound.root.parent) not in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    ("source", "sentence"),
-    [
-        (
-            "phantm",
-            "'phantm' does not exist (did you mean phantom?); a source is `phantom` or the path of a folder with ISIC files",
-        ),
-        ("isic:2019", "'isic:2019' does not exist; a source is `phantom` or"),
-        ("no/such/folder", "'no/such/folder' does not exist; a source is `phantom` or"),
-        ("GroundTruth.csv", "'GroundTruth.csv' is no folder"),
-    ],
-)
-def test_a_source_that_is_none_says_what_is_allowed(
-    source: str, sentence: str, sound: IsicFolder, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(sound.root)
-    with pytest.raises(SourceError) as raised:
-        run(source)
-    assert f"ingest.sources: {sentence}" in str(raised.value)
-
-
 def test_a_bad_copy_costs_nothing_where_a_good_one_lies_beside_it(sound: IsicFolder, run: Run) -> None:
     sound.raw(f"copies/{VICTIM}.jpg", b"no image\n")
     done = run(sound.root)
@@ -248,16 +227,29 @@ def test_a_bad_row_of_an_absent_image_is_counted_not_set_aside(sound: IsicFolder
     assert "left out: images that tables name but that do not lie there: 1" in done.messages
 
 
-def test_a_file_that_changes_between_two_reads_is_noticed(sound: IsicFolder, tmp_path: Path) -> None:
+def test_a_file_that_changes_after_it_was_listed_is_noticed(sound: IsicFolder, tmp_path: Path) -> None:
     class Changes(Reporter):
         def progress(self, done: int, total: int, what: str = "") -> None:
-            if what == "images read" and done == total:
+            if what == "images chosen" and done == total:
                 sound.image("another", file=f"{VICTIM}.jpg")
 
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(SourceError, match=rf"clinic/images/{VICTIM}\.jpg: changed while it was read"):
         ingest(out, params_of(sound.root), Changes(out, "ingest"))
+
+
+def test_a_file_that_is_not_the_one_of_the_fingerprint_is_noticed(sound: IsicFolder, tmp_path: Path) -> None:
+    path, cache = sound.root / IMAGE, tmp_path / "digests.json"
+    ingest_fingerprint(params_of(sound.root), cache)
+    state, other = path.stat(), bytearray(path.read_bytes())
+    other[-10] ^= 1
+    path.write_bytes(other)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))  # length and time say that nothing changed
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(SourceError, match=rf"clinic/images/{VICTIM}\.jpg: changed while it was read"):
+        ingest(out, params_of(sound.root), Reporter(out, "ingest"), digests=cache)
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(sound: IsicFolder, tmp_path: Path) -> None:

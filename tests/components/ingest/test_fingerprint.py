@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import SourceError
-from components.ingest import fingerprint
+from components.ingest import digests
 from components.ingest.fingerprint import ingest_fingerprint
 from tests.components.ingest.conftest import params_of
 from tests.isic_folder import IsicFolder
@@ -67,7 +67,7 @@ def test_a_file_is_read_again_only_where_it_changed(folder: IsicFolder, tmp_path
         read.append(path.name)
         return path.name
 
-    monkeypatch.setattr(fingerprint, "sha256_file", sha256_file)
+    monkeypatch.setattr(digests, "sha256_file", sha256_file)
     params, cache = params_of(folder.root), tmp_path / "cache.json"
     ingest_fingerprint(params, cache)
     assert len(read) == 18  # 8 images, 8 masks, 2 tables
