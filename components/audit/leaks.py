@@ -51,7 +51,9 @@ class _Facts:
 
     def __init__(self, pictures: pd.DataFrame, rows: pd.DataFrame) -> None:
         self._pictures = pictures.to_dict("index")
-        self._splits = {str(image): sorted(found) for image, found in rows.groupby("image_id")["split"].unique().items()}
+        self._splits: dict[str, list[str]] = {}
+        for image, split in sorted(set(zip(rows["image_id"], rows["split"], strict=True))):
+            self._splits.setdefault(image, []).append(split)
 
     def splits(self, image: str) -> list[str]:
         return self._splits[image]
@@ -107,10 +109,12 @@ def _mend(data: AuditedData) -> str:
 
 
 def _torn_groups(data: AuditedData) -> Checked:
-    splits = data.rows.groupby("group_id")["split"].unique()
-    torn = {str(group): sorted(found) for group, found in splits.items() if len(found) > 1}
+    splits: dict[str, list[str]] = {}
+    for group, split in sorted(set(zip(data.rows["group_id"], data.rows["split"], strict=True))):
+        splits.setdefault(group, []).append(split)
+    torn = {group: found for group, found in splits.items() if len(found) > 1}
     if not torn:
-        return Checked(sound=[f"None of the {splits.size:,} groups (patients, lesions, near-duplicates) lies in two splits."])
+        return Checked(sound=[f"None of the {len(splits):,} groups (patients, lesions, near-duplicates) lies in two splits."])
     rows = data.rows[data.rows["group_id"].isin(list(torn))]
     ids = unique(rows["image_id"])
     exhibits = []

@@ -77,10 +77,8 @@ class _Thumbnails:
 
     def __init__(self, data: AuditedData) -> None:
         self._data = data
-        self._rows: dict[str, pd.Series] = {}
+        self._places = {str(image): place for place, image in enumerate(data.pictures["image_id"])}
         self._made: dict[tuple[str, bool], str] = {}
-        for _, row in data.pictures.iterrows():
-            self._rows[str(row["image_id"])] = row
 
     def of(self, exhibits: Sequence[Exhibit]) -> list[_Shown]:
         return [
@@ -97,7 +95,7 @@ class _Thumbnails:
     def _uri(self, image_id: str, masks: bool) -> str:
         key = image_id, masks
         if key not in self._made:
-            self._made[key] = _uri(_encode(self._small(self._rows[image_id], masks)), "jpeg")
+            self._made[key] = _uri(_encode(self._small(self._data.pictures.iloc[self._places[image_id]], masks)), "jpeg")
         return self._made[key]
 
     def _small(self, row: pd.Series, masks: bool) -> RGBImage:
