@@ -67,6 +67,8 @@ def write_measures(root: Path, measures: pd.DataFrame) -> None:
         raise DatasetError(f"{root / _FILE}: {error}; every column must have its type") from error
     with atomic_write(root / _FILE) as handle:
         pq.write_table(table.replace_schema_metadata({b"schema_version": str(SCHEMA_VERSION).encode()}), handle)
+    del table
+    pa.default_memory_pool().release_unused()
 
 
 def read_measures(root: Path) -> pd.DataFrame:

@@ -38,7 +38,7 @@ ASPECT_TOLERANCE = 0.02
 
 # Images that a thread takes at once: enough that handing them out costs nothing beside them.
 _AT_ONCE = 8
-_OPEN_TEXTURES = 16
+_OPEN_TEXTURES = 4
 
 _OF_IMAGE = [field.name for field in fields(ImageMeasures)]
 _OF_MASK = [field.name for field in fields(MaskMeasures)]
@@ -100,9 +100,9 @@ class _Shard:
     kept: str
 
 
-def check_files(
+def measure_files(
     dataset: Dataset, out: Path, reporter: Reporter, *, earlier: Sequence[Path] = (), workers: int | None = None
-) -> Checked:
+) -> None:
     """Decode every image and mask once, on every core, check them, and measure all that `components.measures` holds.
 
     Refused are images that cannot be decoded, are smaller than 16 pixels or blank, and masks that cannot be decoded, are empty,
@@ -110,10 +110,10 @@ def check_files(
 
     Args:
         dataset: ingest's output.
-        out: the step's work folder; what lies in its `measures/` is not measured again.
+        out: the step's work folder; gets `measures/`, and what lies there already is not measured again.
         reporter: is told how many images are done.
         earlier: outputs that this code made before; what they hold of the same shards is taken over.
-        workers: threads; None: one a core. Memory: what is found in a shard, an image a thread, and 0.5 KiB for every image.
+        workers: threads; None: one a core. Memory: what is found in a shard, and an image a thread.
     """
     shards = _cut(dataset.manifest)
     total, done = sum(len(shard.images) for shard in shards), 0
@@ -129,7 +129,36 @@ def check_files(
                 _save(out / shard.kept, checks)
             done += len(shard.images)
     reporter.progress(total, total, "images checked and measured")
-    return _collect(dataset.manifest, shards, out)
+
+
+def read_checks(manifest: pd.DataFrame, out: Path) -> Checked:
+    """What `measure_files` found on the images and masks of a manifest, by its rows; 0.5 KiB of memory for every image."""
+    shards = _cut(manifest)
+    kept = [_load(out / shard.kept) for shard in shards]
+    counts = [len(shard.images) for shard in shards]
+    numbers = np.empty(len(manifest), np.int64)
+    for start, shard in zip(np.cumsum([0, *counts]), shards, strict=False):
+        numbers[shard.positions] = start + shard.place
+    arrays = {name: np.concatenate([one[name] for one in kept]) for name in kept[0]} if kept else _pack([])
+    del kept
+    masked = manifest["mask"].notna().to_numpy()
+    measures = pd.DataFrame(
+        {
+            "bytes": arrays["bytes"][numbers],
+            "pixels_sha256": arrays["pixels_sha256"].astype(object)[numbers],
+            **dict(zip(_OF_IMAGE, arrays["measures"][numbers].T, strict=True)),
+            **dict(zip(_OF_MASK, np.where(masked, arrays["mask_measures"][numbers].T, np.nan), strict=True)),
+        }
+    )
+    repaired = np.flatnonzero(masked & (arrays["repaired"] != "")[numbers]).tolist()
+    return Checked(
+        _findings(manifest, arrays, numbers, masked),
+        {position: str(arrays["repaired"][numbers[position]]) for position in repaired},
+        measures,
+        numbers,
+        arrays["hash"],
+        Textures([out / shard.kept for shard in shards], counts),
+    )
 
 
 class Textures:
@@ -280,42 +309,18 @@ def _shard(path: str, rows: pd.DataFrame) -> _Shard:
     return _Shard(rows.index.to_numpy(), images, place, f"measures/{shard_name(Path(path).stem, parts)}.npz")
 
 
-def _collect(manifest: pd.DataFrame, shards: Sequence[_Shard], out: Path) -> Checked:
-    """What is kept of all shards, by the rows of the manifest."""
-    kept = [_load(out / shard.kept) for shard in shards]
-    counts = [len(shard.images) for shard in shards]
-    numbers = np.empty(len(manifest), np.int64)
-    for start, shard in zip(np.cumsum([0, *counts]), shards, strict=False):
-        numbers[shard.positions] = start + shard.place
-    arrays = {name: np.concatenate([one[name] for one in kept]) for name in kept[0]} if kept else _pack([])
-    found = {name: array[numbers] for name, array in arrays.items()}
-    measures = pd.DataFrame(
-        {
-            "bytes": found["bytes"],
-            "pixels_sha256": found["pixels_sha256"].astype(object),
-            **dict(zip(_OF_IMAGE, found["measures"].T, strict=True)),
-            **dict(zip(_OF_MASK, np.where(manifest["mask"].notna(), found["mask_measures"].T, np.nan), strict=True)),
-        }
-    )
-    findings, repaired = _judge(manifest, arrays, found, numbers)
-    files = [out / shard.kept for shard in shards]
-    return Checked(findings, repaired, measures, numbers, arrays["hash"], Textures(files, counts))
-
-
-def _judge(manifest: pd.DataFrame, arrays: Arrays, found: Arrays, numbers: Places) -> tuple[list[Finding], dict[int, str]]:
+def _findings(manifest: pd.DataFrame, arrays: Arrays, numbers: Places, masked: npt.NDArray[np.bool_]) -> list[Finding]:
     findings = []
     for number in np.flatnonzero(arrays["reason"] != "").tolist():
         positions = np.flatnonzero(numbers == number).tolist()
         name = str(manifest["image_id"].iloc[positions[0]])
         problem = Problem(name, str(arrays["reason"][number]), str(arrays["name"][number]), "image")
         findings.append(Finding(problem, tuple(positions)))
-    masked = manifest["mask"].notna().to_numpy()
-    for position in np.flatnonzero(masked & (found["mask_reason"] != "")).tolist():
+    for position in np.flatnonzero(masked & (arrays["mask_reason"] != "")[numbers]).tolist():
         row = manifest.iloc[position]
-        reason = str(found["mask_reason"][position])
+        reason = str(arrays["mask_reason"][numbers[position]])
         findings.append(Finding(Problem(str(row["image_id"]), reason, _mask_file(str(row["mask"])), "mask"), (position,)))
-    repaired = np.flatnonzero(masked & (found["repaired"] != "")).tolist()
-    return findings, {position: str(found["repaired"][position]) for position in repaired}
+    return findings
 
 
 def _pack(checks: Sequence[_Check]) -> dict[str, npt.NDArray[Any]]:

@@ -94,8 +94,8 @@ def measure(image: RGBImage, grey: npt.NDArray[np.uint8], mask: Mask | None) -> 
     measures = ImageMeasures(
         sharpness=_sharpness(grey),
         lightness=float(lab[:, :, 0].mean()) / 2.55,
-        dark_share=np.count_nonzero(grey <= _DARK) / grey.size,
-        bright_share=np.count_nonzero(grey >= _BRIGHT) / grey.size,
+        dark_share=float((grey <= _DARK).mean()),
+        bright_share=float((grey >= _BRIGHT).mean()),
         border_darkness=float((lab[:, :, 0][_BORDER] < _VIGNETTE).mean()),
         hair_share=cv2.countNonZero(hair) / hair.size,
         skin_tone=_skin_tone(lab, skin),

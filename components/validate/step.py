@@ -9,13 +9,13 @@ import pandas as pd
 from components.audit import audit
 from components.dataset import Dataset, write_manifest
 from components.files import copy_file, link_file
-from components.groups import open_ledger
+from components.groups import KnownFile, open_ledger
 from components.lesions import Split
 from components.measures import write_measures
 from components.params import ValidateParams
 from components.reporter import Reporter
 from components.validate.exact_duplicates import TakenOnce, take_once
-from components.validate.images import Checked, check_files, write_repaired_masks
+from components.validate.images import Checked, measure_files, read_checks, write_repaired_masks
 from components.validate.placing import find_duplicates, place, refuse_empty
 from components.validate.quarantine import Finding, Problem, read_quarantine, refuse_too_many, write_quarantine
 from components.validate.report import OfficialSplit, RepeatedPair, Report, few_images, torn_groups, write_report
@@ -59,45 +59,62 @@ def validate(
         earlier: outputs that this code made before; what they measured on the same shards is taken over.
 
     Raises:
-        DataRefused: too much is bad, or a class or a split would be empty: `out`/quarantine.csv tells what was set aside. Or the audit
-            found what `params.audit_fail_on` does not let through: `out`/audit.html tells what.
+        DataRefused: too much is bad, or a class or a split would be empty: `out`/quarantine.csv tells what was set aside. Or the
+            audit found what `params.audit_fail_on` does not let through: `out`/audit.html tells what.
         DatasetError: `raw` or the ledger breaks its contract.
         StoreError: `out` or the ledger cannot be written.
     """
+    # What takes long comes first: while the ledger is locked, other runs wait.
+    measure_files(Dataset(raw), out, reporter, earlier=earlier)
+    with open_ledger(known_groups) as ledger:
+        told = _write_dataset(raw, out, params, ledger.known, earlier)
+        audit(out, out, reporter).refuse(params.audit_fail_on, out / "audit.html")
+        ledger.extend(told.lines)
+    for message in told.messages:
+        reporter.message(message)
+    reporter.metrics(told.metrics)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is left to do with what was written: lines for the ledger, messages for the user, main counts."""
+
+    lines: list[KnownFile]
+    messages: list[str]
+    metrics: dict[str, float]
+
+
+def _write_dataset(raw: Path, out: Path, params: ValidateParams, known: Sequence[KnownFile], earlier: Sequence[Path]) -> _Told:
     dataset = Dataset(raw)
-    checked = check_files(dataset, out, reporter, earlier=earlier)
+    checked = read_checks(dataset.manifest, out)
     findings = check_tables(dataset.manifest, out / "data_docs") + checked.findings
     sound = _set_bad_aside(dataset, findings, read_quarantine(raw), params, out)
-    duplicates = find_duplicates(sound.manifest, checked, params)
-    with open_ledger(known_groups) as ledger:
-        placed = place(sound.manifest, duplicates, ledger.known, params)
-        taken = take_once(placed.manifest, checked.measures["pixels_sha256"], ledger.known)
-        problems = sound.problems + placed.problems + taken.problems
-        write_quarantine(out, problems)
-        refuse_empty(dataset.manifest, taken.manifest)
-        repaired = {row: digest for row, digest in checked.repaired.items() if row in taken.manifest.index}
-        manifest = taken.manifest.assign(skin_tone=checked.measures["skin_tone"].loc[taken.manifest.index])
-        manifest = _with_repaired_masks(dataset, manifest, repaired, out, earlier)
-        _link_shards(raw, out, manifest)
-        write_manifest(out, manifest)
-        write_measures(out, _measures_of(manifest, checked))
-        report = Report(
-            manifest,
-            _pairs_that_stay(placed.pairs, taken),
-            problems,
-            sound.bad_rows,
-            sound.all_rows,
-            len(placed.problems),
-            taken.repeats,
-            sorted({problem.image for problem in taken.problems if problem.field == "label"}),
-            [str(dataset.manifest["image_id"][row]) for row in repaired],
-            _official_split(dataset.manifest, params),
-        )
-        write_report(out, report)
-        _copy_personal(raw, out)
-        audit(out, out, reporter).refuse(params.audit_fail_on, out / "audit.html")
-        ledger.extend(placed.lines)
-    _tell(report, reporter)
+    placed = place(sound.manifest, find_duplicates(sound.manifest, checked, params), known, params)
+    taken = take_once(placed.manifest, checked.measures["pixels_sha256"], known)
+    problems = sound.problems + placed.problems + taken.problems
+    write_quarantine(out, problems)
+    refuse_empty(dataset.manifest, taken.manifest)
+    repaired = {row: digest for row, digest in checked.repaired.items() if row in taken.manifest.index}
+    manifest = taken.manifest.assign(skin_tone=checked.measures["skin_tone"].loc[taken.manifest.index])
+    manifest = _with_repaired_masks(dataset, manifest, repaired, out, earlier)
+    _link_shards(raw, out, manifest)
+    write_manifest(out, manifest)
+    write_measures(out, _measures_of(manifest, checked))
+    report = Report(
+        manifest,
+        _pairs_that_stay(placed.pairs, taken),
+        problems,
+        sound.bad_rows,
+        sound.all_rows,
+        len(placed.problems),
+        taken.repeats,
+        sorted({problem.image for problem in taken.problems if problem.field == "label"}),
+        [str(dataset.manifest["image_id"][row]) for row in repaired],
+        _official_split(dataset.manifest, params),
+    )
+    write_report(out, report)
+    _copy_personal(raw, out)
+    return _Told(placed.lines, _messages(report), report.metrics())
 
 
 def _set_bad_aside(
@@ -165,7 +182,7 @@ def _link_shards(raw: Path, out: Path, manifest: pd.DataFrame) -> None:
             link_file(raw / shard, out / shard)
 
 
-def _tell(report: Report, reporter: Reporter) -> None:
+def _messages(report: Report) -> list[str]:
     bad, rows = report.bad_rows, report.all_rows
     untold = sum(not pair.told for pair in report.pairs)
     torn = list(torn_groups(report.manifest))
@@ -181,6 +198,4 @@ def _tell(report: Report, reporter: Reporter) -> None:
         f"{two_labels:,} images of the same pixels have two labels and were set aside for classification": two_labels,
         f"the official split tears {len(torn):,} groups apart, so figures on it are too good: {', '.join(torn[:3])} …": len(torn),
     }
-    for line in [line for line, count in lines.items() if count] + few_images(report.manifest):
-        reporter.message(line)
-    reporter.metrics(report.metrics())
+    return [line for line, count in lines.items() if count] + few_images(report.manifest)

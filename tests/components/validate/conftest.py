@@ -1,7 +1,7 @@
 """What the tests of validate share."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,12 @@ class Validated:
 Run = Callable[..., Validated]
 
 
-def run_step(raw: Path, out: Path, known_groups: Path | None = None, **changes: object) -> Validated:
+def run_step(raw: Path, out: Path, known_groups: Path | None = None, earlier: Sequence[Path] = (), **changes: object) -> Validated:
     """Run the step from `raw` to `out`, with some of the default parameters changed."""
     out.mkdir(parents=True, exist_ok=True)
     events = out.with_name(f"{out.name}-events.jsonl")
     events.unlink(missing_ok=True)
-    validate(raw, out, params(**changes), Reporter(out, "validate", events), known_groups)
+    validate(raw, out, params(**changes), Reporter(out, "validate", events), known_groups, earlier=earlier)
     lines = [json.loads(line) for line in events.read_text().splitlines()]
     messages = [line["text"] for line in lines if line["kind"] == "message"]
     return Validated(out, Dataset(out), read_quarantine(out), json.loads((out / "report.json").read_text()), messages)

@@ -9,7 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
@@ -20,9 +22,11 @@ from components.files import sha256_bytes
 from components.groups import split_of
 from components.images import decode_mask_checked
 from components.lesions import Split, Task
+from components.measures import read_measures
+from components.near_duplicates import fingerprint
 from components.validate.quarantine import Problem
 from tests.components.validate.conftest import Run
-from tests.components.validate.raw_data import RawData, groups_in, jpeg, mask_of, picture
+from tests.components.validate.raw_data import RawData, groups_in, jpeg, mask_of, picture, png
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -349,6 +353,125 @@ def test_a_foreign_quarantine_file_is_refused(raw: RawData, run: Run) -> None:
     (folder / "quarantine.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DatasetError, match=r"quarantine\.csv: must have the columns image, reason, file, field"):
         run(folder)
+
+
+def test_the_same_pixels_under_two_ids_are_taken_once_a_task_and_the_first_by_id_stays(raw: RawData, run: Run) -> None:
+    lesion, other = groups_in(Split.TRAIN, 2, "T")
+    shot = picture(1000)
+    raw.fill().add("b", lesion_id=lesion, image=shot, mask=True)
+    raw.add("a", lesion_id=lesion, image=png(shot_of(jpeg(shot))), mask=True, age_approx=60.0)
+    raw.add("c", label=None, lesion_id=other, image=png(shot_of(jpeg(shot))), mask=True)
+    result = run(raw.write(), max_quarantined=0.0)
+    assert (result.of("a", "task"), result.of("b", "task"), result.of("c", "task")) == (["classification", "segmentation"], [], [])
+    assert {(p.image, p.reason, p.field) for p in result.quarantine} == {
+        (name, "has the same pixels as a, which stays", "image") for name in "bc"
+    }
+    assert (result.report["counts"]["bad_rows"], result.report["counts"]["exact_duplicates"]) == (0, 2)
+    (repeat,) = [one for one in result.report["exact_duplicates"] if one["task"] == "classification"]
+    assert repeat == {"image": "b", "same_as": "a", "task": "classification", "differ": {"age_approx": [60.0, 50.0]}}
+    assert "2 images have the pixels of another and were left out, 2 of them with other metadata" in result.messages
+
+
+def test_of_the_same_pixels_the_image_that_the_ledger_knows_stays(tmp_path: Path, run: Run) -> None:
+    shot, ledger = picture(1000), tmp_path / "groups.csv"
+    old = RawData(tmp_path / "old").fill().add("z", image=shot).write()
+    new = RawData(tmp_path / "new").fill().add("z", image=shot).add("a", image=png(shot_of(jpeg(shot)))).write()
+    before = run(old, out=tmp_path / "out1", known_groups=ledger)
+    after = run(new, out=tmp_path / "out2", known_groups=ledger)
+    assert after.of("a", "task") == []
+    assert after.of("z", "group_id") == before.of("z", "group_id") == ["z"]
+    assert [problem.reason for problem in after.quarantine] == ["has the same pixels as z, which stays"]
+
+
+def test_the_same_pixels_with_two_labels_are_set_aside_for_classification_and_keep_a_mask(raw: RawData, run: Run) -> None:
+    shot = picture(1000)
+    raw.fill().add("a", label="MEL", image=shot, mask=True).add("b", label="NV", image=png(shot_of(jpeg(shot))), mask=True)
+    result = run(raw.write(), max_quarantined=0.0)
+    assert (result.of("a", "task"), result.of("b", "task")) == (["segmentation"], [])
+    two = [problem for problem in result.quarantine if problem.field == "label"]
+    assert [problem.image for problem in two] == ["a", "b"]
+    assert all("the same pixels have two labels: MEL (a) and NV (b)" in problem.reason for problem in two)
+    assert (result.report["two_labels"], result.report["counts"]["bad_rows"]) == (["a", "b"], 0)
+
+
+def test_an_image_that_is_left_out_still_says_that_its_lesion_and_the_others_are_one(raw: RawData, run: Run) -> None:
+    train, test = groups_in(Split.TRAIN, 1, "T")[0], groups_in(Split.TEST, 1, "S")[0]
+    shot = picture(1000)
+    raw.fill().add("a", lesion_id=train, image=shot).add("b", lesion_id=test, image=png(shot_of(jpeg(shot)))).add(
+        "c", lesion_id=test
+    )
+    result = run(raw.write())
+    assert result.of("b", "task") == []
+    assert result.of("c", "group_id") == result.of("a", "group_id") == [train]
+
+
+def test_a_smaller_copy_stays_in_the_group_of_the_larger(raw: RawData, run: Run) -> None:
+    shot = picture(1000, (180, 240))
+    small = cv2.resize(shot, (120, 90), interpolation=cv2.INTER_AREA)
+    result = run(raw.fill().add("a", image=shot, lesion_id="T0").add("b", image=small[:, ::-1], lesion_id="S0").write())
+    assert result.of("a", "group_id") == result.of("b", "group_id") == ["T0"]
+    (pair,) = result.report["near_duplicates"]
+    assert (pair["first"], pair["second"], pair["turn"]) == ("a", "b", 1)
+
+
+def test_every_row_has_its_measures_and_the_manifest_its_skin_tone(raw: RawData, run: Run) -> None:
+    folder = raw.fill().add("mole", mask=True, image=picture(777), lesion_id=groups_in(Split.TRAIN, 1, "M")[0]).write()
+    result = run(folder)
+    measures = read_measures(result.out)
+    assert measures[["image_id", "task"]].values.tolist() == result.manifest[["image_id", "task"]].values.tolist()
+    np.testing.assert_array_equal(measures["skin_tone"], result.manifest["skin_tone"])
+    row = measures[(measures["image_id"] == "mole") & (measures["task"] == "segmentation")].iloc[0]
+    pixels = shot_of(jpeg(picture(777)))
+    assert row["pixels_sha256"] == sha256_bytes(b"90x120:" + pixels[:, :, ::-1].tobytes())
+    assert row["bytes"] == len(jpeg(picture(777)))
+    assert (row["mask_components"], row["mask_share"]) == (1, np.mean(mask_of() > 0))
+    np.testing.assert_array_equal(row["hash"], fingerprint(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)).hashes)
+    assert measures[measures["task"] == "classification"]["mask_share"].isna().all()
+
+
+def test_only_what_is_new_is_decoded_and_the_output_is_as_if_all_was(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = np.where(mask_of() > 0, np.uint8(200), np.uint8(7))
+    first = RawData(tmp_path / "first").fill().add("odd", lesion_id="R1", mask=odd)
+    before = run(first.write(), out=tmp_path / "before")
+    # One image more, and another label for one that was there, in tables alone.
+    second = RawData(tmp_path / "second").fill().add("odd", lesion_id="R1", mask=odd, label="MEL")
+    folder = second.add("new", lesion_id="R2", mask=True).write()
+    decode, decoded = validate_images.decode_image, []
+    whole = contents(run(folder, out=tmp_path / "whole").out)
+    monkeypatch.setattr(validate_images, "decode_image", lambda data, name: decoded.append(name) or decode(data, name))
+    again = run(folder, out=tmp_path / "again", earlier=[tmp_path / "nothing", before.out])
+    assert contents(again.out) == whole
+    # The new image and what lies beside it in its shard.
+    assert "new.jpg" in decoded
+    assert len(decoded) < 8
+    shared = [path for path in (again.out / "measures").iterdir() if path.stat().st_nlink > 1]
+    assert len(shared) == 2
+
+
+def test_repaired_masks_of_a_shard_that_stays_are_not_made_again(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = np.where(mask_of() > 0, np.uint8(200), np.uint8(7))
+    folder = RawData(tmp_path / "raw").fill().add("odd", lesion_id="R1", mask=odd).write()
+    before = run(folder, out=tmp_path / "before")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a mask was decoded again")
+
+    monkeypatch.setattr(validate_images, "decode_mask", refuse)
+    monkeypatch.setattr(validate_images, "decode_mask_checked", refuse)
+    assert contents(run(folder, out=tmp_path / "after", earlier=[before.out]).out) == contents(before.out)
+
+
+def test_what_ingest_dropped_of_people_is_taken_along(raw: RawData, run: Run) -> None:
+    folder = raw.fill().write()
+    (folder / "personal.csv").write_text("image,field\nISIC_1,GPSLatitude\n")
+    assert (run(folder).out / "personal.csv").read_bytes() == (folder / "personal.csv").read_bytes()
+
+
+def shot_of(data: bytes) -> npt.NDArray[np.uint8]:
+    """The pixels of an encoded picture, BGR, as `png` takes them."""
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
 def test_the_main_counts_are_metrics(raw: RawData, run: Run) -> None:
