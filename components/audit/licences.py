@@ -43,7 +43,7 @@ MSK = Collection(
     "MSK",
     "MSK",
     "CC BY-NC 4.0",
-    "MSK Dataset: (c) Anonymous; Gutman et al. / Codella et al., ISIC 2017 and 2018.",
+    "MSK Dataset: (c) Anonymous; Memorial Sloan Kettering Cancer Center, as part of ISIC 2017 and 2018.",
     ("https://arxiv.org/abs/1710.05006", "https://arxiv.org/abs/1902.03368"),
 )
 COLLECTIONS: tuple[Collection, ...] = (HAM10000, BCN_20000, MSK)
@@ -52,9 +52,9 @@ ISIC = Collection(
     "ISIC Archive, collection not named in the tables",
     "",
     "CC BY-NC 4.0",
-    "International Skin Imaging Collaboration (ISIC); name HAM10000, BCN_20000 and MSK as above, since all of ISIC 2019 comes from "
-    "these three.",
-    ("https://challenge.isic-archive.com/data/",),
+    "International Skin Imaging Collaboration (ISIC). ISIC 2019 comes from HAM10000, BCN_20000 and MSK: where it is not known from "
+    "which, name all three.",
+    ("https://challenge.isic-archive.com/data/", *(link for one in COLLECTIONS for link in one.links)),
 )
 ISIC_MASKS = Collection(
     "ISIC 2018 Task 1, lesion masks",

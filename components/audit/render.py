@@ -17,6 +17,7 @@ def _environment() -> "Environment":
         autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters["markdown"] = _markdown
     return environment
