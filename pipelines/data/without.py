@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import zipfile
 from collections.abc import Set
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from components.dataset import read_manifest, write_files_shard, write_manifest
-from components.files import sha256_bytes, write_text
+from components.files import atomic_write, sha256_bytes, write_text
 
 _ZIP = ".zip"
 
@@ -54,6 +58,8 @@ def rewrite_without(root: Path, images: Set[str], digests: Set[str]) -> bool:
     _drop_unused(root, manifest)
     for table in root.glob("*.csv"):
         _drop_lines(table, images)
+    _drop_from_index(root / "index.parquet", images)
+    _count_sources(root / "sources.json", manifest)
     return found
 
 
@@ -95,3 +101,25 @@ def _drop_lines(table: Path, images: Set[str]) -> None:
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows(kept)
         write_text(table, text.getvalue())
+
+
+def _drop_from_index(index: Path, images: Set[str]) -> None:
+    """Leave these images out of what ingest remembers of its sources."""
+    if not index.exists():
+        return
+    table = pq.read_table(index)
+    kept = table.filter(pc.invert(pc.is_in(table["image_id"], pa.array(sorted(images), pa.string()))))
+    if len(kept) < len(table):
+        with atomic_write(index) as handle:
+            pq.write_table(kept, handle)
+
+
+def _count_sources(sources: Path, manifest: pd.DataFrame) -> None:
+    """Have the list of sources say how many images are left of each."""
+    if not sources.exists():
+        return
+    left = manifest.drop_duplicates(["source", "sha256"])["source"].value_counts()
+    known = json.loads(sources.read_bytes())
+    counted = [{**source, "images": int(left.get(source["name"], 0))} for source in known]
+    if counted != known:
+        write_text(sources, json.dumps(counted, indent=1) + "\n")
