@@ -5,6 +5,7 @@ changed here.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,13 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from components.augment_balance.plan import Plan
 from components.bundle import read_description
 from components.dataset import Dataset, data_version, read_manifest
 from components.errors import VersionError
 from components.files import sha256_file
 from components.release import read_release
-from components.scores import Scores
 from components.store import Store
 from components.withdrawn import FILE, Withdrawn, read_withdrawn
 from pipelines.data.objects import MANIFEST, Folder, Objects, places
@@ -34,8 +33,8 @@ _HOLDING = frozenset({"ingest", "validate", "preprocess"})
 _STATES = ("out", "work", "deleted")
 _KINDS = (("image", "image_id"), ("lesion", "lesion_id"), ("patient", "patient_id"))
 _PICTURES = frozenset({".jpg", ".jpeg", ".png"})
-# What is made from a version of the data and may show its images, with the file that names the version.
-_MADE_FROM: dict[str, type[Plan] | type[Scores]] = {"plan.json": Plan, "scores.json": Scores}
+# What is made from a version of the data and may show its images has a file that names the version, as `data_version`.
+_MADE_FROM = ("plan.json", "scores.json", "audit.json")
 
 
 @dataclass
@@ -289,11 +288,11 @@ class Search:
         traces.objects = [oid for oid in ordered if oid in there]
 
     def _version_of(self, folder: Folder) -> str | None:
-        """Data version from which DVC's folder of a plan or of scores, and their pictures, was made."""
-        for name, kind in _MADE_FROM.items():
+        """Data version from which DVC's folder of a plan, of scores or of an audit, and their pictures, was made."""
+        for name in _MADE_FROM:
             place = self._holder(folder.files.get(name, ""))
             if place is not None:
-                return _named_version(kind, place.read(folder.files[name]))
+                return _named_version(place.read(folder.files[name]))
         return None
 
     def _own_files(self, taken: Taken) -> set[str]:
@@ -330,9 +329,8 @@ class Search:
                 names = [f"{one.name} {one.version}" for one in promoted if (one.name, str(one.version)) in published]
                 traces.made += [f"release of run {release.run_id}: {', '.join(names)}"] if names else []
         traces.entries = sorted(set(traces.entries))
-        if self._project is not None:
-            folders = (self._project.root / "data").glob("*")
-            traces.folders += [folder for folder in folders if _folder_version(folder) in traces.versions]
+        folders = [self._home.audit, *((self._project.root / "data").glob("*") if self._project else ())]
+        traces.folders += [path for path in folders if path not in self._local and _folder_version(path) in traces.versions]
 
     def _refuse_losing_others(self, traces: Traces) -> None:
         """DVC may be the only place that still has the other images: data/ingest must be here to be written again without these."""
@@ -355,18 +353,19 @@ def _is_named(file: str, taken: Taken) -> bool:
 
 
 def _folder_version(folder: Path) -> str | None:
-    """Data version from which a folder of a plan or of scores was made; None where it holds neither."""
-    for name, kind in _MADE_FROM.items():
+    """Data version from which a folder of a plan, of scores or of an audit was made; None where it holds none."""
+    for name in _MADE_FROM:
         if (folder / name).is_file():
-            return _named_version(kind, (folder / name).read_bytes())
+            return _named_version((folder / name).read_bytes())
     return None
 
 
-def _named_version(kind: type[Plan] | type[Scores], text: bytes) -> str | None:
+def _named_version(text: bytes) -> str | None:
     try:
-        return kind.model_validate_json(text).data_version
-    except ValueError:  # another program's file of that name, or an older schema: it names no version
+        values = json.loads(text)
+    except ValueError:  # another program's file of that name
         return None
+    return str(values["data_version"]) if isinstance(values, dict) and "data_version" in values else None
 
 
 def _md5(data: bytes) -> str:

@@ -1,5 +1,6 @@
 """What MLflow knows to have used withdrawn data: named, tagged, kept, and its pictures gone."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -89,10 +90,16 @@ def test_overlays_and_plans_made_from_the_data_go_with_it(project: DataProject) 
         augment_balance(project.root / "data/preprocess", out, params.augment_balance, Reporter(out, "augment_balance"))
 
     store.execute("augment_balance", "made", work, code="0")
+    pages = Home(project.home).audit
+    pages.mkdir()
+    version = Dataset(project.root / "data/validate").version
+    (pages / "audit.json").write_text(json.dumps({"data_version": version}))
+    (pages / "audit.html").write_text("thumbnails")
     store.execute("train_unet", "stays", lambda out: np.save(out / "weights.npy", np.zeros(2)), code="0")
     project("withdraw", "T_MEL_001", "--yes")
     assert not store.has("augment_balance", "made")
     assert store.has("train_unet", "stays")
+    assert not pages.exists()
 
 
 def test_a_home_without_a_project_is_cleaned_and_the_record_lies_where_ingest_looks(
