@@ -175,8 +175,8 @@ def near_duplicates(
     """
     found: dict[tuple[int, int], NearDuplicate] = {}
     spectra = _Spectra(len(hashes), textures)
-    for block in pairs_within(hashes, distance):
-        for pair in _compared(block, spectra, textures, correlation):
+    for some in _in_batches(pairs_within(hashes, distance)):
+        for pair in _compared(some, spectra, textures, correlation):
             key = pair.first, pair.second
             if key not in found or found[key].correlation < pair.correlation:
                 found[key] = pair
@@ -186,7 +186,8 @@ def near_duplicates(
 def pairs_within(hashes: Hashes, distance: int) -> Iterator[Pairs]:
     """Every pair of images of which the first's upright hash lies within a distance of one of the second's.
 
-    Exact: faiss compares all of them, in blocks, on every core. Memory does not grow with the square of N.
+    Exact: faiss compares all of them, in blocks, so that memory does not grow with the square of N, even if all are alike. On one
+    core: blocks are small, and threads that wait for each other lose more than they gain where the machine has other work.
 
     Args:
         hashes: of N images, N x T; column t is that of turn t.
@@ -197,14 +198,17 @@ def pairs_within(hashes: Hashes, distance: int) -> Iterator[Pairs]:
     """
     import faiss
 
+    threads = faiss.omp_get_max_threads()
     upright = np.ascontiguousarray(hashes[:, :1]).view(np.uint8)
     for start in range(0, len(hashes), _INDEXED):
         block = hashes[start : start + _INDEXED]
         index = faiss.IndexBinaryFlat(64)
         index.add(np.ascontiguousarray(block.T).view(np.uint8).reshape(-1, 8))
         for query in range(0, min(start + _INDEXED, len(hashes)), _QUERIES):
+            faiss.omp_set_num_threads(1)
             # faiss finds what is nearer than its radius.
             ends, bits, found = index.range_search(upright[query : query + _QUERIES], distance + 1)
+            faiss.omp_set_num_threads(threads)
             first = np.repeat(np.arange(len(ends) - 1), np.diff(ends.astype(np.int64))) + query
             turn, second = np.divmod(found, len(block))
             pairs = Pairs(first, second + start, turn, bits.astype(np.int64))
@@ -224,22 +228,34 @@ def _best_shift(inner: Texture, outer: Texture) -> float:
     return float(np.nan_to_num(scores, posinf=0.0, neginf=0.0).max())
 
 
+def _in_batches(blocks: Iterator[Pairs]) -> Iterator[Pairs]:
+    """The same pairs, about _COMPARED at a time."""
+    waiting: list[Pairs] = []
+    for block in blocks:
+        waiting.append(block)
+        if sum(len(one.first) for one in waiting) >= _COMPARED:
+            yield from _joined(waiting)
+            waiting = []
+    yield from _joined(waiting)
+
+
+def _joined(blocks: list[Pairs]) -> Iterator[Pairs]:
+    columns = zip(*((one.first, one.second, one.turn, one.distance) for one in blocks), strict=True)
+    whole = Pairs(*map(np.concatenate, columns)) if blocks else Pairs(*np.empty((4, 0), np.int64))
+    return (whole.where(slice(start, start + _COMPARED)) for start in range(0, len(whole.first), _COMPARED))
+
+
 def _compared(
     pairs: Pairs, spectra: "_Spectra", textures: Callable[[Places], Texture], correlation: float
 ) -> Iterator[NearDuplicate]:
     """Those pairs whose textures correlate."""
-    for start in range(0, len(pairs.first), _COMPARED):
-        some = pairs.where(slice(start, start + _COMPARED))
-        likely = some.where(spectra.correlation(some) >= _ROUGHLY)
-        if len(likely.first):
-            places, which = np.unique([likely.first, likely.second], return_inverse=True)
-            pictures = textures(places)
-            for (one, other), turn, bits in zip(
-                which.reshape(2, -1).T, likely.turn.tolist(), likely.distance.tolist(), strict=True
-            ):
-                likeness = texture_correlation(pictures[one], np.ascontiguousarray(turned(pictures[other], turn)))
-                if likeness >= correlation:
-                    yield NearDuplicate(int(places[one]), int(places[other]), bits, likeness, turn)
+    likely = pairs.where(spectra.correlation(pairs) >= _ROUGHLY)
+    places, which = np.unique([likely.first, likely.second], return_inverse=True)
+    pictures = textures(places)
+    for (one, other), turn, bits in zip(which.reshape(2, -1).T, likely.turn.tolist(), likely.distance.tolist(), strict=True):
+        likeness = texture_correlation(pictures[one], np.ascontiguousarray(turned(pictures[other], turn)))
+        if likeness >= correlation:
+            yield NearDuplicate(int(places[one]), int(places[other]), bits, likeness, turn)
 
 
 class _Spectra:
