@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from components.dataset import Dataset
+from components.lesions import Task
 from tests.data_project import DataProject
 from tests.seaweedfs import S3Server
 
@@ -94,6 +96,33 @@ def test_a_team_shares_versions_through_s3(project: DataProject, s3_server: S3Se
     clone.shell("pull", **s3_server.environment)
     assert files(clone.root) == files(project.root)
     assert "all is committed, and all is in team" in clone.shell("status", **s3_server.environment)
+
+
+@pytest.mark.slow
+def test_a_withdrawal_reaches_s3_and_keeps_the_other_images_there(
+    project: DataProject, s3_server: S3Server, tmp_path: Path
+) -> None:
+    on_s3(project, s3_server, "withdrawals")
+    project.shell("push", **s3_server.environment)
+    dataset = Dataset(project.root / "data/validate")
+    row = dataset.rows(Task.SEGMENTATION).iloc[0]
+    pieces = [dataset.image_bytes(row)[-300:-10], dataset.mask_bytes(row)[30:]]
+    assert any(piece in data for data in objects(s3_server, "withdrawals") for piece in pieces)
+    project.shell("withdraw", str(row["image_id"]), "--yes", **s3_server.environment)
+    assert not any(piece in data for data in objects(s3_server, "withdrawals") for piece in pieces)
+    project.git("commit", "--quiet", "--all", "--message", "withdrawn")
+    clone = project.clone(tmp_path / "clone", tmp_path / "other")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_server.environment.items():
+            patch.setenv(name, value)
+        clone.dvc("pull", "ingest")
+    assert len(Dataset(clone.root / "data/ingest").rows(Task.SEGMENTATION)) == 63
+
+
+def objects(server: S3Server, bucket: str) -> list[bytes]:
+    client = server.client()
+    found = client.list_objects_v2(Bucket=bucket).get("Contents", [])
+    return [client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in found]
 
 
 @pytest.mark.slow
