@@ -13,7 +13,9 @@ from components.files import sha256_bytes
 from components.lesions import Task
 from components.store import Store, copy_tree
 from components.withdrawn import FILE, read_withdrawn
+from pipelines import runs
 from pipelines.data.objects import Objects
+from pipelines.home import Home
 from tests.data_project import STEPS, DataProject, holding
 
 LESION = "T_MEL_001"
@@ -287,3 +289,10 @@ def test_objects_are_deleted_where_they_lie(project: DataProject) -> None:
     (one, *_) = sorted(oid for oid in cache.ids() if not oid.endswith(".dir"))
     assert cache.delete([one, "0" * 32]) == 1
     assert one not in cache.ids()
+
+
+def test_while_a_run_goes_on_nothing_is_withdrawn(project: DataProject) -> None:
+    home = Home(project.home)
+    runs.save(home, runs.owned(runs.RunRecord("20261124-153012-a1b2", "dermacare run", "", {}, [])))
+    assert "20261124-153012-a1b2: is going on" in project("withdraw", LESION, "--yes", fails=True)
+    assert (project.root / "data/validate").is_dir()
