@@ -1,6 +1,7 @@
 """`--data dvc:REPOSITORY@REVISION:PATH`: a folder as a DVC repository has it at a revision; this file alone knows DVC."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from components.ingest.digests import Digests
 from components.ingest.layout import SourceFile, list_files, looked_at
 from components.ingest.source import Listing, Origin, Workplace
 from components.params import DVC_SOURCE, source_name
+
+_CREDENTIALS = re.compile(r"//[^/@\s]+@")  # of an address
 
 
 @dataclass(frozen=True)
@@ -121,4 +124,5 @@ def _told(what: str) -> Iterator[None]:
         yield
     except (DvcException, SCMError, DataIndexDirError, OSError) as error:
         words = " ".join(f"{error}: {error.__cause__ or ''}".strip(" :").split())
+        words = _CREDENTIALS.sub("//", words)
         raise SourceError(f"{what}: DVC cannot give it ({words}); look at REPOSITORY, REVISION and its remote") from error

@@ -1,10 +1,12 @@
 """`--data FOLDER`: a folder with ISIC files as published, wherever they lie below it, unpacked or in their zips."""
 
+import io
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from components.errors import PictureError, SourceError
 from components.files import sha256_bytes
@@ -59,18 +61,43 @@ class LocalFile:
         self.digests.learn(self.path, self.state, digest)
         return data
 
+    def open(self) -> IO[bytes]:
+        """The file, open for reading from any place, as zips are."""
+        return cast(IO[bytes], _WatchedFile(self))
+
     def _read(self, count: int) -> bytes:
         try:
             with open(self.path, "rb", buffering=0) as handle:  # noqa: PTH123  (a Path for each of 50,000 files costs more than reading it)
-                now = os.fstat(handle.fileno())
-                if (now.st_size, now.st_mtime_ns) != (self.size, self.state.st_mtime_ns):
-                    raise self._changed()
+                self.require_unchanged(handle.fileno())
                 return handle.read(count)
         except OSError as error:
             raise PictureError(f"{self.file}: cannot be read ({error.strerror}); mend or remove it") from error
 
+    def require_unchanged(self, descriptor: int) -> None:
+        """Hold the open file against the one that was listed.
+
+        Raises:
+            SourceError: it is another, or was written to.
+        """
+        now = os.fstat(descriptor)
+        if (now.st_size, now.st_mtime_ns) != (self.size, self.state.st_mtime_ns):
+            raise self._changed()
+
     def _changed(self) -> SourceError:
         return SourceError(f"{self.file}: changed while it was read; wait until its folder is whole, then run again")
+
+
+class _WatchedFile(io.FileIO):
+    """A local file that is read for long: each read makes sure that nobody has written to it."""
+
+    def __init__(self, listed: LocalFile) -> None:
+        super().__init__(listed.path)
+        self._listed = listed
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """So many bytes, fewer only where the file ends."""
+        self._listed.require_unchanged(self.fileno())
+        return super().read(-1 if size is None else size)
 
 
 @dataclass(frozen=True)
@@ -155,4 +182,5 @@ def _source_file(root: Path, relative: str, entry: "os.DirEntry[str]", origin: O
         return SourceFile(relative, NoFile(f"{file}: cannot be read ({error.strerror}); mend or remove it"))
     if not stat.S_ISREG(state.st_mode):  # opening a pipe would wait for ever
         return SourceFile(relative, NoFile(f"{file}: cannot be read (it is no file); put the file there"))
-    return SourceFile(relative, LocalFile(path, file, state, digests), lambda: Path(path).open("rb"))
+    blob = LocalFile(path, file, state, digests)
+    return SourceFile(relative, blob, blob.open)

@@ -44,8 +44,8 @@ def connect(endpoint: str | None, *, anonymous: bool = False) -> Any:
     more = {"signature_version": UNSIGNED} if anonymous else {}
     config = Config(retries={"mode": "standard", "total_max_attempts": _TRIES}, connect_timeout=10, read_timeout=30, **more)
     # A signature names some region; a bucket's own is found by redirection.
-    region = boto3.session.Session().region_name or "us-east-1"
-    return boto3.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+    session = boto3.session.Session()
+    return session.client("s3", endpoint_url=endpoint, region_name=session.region_name or "us-east-1", config=config)
 
 
 @dataclass(frozen=True)

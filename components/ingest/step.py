@@ -172,7 +172,7 @@ def _personal_message(personal: set[tuple[str, str]]) -> list[str]:
     if not personal:
         return []
     counts = Counter(kind for _, kind in personal)
-    kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts.most_common())
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])))
     images = len({image for image, _ in personal})
     return [f"{images:,} files told more than pixels, which is left out ({kinds}): personal.csv names them"]
 
