@@ -72,7 +72,8 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
     data = folder / "data"
     data.mkdir()
     options = [
-        *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}", "-s3", f"-s3.config={config}", "-s3.port.iceberg=0"),
+        *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}", "-s3", f"-s3.config={config}"),
+        *("-s3.port.iceberg=0", "-s3.port.lance=0"),  # else two servers at once want the same ports
         *(f"-{name.partition('.')[0]}.port{name[len(name.partition('.')[0]) :]}={port}" for name, port in ports.items()),
         *("-volume.max=1000", "-master.volumeSizeLimitMB=256", "-master.volumePreallocate=false", "-master.telemetry=false"),
     ]

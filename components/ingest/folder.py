@@ -17,19 +17,22 @@ from components.ingest.source import Listing, Origin, Workplace
 from components.params import PHANTOM
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LocalFile:
-    """The bytes of a file on this machine, as it was when it was listed."""
+    """The bytes of a file on this machine, as it was when it was listed.
+
+    Attributes:
+        path: where it lies.
+        file: what the user calls it.
+        size, changed: its length, and when it was changed last, in nanoseconds.
+        digests: what is known of local files.
+    """
 
     path: str
     file: str
-    state: os.stat_result
+    size: int
+    changed: int
     digests: Digests
-
-    @property
-    def size(self) -> int:
-        """Its length."""
-        return self.state.st_size
 
     @property
     def place(self) -> tuple[str, int]:
@@ -39,12 +42,12 @@ class LocalFile:
     @property
     def stamp(self) -> str:
         """Its name, length and time of change."""
-        return f"{self.file}:{self.state.st_size}:{self.state.st_mtime_ns}"
+        return f"{self.file}:{self.size}:{self.changed}"
 
     def identity(self) -> str:
         """The digest of its bytes."""
         try:
-            return f"sha256:{self.digests.of(self.path, self.state)}"
+            return f"sha256:{self.digests.of(self.path, self.size, self.changed)}"
         except OSError as error:
             return f"unreadable: {error.strerror}"
 
@@ -56,9 +59,9 @@ class LocalFile:
         """All its bytes; those that its digest was made of, where that is known."""
         data = self._read(-1)
         digest = sha256_bytes(data)
-        if len(data) != self.size or self.digests.known(self.path, self.state) not in (None, digest):
-            raise self._changed()
-        self.digests.learn(self.path, self.state, digest)
+        if len(data) != self.size or self.digests.known(self.path, self.size, self.changed) not in (None, digest):
+            raise self._change()
+        self.digests.learn(self.path, self.size, self.changed, digest)
         return data
 
     def open(self) -> IO[bytes]:
@@ -80,10 +83,10 @@ class LocalFile:
             SourceError: it is another, or was written to.
         """
         now = os.fstat(descriptor)
-        if (now.st_size, now.st_mtime_ns) != (self.size, self.state.st_mtime_ns):
-            raise self._changed()
+        if (now.st_size, now.st_mtime_ns) != (self.size, self.changed):
+            raise self._change()
 
-    def _changed(self) -> SourceError:
+    def _change(self) -> SourceError:
         return SourceError(f"{self.file}: changed while it was read; wait until its folder is whole, then run again")
 
 
@@ -182,5 +185,5 @@ def _source_file(root: Path, relative: str, entry: "os.DirEntry[str]", origin: O
         return SourceFile(relative, NoFile(f"{file}: cannot be read ({error.strerror}); mend or remove it"))
     if not stat.S_ISREG(state.st_mode):  # opening a pipe would wait for ever
         return SourceFile(relative, NoFile(f"{file}: cannot be read (it is no file); put the file there"))
-    blob = LocalFile(path, file, state, digests)
+    blob = LocalFile(path, file, state.st_size, state.st_mtime_ns, digests)
     return SourceFile(relative, blob, blob.open)
