@@ -15,9 +15,6 @@ from components.files import atomic_write
 
 SCHEMA_VERSION = 1
 
-TURNS = 8
-"""Length of `hash`: upright, then the other turns and mirrorings, in the order of `components.near_duplicates.turned`."""
-
 # Column → Arrow type, and what it tells. Null: nothing to measure on (no mask; no skin that can be told from the rest).
 SCHEMA = pa.schema(
     [
@@ -25,7 +22,7 @@ SCHEMA = pa.schema(
         pa.field("task", pa.string(), nullable=False),
         pa.field("bytes", pa.int64(), nullable=False),  # encoded size
         pa.field("pixels_sha256", pa.string(), nullable=False),  # of the decoded RGB pixels and their shape
-        pa.field("hash", pa.list_(pa.uint64()), nullable=False),  # perceptual hashes, TURNS of them
+        pa.field("hash", pa.list_(pa.uint64()), nullable=False),  # perceptual hashes, one a turn of the picture
         pa.field("sharpness", pa.float64(), nullable=False),  # variance of the Laplacian, longer side scaled to 512; 0 or more
         pa.field("lightness", pa.float64(), nullable=False),  # mean L*, 0 to 100
         pa.field("dark_share", pa.float64(), nullable=False),  # of pixels that are clipped at the dark end, 0 to 1
@@ -50,7 +47,8 @@ def write_measures(root: Path, measures: pd.DataFrame) -> None:
 
     Args:
         root: a dataset folder.
-        measures: the columns of COLUMNS; `hash` holds TURNS unsigned integers of 64 bits a cell.
+        measures: the columns of COLUMNS; `hash` holds unsigned integers of 64 bits a cell, one for each turn, upright first, in the order
+            of `components.near_duplicates.turned`.
 
     Raises:
         DatasetError: a column is missing, of another type, or empty where it must not be.

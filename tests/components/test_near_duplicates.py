@@ -189,7 +189,6 @@ def test_in_ham10000_three_pairs_of_different_lesions_show_one_and_no_other_pair
     assert [(names[pair.first], names[pair.second]) for pair in pairs] == same
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "least"), [("halved", 1.0), ("compressed", 1.0), ("darker", 1.0), ("another exposure curve", 0.98), ("cropped", 0.97)]
 )
