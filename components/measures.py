@@ -47,8 +47,8 @@ def write_measures(root: Path, measures: pd.DataFrame) -> None:
 
     Args:
         root: a dataset folder.
-        measures: the columns of COLUMNS; `hash` holds unsigned integers of 64 bits a cell, one for each turn, upright first, in the order
-            of `components.near_duplicates.turned`.
+        measures: the columns of COLUMNS; `hash` holds 64-bit unsigned integers, one for each turn, in the order of
+            `components.near_duplicates.turned`.
 
     Raises:
         DatasetError: a column is missing, of another type, or empty where it must not be.
