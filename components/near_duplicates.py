@@ -34,10 +34,10 @@ _HASHED_SIDE = 32
 _QUERIES = 256
 _INDEXED = 2048
 
-# Pairs are first compared by their textures' waves of up to this many periods a side, which is a fortieth of the work.
+# Pairs are first compared by their textures' waves of up to this many periods a side, which is about a tenth of the work.
 _WAVES = 10
-# Of 337,000 pairs of real images whose hashes were alike, all that correlate by 0.45 pixel by pixel do so by 0.45 here, and 98 of
-# 100 of the others by less than this.
+# Of 337,000 pairs of real images (ISIC 2019, HAM10000) whose hashes differ by 12 bits or less, each that correlates by 0.45 pixel
+# by pixel does so by 0.58 here; one in a hundred of all passes this.
 _ROUGHLY = 0.5
 _COMPARED = 4096
 
