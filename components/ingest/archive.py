@@ -82,7 +82,7 @@ class Archive:
             raise SourceError(f"{self.file}: cannot be read ({error.strerror}); mend or remove it") from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ArchiveMember:
     """The bytes of a file in a zip."""
 

@@ -1,7 +1,6 @@
 """Digests of local files, remembered from call to call by path, size and time of change, so that only changed files are read."""
 
 import json
-import os
 from pathlib import Path
 
 from components.files import sha256_file, write_text
@@ -24,27 +23,27 @@ class Digests:
             except ValueError:
                 self._new = True  # a damaged cache costs time, nothing else
 
-    def known(self, path: str, state: os.stat_result) -> str | None:
-        """The SHA-256 of a file in this state, if it was read before."""
+    def known(self, path: str, size: int, changed: int) -> str | None:
+        """The SHA-256 of a file of this length and time of change (nanoseconds), if it was read before."""
         kept = self._known.get(path)
-        return str(kept[2]) if kept is not None and kept[:2] == [state.st_size, state.st_mtime_ns] else None
+        return str(kept[2]) if kept is not None and kept[:2] == [size, changed] else None
 
-    def of(self, path: str, state: os.stat_result) -> str:
+    def of(self, path: str, size: int, changed: int) -> str:
         """The SHA-256 of a file; it is read where it was not before.
 
         Raises:
             OSError: it cannot be read.
         """
-        known = self.known(path, state)
+        known = self.known(path, size, changed)
         if known is None:
             known = sha256_file(Path(path))
-            self.learn(path, state, known)
+            self.learn(path, size, changed, known)
         return known
 
-    def learn(self, path: str, state: os.stat_result, digest: str) -> None:
-        """Remember the SHA-256 of a file in this state."""
-        if self.known(path, state) != digest:
-            self._known[path] = [state.st_size, state.st_mtime_ns, digest]
+    def learn(self, path: str, size: int, changed: int, digest: str) -> None:
+        """Remember the SHA-256 of a file."""
+        if self.known(path, size, changed) != digest:
+            self._known[path] = [size, changed, digest]
             self._new = True
 
     def save(self) -> None:

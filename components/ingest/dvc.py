@@ -17,7 +17,7 @@ from components.params import DVC_SOURCE, source_name
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")  # of an address
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DvcFile:
     """The bytes of a file of a repository at one commit, which DVC or git tracks."""
 

@@ -26,7 +26,7 @@ _TASK_1 = re.compile(r"ISIC[_-]?2018_Task1(?:-2)?_(Training|Validation|Test)_(?:
 _SPLITS = {"training": Split.TRAIN, "validation": Split.VAL, "test": Split.TEST}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file at which ingest looks.
 

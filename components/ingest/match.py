@@ -20,7 +20,7 @@ Values = Mapping[str, str | float]
 Size = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """A picture to store, beside its mask where it has one, and the tasks that it serves."""
 

@@ -9,7 +9,7 @@ from components.ingest.stored import Stored
 from components.lesions import Task
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A row of the manifest to be: an image of one task, and what the tables say of it."""
 

@@ -48,7 +48,7 @@ def connect(endpoint: str | None, *, anonymous: bool = False) -> Any:
     return session.client("s3", endpoint_url=endpoint, region_name=session.region_name or "us-east-1", config=config)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class S3Object:
     """The bytes of an object, as it was when it was listed: one that is replaced meanwhile is not read on."""
 

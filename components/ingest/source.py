@@ -83,7 +83,7 @@ class Blob(Protocol):
         """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """An image or a mask at a source.
 
@@ -100,7 +100,7 @@ class Picture:
     split: Split | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """What one row of a table says of one image: field (`label` or a metadata column) → value; empty cells are left out."""
 

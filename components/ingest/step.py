@@ -17,7 +17,7 @@ from components.ingest.match import Item, Matched, match, together
 from components.ingest.pack import PACKED, Packed, mask_name, only_named, pack
 from components.ingest.registry import find_source
 from components.ingest.repeats import Entry, without_repeats
-from components.ingest.source import LABEL, Listing, Problem, Workplace
+from components.ingest.source import LABEL, Listing, Origin, Problem, Workplace
 from components.ingest.stored import Stored, write_index
 from components.lesions import CODES, Task
 from components.params import IngestParams
@@ -64,20 +64,20 @@ def ingest(
     """
     kept_out = withdrawn or Withdrawn()
     listing = _list_sources(out, params, Digests(digests), reporter)
-    matched = match(listing, reporter.progress)
+    matched, origins = match(listing, reporter.progress), listing.origins
+    del listing  # of many images it would be half of what the step holds
     items = [item for item in matched.items if not _is_withdrawn(item, matched, kept_out)]
     packed = pack(out, items, earlier, lambda name, digest: kept_out.refuses(name, sha256=digest) is not None, reporter.progress)
-    single = without_repeats(_entries(packed, matched), {origin.name: place for place, origin in enumerate(listing.origins)})
+    single = without_repeats(_entries(packed, matched), {origin.name: place for place, origin in enumerate(origins)})
     places = only_named(out, [stored for _, stored in packed.stored], {entry.stored for entry in single.entries})
-    rows = [_row(entry, places[entry.stored]) for entry in single.entries]
     problems = matched.problems + packed.problems + single.problems
-    write_manifest(out, pd.DataFrame(rows, columns=list(COLUMNS)))
+    write_manifest(out, pd.DataFrame([_row(entry, places[entry.stored]) for entry in single.entries], columns=list(COLUMNS)))
     _write_table(
         out / "quarantine.csv", ("image", "reason", "file", "field"), ((p.image, p.reason, p.file, p.field) for p in problems)
     )
     personal = {(stored.image_id, kind) for stored in places.values() for kind in stored.personal}
     _write_table(out / "personal.csv", ("image", "field"), personal)
-    _write_sources(out, listing, single.entries)
+    _write_sources(out, origins, single.entries)
     write_index(out, places.values())
     _tidy(out, {stored.shard for stored in places.values()})
     withdrawn_ids = {item.image_id for item in matched.items} - {item.image_id for item in items} | set(packed.refused)
@@ -144,11 +144,11 @@ def _write_table(path: Path, columns: Sequence[str], rows: Iterable[tuple[str, .
     write_text(path, text.getvalue())
 
 
-def _write_sources(out: Path, listing: Listing, entries: Sequence[Entry]) -> None:
+def _write_sources(out: Path, origins: Sequence[Origin], entries: Sequence[Entry]) -> None:
     taken = Counter(name for name, _ in {(entry.item.image.origin.name, entry.stored.sha256) for entry in entries})
     known = [
         {"name": origin.name, "licence": origin.licence, "revision": origin.revision, "images": taken[origin.name]}
-        for origin in listing.origins
+        for origin in origins
     ]
     write_text(out / "sources.json", json.dumps(known, indent=1) + "\n")
 
