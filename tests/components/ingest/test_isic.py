@@ -116,8 +116,8 @@ def test_a_download_that_was_killed_goes_on_from_the_last_whole_shard(
     folder: IsicFolder, run: Run, proxy: tuple[str, Faults], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pack, "SHARD_IMAGES", 4)
-    monkeypatch.setattr("components.ingest.ranged.LEAST_AHEAD", 512)
-    monkeypatch.setattr("components.ingest.ranged.MOST_AHEAD", 512)
+    monkeypatch.setattr("components.ingest.ranged.LEAST_AHEAD", 1024)
+    monkeypatch.setattr("components.ingest.ranged.MOST_AHEAD", 1024)
     endpoint, faults = proxy
     params = remote_params(endpoint, "isic:2019")
     whole = run(params=params, out="whole")
@@ -142,8 +142,8 @@ def test_a_download_that_was_killed_goes_on_from_the_last_whole_shard(
 def test_a_zip_that_is_replaced_in_mid_download_is_not_mixed_with_the_other(
     folder: IsicFolder, server: S3Server, run: Run, proxy: tuple[str, Faults], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("components.ingest.ranged.LEAST_AHEAD", 512)
-    monkeypatch.setattr("components.ingest.ranged.MOST_AHEAD", 512)
+    monkeypatch.setattr("components.ingest.ranged.LEAST_AHEAD", 1024)
+    monkeypatch.setattr("components.ingest.ranged.MOST_AHEAD", 1024)
     endpoint, faults = proxy
     other = zip_of(IsicFolder(tmp_path / "other").fill(3).root / "images", below="ISIC_2019_Training_Input")
 

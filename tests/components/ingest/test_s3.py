@@ -88,8 +88,8 @@ def test_the_fingerprint_follows_the_objects_and_fetches_none(
 def test_images_added_to_a_zip_are_the_only_ones_fetched(
     server: S3Server, bucket: str, folder: IsicFolder, run: Run, proxy: tuple[str, Faults], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranged, "LEAST_AHEAD", 256)
-    monkeypatch.setattr(ranged, "MOST_AHEAD", 256)
+    monkeypatch.setattr(ranged, "LEAST_AHEAD", 512)
+    monkeypatch.setattr(ranged, "MOST_AHEAD", 512)
     endpoint, faults = proxy
     params = remote_params(endpoint, f"s3://{bucket}/a")
     server.client().put_object(Bucket=bucket, Key="a/all.zip", Body=zip_of(folder.root))
