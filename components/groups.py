@@ -6,17 +6,15 @@ added. For the last of these, groups that were given out once are remembered in 
 """
 
 import csv
-import fcntl
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from typing import IO
 
-from components.errors import DatasetError, StoreError
-from components.files import write_text
+from components.errors import DatasetError
+from components.files import locked, write_text
 from components.lesions import Split
 
 _FILE = "file"
@@ -229,19 +227,8 @@ def open_ledger(path: Path | None) -> Iterator[GroupLedger]:
     if path is None:
         yield GroupLedger(None)
         return
-    with _lock(path.with_name(f".{path.name}.lock")):
+    with locked(path.with_name(f".{path.name}.lock")):
         yield GroupLedger(path)
-
-
-def _lock(path: Path) -> IO[bytes]:
-    """An open file that is locked until it is closed, or its process is dead."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.open("ab")
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be locked ({error.strerror}); free space or permissions, then run again") from error
-    return handle
 
 
 def _read_ledger(path: Path) -> list[KnownFile]:

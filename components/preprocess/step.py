@@ -60,7 +60,7 @@ def preprocess(
     source = Dataset(dataset)
     shards = cut_shards(source, params)
     with one_thread_a_call(), ThreadPoolExecutor(workers or os.cpu_count()) as pool, ThreadPoolExecutor(1) as writer:
-        reader = PixelReader(dataset, params)
+        reader = PixelReader(source, params)
         done, total = 0, len(source.manifest)
         written: Future[str] | None = None
         for shard in shards:
@@ -90,8 +90,8 @@ def empty_pixels(shard: PixelShard) -> tuple[RGBImage, Mask | None]:
 class PixelReader(threading.local):
     """Decodes and preprocesses rows of a validated dataset; each thread has archives of its own open."""
 
-    def __init__(self, root: Path, params: PreprocessParams) -> None:
-        self._dataset = Dataset(root)
+    def __init__(self, dataset: Dataset, params: PreprocessParams) -> None:
+        self._dataset = dataset.reopened()
         self._params = params
 
     def read(self, shard: PixelShard, images: RGBImage, masks: Mask | None, pool: ThreadPoolExecutor) -> Iterator[int]:

@@ -76,10 +76,11 @@ def _decode_alone(files: list[Path]) -> None:
 
 def _preprocess(dataset: Path, params: PreprocessParams) -> npt.NDArray[np.uint8]:
     """The pixels of the whole dataset, by the step's own threads."""
-    shards = cut_shards(Dataset(dataset), params)
+    source = Dataset(dataset)
+    shards = cut_shards(source, params)
     pixels = [empty_pixels(shard) for shard in shards]
     with one_thread_a_call(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        reader = PixelReader(dataset, params)
+        reader = PixelReader(source, params)
         for shard, (images, masks) in zip(shards, pixels, strict=True):
             deque(reader.read(shard, images, masks, pool), maxlen=0)
     return np.concatenate([images for images, _ in pixels])
