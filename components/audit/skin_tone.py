@@ -33,6 +33,7 @@ UNKNOWN = "not measured"
 _COLOURS = ("#F8E4D0", "#E8BF98", "#CC9560", "#A06A3A", "#6B4226", "#2E1B10")
 _MISSING = 0.01
 _FEW = 10
+_HIDDEN = 0.05
 
 
 def tone_groups(angles: "pd.Series[float]") -> "pd.Series[str]":
@@ -83,7 +84,27 @@ def find_skin_tone(data: AuditedData, draw: "Callable[[str, Figure], object]") -
         tables=[_table(pictures, groups, data.classes)],
         figure="skin_tone",
     )
-    return Checked([finding])
+    return Checked([finding, *_hidden(pictures, known)])
+
+
+def _hidden(pictures: pd.DataFrame, known: "pd.Series[bool]") -> list[Finding]:
+    """Images whose colours say nothing of the skin."""
+    number = int((~known).sum())
+    if number < _HIDDEN * len(pictures):
+        return []
+    return [
+        Finding(
+            "skin-tone-hidden",
+            Family.SKIN_TONE,
+            Severity.LOW,
+            f"Skin tone cannot be told on {number:,} of {len(pictures):,} images ({percent(number / len(pictures))})",
+            percent(number / len(pictures)),
+            "Balance the camera's white against a grey card; what is said of skin tone holds for the other images alone.",
+            "Their skin is shown with a b* below 5, which no skin has (8 to 25), or hardly any skin is on the picture.",
+            measures={"share": number / len(pictures)},
+            images=pictures["image_id"][~known].tolist(),
+        )
+    ]
 
 
 def _sentence(counts: Mapping[str, int], total: int, missing: list[str]) -> str:

@@ -7,6 +7,7 @@ byte.
 
 import re
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 
@@ -170,9 +171,10 @@ def _xmp_kinds(content: bytes) -> set[str]:
 def _exif_kinds(tiff: bytes) -> set[str]:
     exif = Image.Exif()
     try:
-        exif.load(_EXIF + tiff)
-        tags = {*exif, *exif.get_ifd(_EXIF_BLOCK)}
-    except (SyntaxError, ValueError, TypeError, KeyError, struct.error):
+        with warnings.catch_warnings(action="error"):  # Pillow only warns of a block that is cut off
+            exif.load(_EXIF + tiff)
+            tags = {*exif, *exif.get_ifd(_EXIF_BLOCK)}
+    except (SyntaxError, ValueError, TypeError, KeyError, struct.error, UserWarning):
         return set()  # it is left out whole; what it told cannot be read
     return {kind for kind, numbers in _EXIF_KINDS.items() if numbers & tags}
 

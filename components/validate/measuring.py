@@ -34,6 +34,8 @@ _VIGNETTE, _BLACK = 51, 38
 # A rim of a twentieth of the side, and corners of a quarter of it.
 _RIM, _CORNER = 6, 28
 
+# b* of skin; see `individual_typology_angle`.
+_LEAST_YELLOW = 5.0
 # Levels of blue by which lesion and skin must differ where no mask tells them apart; less is skin's own mottling.
 _LEAST_GAP = 30
 # Fewer pixels are no sample of skin or of a lesion.
@@ -107,10 +109,10 @@ def measure(image: RGBImage, grey: npt.NDArray[np.uint8], mask: Mask | None) -> 
 def individual_typology_angle(lightness: float, yellow: float) -> float:
     """ITA in degrees, -90 to 90: arctan((L* - 50) / b*) · 180 / π (Chardon et al. 1991; on dermoscopy, Kinyanjui et al. 2020).
 
-    Above 55 very light, above 41 light, 28 intermediate, 10 tan, -30 brown, else dark. Skin that a camera shows as bluer than grey
-    (b* below 0) is outside what the angle was made for, and counts as b* = 0.
+    Above 55 very light, above 41 light, 28 intermediate, 10 tan, -30 brown, else dark. Human skin has a b* of 8 to 25; where a
+    camera shows it with less than 5, its white balance hides the tone, every skin would count as very light, and the angle is NaN.
     """
-    return math.degrees(math.atan2(lightness - 50, max(yellow, 0.0)))
+    return math.degrees(math.atan2(lightness - 50, yellow)) if yellow >= _LEAST_YELLOW else math.nan
 
 
 def _sharpness(grey: npt.NDArray[np.uint8]) -> float:
