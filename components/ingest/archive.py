@@ -100,6 +100,11 @@ class ArchiveMember:
         return self.archive.file, self.info.header_offset
 
     @property
+    def at_once(self) -> int:
+        """One."""
+        return 1
+
+    @property
     def stamp(self) -> str:
         """As its identity, which costs nothing."""
         return self.identity()

@@ -34,6 +34,11 @@ class DvcFile:
         return "", 0
 
     @property
+    def at_once(self) -> int:
+        """One."""
+        return 1
+
+    @property
     def stamp(self) -> str:
         """As its identity, which costs nothing."""
         return self.identity()

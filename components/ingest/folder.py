@@ -40,6 +40,11 @@ class LocalFile:
         return "", 0
 
     @property
+    def at_once(self) -> int:
+        """One."""
+        return 1
+
+    @property
     def stamp(self) -> str:
         """Its name, length and time of change."""
         return f"{self.file}:{self.size}:{self.changed}"
@@ -110,6 +115,7 @@ class NoFile:
     sentence: str
     size: int = 0
     place: tuple[str, int] = ("", 0)
+    at_once: int = 1
 
     @property
     def stamp(self) -> str:

@@ -10,6 +10,7 @@ from components.dataset import write_named_shard
 from components.errors import ImageFormatError, PictureError
 from components.files import link_file, sha256_bytes, write_text
 from components.images import read_size
+from components.ingest.ahead import Ahead, read_ahead
 from components.ingest.match import IMAGE, MASK, Item, fits, misfit, reason_of
 from components.ingest.personal import without_personal
 from components.ingest.source import Picture, Problem, Progress
@@ -183,21 +184,22 @@ class _Chunk:
 
     def _members(self) -> Iterator[tuple[str, bytes, str]]:
         row = 0
-        for number, item in enumerate(self._items):
-            for name, file in self._read(number, item, row):
-                row += 1
-                yield name, file.data, file.sha256
-            self._meter.add([item])
+        with read_ahead([picture for item in self._items for picture in (item.image, item.mask) if picture]) as ahead:
+            for number, item in enumerate(self._items):
+                for name, file in self._read(number, item, row, ahead):
+                    row += 1
+                    yield name, file.data, file.sha256
+                self._meter.add([item])
 
-    def _read(self, number: int, item: Item, row: int) -> list[tuple[str, _File]]:
+    def _read(self, number: int, item: Item, row: int, ahead: Ahead) -> list[tuple[str, _File]]:
         """Read an item, and note what becomes of it: its files and their names, none where it cannot be stored."""
-        image = self._file(item, item.image, IMAGE)
+        image = self._file(item, item.image, IMAGE, ahead)
         if image is None:
             return []
         if self._is_refused(item.image_id, image.sha256):
             self._refused.append(item.image_id)
             return []
-        mask = self._file(item, item.mask, MASK) if item.mask else None
+        mask = self._file(item, item.mask, MASK, ahead) if item.mask else None
         reason = misfit(image.size, mask.size) if mask and not fits(image.size, mask.size) else None
         if reason is not None and item.mask is not None:
             self._problems.append(Problem(item.image_id, reason, item.mask.file, MASK))
@@ -221,9 +223,9 @@ class _Chunk:
         ending = ".jpg" if image.data.startswith(_JPEG) else ".png"
         return [(item.image_id + ending, image)] + ([(mask_name(item.image_id), mask)] if mask else [])
 
-    def _file(self, item: Item, picture: Picture, field: str) -> _File | None:
+    def _file(self, item: Item, picture: Picture, field: str, ahead: Ahead) -> _File | None:
         try:
-            data = picture.blob.read()
+            data = ahead(picture)
             size = read_size(data, picture.file)
             kept, personal = without_personal(data, picture.file)
         except (PictureError, ImageFormatError) as error:

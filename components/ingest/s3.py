@@ -31,6 +31,7 @@ from components.params import source_name
 
 _CHUNK = 64 << 10
 _TRIES = 5
+_AT_ONCE = 16
 _MD5 = re.compile(r'"[0-9a-f]{32}"')
 
 
@@ -42,7 +43,13 @@ def connect(endpoint: str | None, *, anonymous: bool = False) -> Any:
         anonymous: without credentials; else from the usual chain (variables, files, instance).
     """
     more = {"signature_version": UNSIGNED} if anonymous else {}
-    config = Config(retries={"mode": "standard", "total_max_attempts": _TRIES}, connect_timeout=10, read_timeout=30, **more)
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": _TRIES},
+        connect_timeout=10,
+        read_timeout=30,
+        max_pool_connections=_AT_ONCE,
+        **more,
+    )
     # A signature names some region; a bucket's own is found by redirection.
     session = boto3.session.Session()
     return session.client("s3", endpoint_url=endpoint, region_name=session.region_name or "us-east-1", config=config)
@@ -63,6 +70,11 @@ class S3Object:
     def place(self) -> tuple[str, int]:
         """Loose objects lie in no order."""
         return "", 0
+
+    @property
+    def at_once(self) -> int:
+        """As many as hide the time that each takes to answer."""
+        return _AT_ONCE
 
     @property
     def stamp(self) -> str:

@@ -59,6 +59,10 @@ class Blob(Protocol):
         """Where it lies among others: who reads in this order reads large archives from front to end."""
 
     @property
+    def at_once(self) -> int:
+        """How many such files are best asked for at once: one where an answer comes at once, or all come from one stream."""
+
+    @property
     def stamp(self) -> str:
         """What tells, at no cost, whether it is still the same file a moment later."""
 
