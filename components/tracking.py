@@ -234,6 +234,7 @@ class Ledger:
         first = self._first(query)
         if first is None or first.info.run_id == made:
             return str(made)
+        self.end(made, "KILLED")  # else it would be RUNNING among the deleted ones for ever
         self.client.delete_run(made)
         return str(first.info.run_id)
 

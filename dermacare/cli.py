@@ -23,13 +23,18 @@ app.add_typer(data_app, name="data")
 
 Profile = Annotated[str | None, typer.Option("--profile", "-p", help="Profile that overrides params.yaml.", show_default=False)]
 Data = Annotated[
-    list[str] | None, typer.Option("--data", "-d", help="Source of images: `phantom` or a folder; repeat for several.")
+    list[str] | None,
+    typer.Option(
+        "--data",
+        "-d",
+        help="Source of images: `phantom`, a folder, `isic:2019`, `s3://…`, `dvc:…` (docs/sources.md); repeat for several.",
+    ),
 ]
 Assignments = Annotated[list[str] | None, typer.Option("--set", "-s", help="section.key=value; repeat for several.")]
 ParamsFile = Annotated[
-    Path | None, typer.Option("--params", help="The params.yaml to read [default: ./params.yaml, else the packaged one].")
+    Path | None, typer.Option("--params", help="The params.yaml to read; by default ./params.yaml, else the packaged one.")
 ]
-RunId = Annotated[str | None, typer.Argument(help="The run's id [default: the newest run].", show_default=False)]
+RunId = Annotated[str | None, typer.Argument(help="The run's id; by default the newest run.", show_default=False)]
 
 
 @app.callback()
@@ -209,7 +214,7 @@ def data_log() -> None:
 def data_diff(
     a: Annotated[str, typer.Argument(help="A git revision, or a dataset folder.", metavar="[A]")] = "HEAD",
     b: Annotated[
-        str | None, typer.Argument(help="Another one [default: data/ as it lies there].", metavar="[B]", show_default=False)
+        str | None, typer.Argument(help="Another one; by default data/ as it lies there.", metavar="[B]", show_default=False)
     ] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page with the changed images, before and after.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print it for scripts.")] = False,
