@@ -102,6 +102,14 @@ class TestLedger:
             ledger.log_figures(run, {"test/macro_f1": 0.5})
         assert curve(ledger, run, "test/macro_f1") == [(0, 0.5)]
 
+    def test_of_two_runs_made_at_once_the_second_is_ended_and_deleted(self, ledger, monkeypatch):
+        first = ledger.ensure_pipeline_run(details())
+        look, missed = ledger._first, [None]
+        monkeypatch.setattr(ledger, "_first", lambda query: missed.pop() if missed else look(query))
+        assert ledger.ensure_pipeline_run(details()) == first
+        found = ledger.client.search_runs([ledger.experiment_id], run_view_type=3)  # deleted ones too
+        assert {(run.info.lifecycle_stage, run.info.status) for run in found} == {("active", "RUNNING"), ("deleted", "KILLED")}
+
     def test_the_data_is_named_once_with_its_version(self, ledger):
         run = ledger.ensure_pipeline_run(details())
         for _ in range(2):
