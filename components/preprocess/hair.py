@@ -22,7 +22,11 @@ def find_hair(image: RGBImage, *, kernel: int = 17, threshold: int = 10) -> Mask
     Raises:
         ImageFormatError: `image` is not H x W x 3 uint8.
     """
-    grey = cv2.cvtColor(require_rgb(image), cv2.COLOR_RGB2GRAY)
+    return find_hair_in_grey(cv2.cvtColor(require_rgb(image), cv2.COLOR_RGB2GRAY), kernel=kernel, threshold=threshold)
+
+
+def find_hair_in_grey(grey: Mask, *, kernel: int, threshold: int) -> Mask:
+    """`find_hair` where the image's grey levels, H x W uint8, are there already."""
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (kernel, kernel))
     response = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, cross)
     hair: Mask = cv2.threshold(response, threshold, 255, cv2.THRESH_BINARY)[1]
@@ -51,7 +55,7 @@ def blend_over(image: RGBImage, hair: Mask) -> RGBImage:
     wide, from what is filled by then, and so on.
 
     Args:
-        image: H x W x 3, uint8, RGB.
+        image: H x W x 3, uint8, in any colour space.
         hair: H x W, uint8: 255 where to fill.
 
     Returns:

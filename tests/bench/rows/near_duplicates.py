@@ -31,7 +31,8 @@ def _hashes() -> Hashes:
     """Hashes of unrelated pictures, and of some that repeat others but for a few bits."""
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, (_IMAGES, TURNS), dtype=np.uint64)
-    copies, originals = rng.permutation(_IMAGES)[: 2 * _PLANTED].reshape(2, -1)
+    # The search holds the upright hash of the earlier picture against the turns of the later one.
+    originals, copies = np.sort(rng.permutation(_IMAGES)[: 2 * _PLANTED].reshape(2, -1), axis=0)
     changed = np.uint64(1) << rng.integers(0, 64, (_PLANTED, 6), dtype=np.uint64)
     hashes[copies, rng.integers(0, TURNS, _PLANTED)] = hashes[originals, 0] ^ np.bitwise_or.reduce(changed, axis=1)
     return hashes

@@ -71,16 +71,17 @@ def test_fast_pixels_of_real_images_lie_within_the_stated_bound_of_exact_ones(
     differences = [_difference(file, (224, 224), report_params) for file in large]
     print(f"fast against exact, mean absolute difference over {len(large)} real images: {np.mean(differences):.2f} grey levels")
     assert 0 < np.mean(differences) <= 5
-    assert max(differences) <= 12
+    assert max(differences) <= 16
 
 
-def test_fast_pixels_of_an_image_too_small_to_reduce_differ_at_hairs_alone(
+def test_fast_pixels_without_hair_removal_and_contrast_are_those_of_the_image(
     drawn_files: list[Path], report_params: PreprocessParams
 ) -> None:
     data = drawn_files[2].read_bytes()  # 224 x 224
-    plain = report_params.model_copy(update={"remove_hair": False})
+    plain = report_params.model_copy(update={"remove_hair": False, "equalise": False})
     fast = plain.model_copy(update={"mode": "fast"})
-    np.testing.assert_array_equal(read_image(data, "", (224, 224), fast), read_image(data, "", (224, 224), plain))
+    exact, quick = (read_image(data, "", (224, 224), params).astype(int) for params in (plain, fast))
+    assert np.abs(exact - quick).max() <= 3  # there and back between RGB and YCrCb
 
 
 def _difference(file: Path, size: tuple[int, int], params: PreprocessParams) -> float:
@@ -106,6 +107,15 @@ def test_the_pixels_do_not_depend_on_opencvs_threads(drawn_files: list[Path], re
     finally:
         cv2.setNumThreads(before)
     np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_the_stages_end_with_the_pixels_that_are_stored(mode: str, report_params: PreprocessParams) -> None:
+    image, _ = draw_lesion(Diagnosis.BCC, (240, 320), np.random.default_rng(3))
+    params = report_params.model_copy(update={"mode": mode})
+    stages = run_stages(image, (224, 224), params)
+    np.testing.assert_array_equal(stages.equalised, preprocess_image(image, (224, 224), params))
+    assert (stages.hairless != stages.equalised).any()
 
 
 def test_size_is_height_then_width(report_params: PreprocessParams) -> None:
