@@ -50,7 +50,9 @@ def draw(ranges: Ranges, seed: int, epoch: int, image_id: str, repeat: int) -> D
 
 def warp_image(image: RGBImage, drawn: Draw) -> RGBImage:
     """Rotate, mirror, flip and zoom an image, H x W x 3 uint8, about its middle; what lies outside is its mirror image."""
-    return _warp(image, drawn, cv2.INTER_LINEAR)
+    # Pixels of four channels fill a register of the processor, which makes up for the way there and back.
+    warped = _warp(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), drawn, cv2.INTER_LINEAR)
+    return cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)  # type: ignore[no-any-return]
 
 
 def warp_mask(mask: Mask, drawn: Draw) -> Mask:

@@ -14,6 +14,7 @@ from components.store import code_digest
 from pipelines import images, runs, steps
 from pipelines.home import VARIABLE, Home
 from pipelines.plan import source_fingerprint
+from pipelines.runs import RunRecord
 from tests.bench.row import Row, race
 
 _STEPS = 2
@@ -55,7 +56,7 @@ def measure() -> Iterator[Row]:
         params = load_params(profile="demo", assignments=small).params
         local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(home.root / "kfp"))
         run = runs.new_id()
-        home.run(run).mkdir(parents=True)
+        runs.save(home, RunRecord(run, command="bench", profile="demo", params={}, plan=[]))
         arguments: dict[str, Any] = {
             "ingest": params.ingest.model_dump_json(),
             "validate": params.section("validate").model_dump_json(),

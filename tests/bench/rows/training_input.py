@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SIZE = (450, 600)
 _INPUT = (224, 224)
 _BATCH = 32
-_REPEATS = 5
+_REPEATS = 7
 
 
 def measure() -> Iterator[Row]:
@@ -35,7 +35,7 @@ def measure() -> Iterator[Row]:
     params = load_params(project_file("params.yaml")).params
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        encoded = encoded_dataset(folder / "encoded", per_class=8, size=_SIZE, tasks=[Task.CLASSIFICATION])
+        encoded = encoded_dataset(folder / "encoded", per_class=48, size=_SIZE, tasks=[Task.CLASSIFICATION])
         for step in ("pixels", "plan"):
             (folder / step).mkdir()
         preprocess(encoded, folder / "pixels", params.preprocess, Reporter(folder / "pixels", "preprocess"))
