@@ -50,7 +50,7 @@ def locked(file: str) -> Arrange:
 
     def arrange(scene: Scene) -> None:
         (scene.folder.root / file).chmod(0)
-        scene.as_nobody = True
+        scene.without_rights = True
 
     return arrange
 
@@ -249,7 +249,7 @@ def no_params(scene: Scene) -> None:
 def locked_params(scene: Scene) -> None:
     params_file()(scene)
     scene.params.chmod(0)
-    scene.as_nobody = True
+    scene.without_rights = True
 
 
 def swapped_params(scene: Scene) -> None:

@@ -66,7 +66,7 @@ def flipped(whole: bytes) -> bytes:
 def locked_zip(scene: Scene) -> None:
     zipped()(scene)
     (scene.folder.root / ZIP).chmod(0)
-    scene.as_nobody = True
+    scene.without_rights = True
 
 
 def rewritten_zip(scene: Scene) -> None:

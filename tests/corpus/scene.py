@@ -1,8 +1,8 @@
 """Where a cell of the corpus plays: a sound folder of ISIC files, read by ingest and validate as a run reads it."""
 
-import codecs
 import contextlib
 import csv
+import ctypes
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -27,7 +27,8 @@ IMAGE, MASK = f"images/{VICTIM}.jpg", f"masks/{VICTIM}_segmentation.png"
 # Larger than the thumbnails of fingerprints, so that pictures of different ids are not taken for near-duplicates.
 SIZE = (96, 128)
 
-_NOBODY = 65534
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Scene:
         during: called once, after the first pictures were read, to change what is being read.
         params: the params.yaml that is read.
         settings: parameters of ingest that differ from it.
-        as_nobody: root reads everything, so sources are read as a user who may not.
+        without_rights: root reads everything; here it is held to the permissions of files, as any user is.
         bucket: for the cells of S3.
     """
 
@@ -95,7 +96,7 @@ class Scene:
     during: Callable[[], object] | None = None
     params: Path = field(default_factory=lambda: project_file("params.yaml"))
     settings: dict[str, object] = field(default_factory=dict)
-    as_nobody: bool = False
+    without_rights: bool = False
     bucket: Bucket | None = None
 
     def read_bucket(self, place: str) -> None:
@@ -109,8 +110,7 @@ class Scene:
         raw, out, events = self.work / "raw", self.work / "validated", self.work / "events"
         for folder in (raw, out):
             folder.mkdir()
-        raw.chmod(0o777)
-        with _as_nobody() if self.as_nobody else contextlib.nullcontext():
+        with _without_rights() if self.without_rights else contextlib.nullcontext():
             params = load_params(self.params, data=self.sources).params
             ingest(raw, params.ingest.model_copy(update=self.settings), _Interrupting(raw, events, self))
         checks = params.validate_.model_copy(update={"max_quarantined": 0.5})
@@ -136,16 +136,23 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def _as_nobody() -> Iterator[None]:
-    user = os.geteuid()
-    for encoding in ("utf-8-sig", "utf-16"):
-        codecs.lookup(encoding)  # Python itself may lie where nobody reads, and loads these when first asked
-    if user == 0:
-        os.seteuid(_NOBODY)
+def _without_rights() -> Iterator[None]:
+    """Take from root, for this thread, what lets it read files whatever their permissions say (capabilities(7))."""
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    rights = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice, for the lower and upper 32
+    assert libc.capget(header, rights) == 0
+    effective = rights[0]
+    rights[0] = effective & ~(1 << _CAP_DAC_OVERRIDE | 1 << _CAP_DAC_READ_SEARCH)
+    assert libc.capset(header, rights) == 0
     try:
         yield
     finally:
-        os.seteuid(user)
+        rights[0] = effective
+        assert libc.capset(header, rights) == 0
 
 
 class _Interrupting(Reporter):

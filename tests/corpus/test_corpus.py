@@ -1,6 +1,5 @@
 """Bad input: every place where we read, crossed with every class of failure; `pytest -s` prints the table."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -26,15 +25,10 @@ CELLS = [
 
 
 @pytest.fixture
-def scene() -> Iterator[Scene]:
-    # pytest's own folders are closed to others, and some cells are read as somebody else.
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        root.chmod(0o755)
-        folder = sound(root / "clinic")
-        (root / "work").mkdir()
-        (root / "work").chmod(0o777)
-        yield Scene(folder, root / "work", [str(folder.root)])
+def scene(tmp_path: Path) -> Scene:
+    folder = sound(tmp_path / "clinic")
+    (tmp_path / "work").mkdir()
+    return Scene(folder, tmp_path / "work", [str(folder.root)])
 
 
 @pytest.fixture
