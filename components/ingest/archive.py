@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from components.errors import PictureError, SourceError
+from components.ingest.source import LoneBlob
 
 HEAD_BYTES = 16 << 10
 MOST_BYTES = 256 << 20
@@ -83,7 +84,7 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True)
-class ArchiveMember:
+class ArchiveMember(LoneBlob):
     """The bytes of a file in a zip."""
 
     archive: Archive
@@ -98,16 +99,6 @@ class ArchiveMember:
     def place(self) -> tuple[str, int]:
         """The zip, and where in it."""
         return self.archive.file, self.info.header_offset
-
-    @property
-    def at_once(self) -> int:
-        """One."""
-        return 1
-
-    @property
-    def stamp(self) -> str:
-        """As its identity, which costs nothing."""
-        return self.identity()
 
     def identity(self) -> str:
         """Its checksum and length, as the zip's list has them."""

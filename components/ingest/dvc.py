@@ -11,14 +11,14 @@ from components.errors import PictureError, SourceError
 from components.ingest.archive import HEAD_BYTES
 from components.ingest.digests import Digests
 from components.ingest.layout import SourceFile, list_files, looked_at
-from components.ingest.source import Listing, Origin, Workplace
+from components.ingest.source import Listing, LoneBlob, Origin, Workplace
 from components.params import DVC_SOURCE, source_name
 
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")  # of an address
 
 
 @dataclass(frozen=True, slots=True)
-class DvcFile:
+class DvcFile(LoneBlob):
     """The bytes of a file of a repository at one commit, which DVC or git tracks."""
 
     files: Any
@@ -27,21 +27,6 @@ class DvcFile:
     commit: str
     size: int
     md5: str | None
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """Files of a folder lie in no order."""
-        return "", 0
-
-    @property
-    def at_once(self) -> int:
-        """One."""
-        return 1
-
-    @property
-    def stamp(self) -> str:
-        """As its identity, which costs nothing."""
-        return self.identity()
 
     def identity(self) -> str:
         """Its MD5 where DVC tracks it; where git does, the commit and path, which fix it."""

@@ -13,12 +13,12 @@ from components.files import sha256_bytes
 from components.ingest.archive import HEAD_BYTES
 from components.ingest.digests import Digests
 from components.ingest.layout import SourceFile, list_files, looked_at
-from components.ingest.source import Listing, Origin, Workplace
+from components.ingest.source import Listing, LoneBlob, Origin, Workplace
 from components.params import PHANTOM
 
 
 @dataclass(frozen=True, slots=True)
-class LocalFile:
+class LocalFile(LoneBlob):
     """The bytes of a file on this machine, as it was when it was listed.
 
     Attributes:
@@ -33,16 +33,6 @@ class LocalFile:
     size: int
     changed: int
     digests: Digests
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """Files of a folder lie in no order."""
-        return "", 0
-
-    @property
-    def at_once(self) -> int:
-        """One."""
-        return 1
 
     @property
     def stamp(self) -> str:
@@ -109,13 +99,11 @@ class _WatchedFile(io.FileIO):
 
 
 @dataclass(frozen=True)
-class NoFile:
+class NoFile(LoneBlob):
     """What has the name of a picture or table, and cannot be read."""
 
     sentence: str
     size: int = 0
-    place: tuple[str, int] = ("", 0)
-    at_once: int = 1
 
     @property
     def stamp(self) -> str:

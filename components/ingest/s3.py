@@ -26,7 +26,7 @@ from components.ingest.archive import HEAD_BYTES
 from components.ingest.digests import Digests
 from components.ingest.layout import SourceFile, list_files, looked_at
 from components.ingest.ranged import RangedFile
-from components.ingest.source import Listing, Origin, Workplace
+from components.ingest.source import Listing, LoneBlob, Origin, Workplace
 from components.params import source_name
 
 _CHUNK = 64 << 10
@@ -56,7 +56,7 @@ def connect(endpoint: str | None, *, anonymous: bool = False) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class S3Object:
+class S3Object(LoneBlob):
     """The bytes of an object, as it was when it was listed: one that is replaced meanwhile is not read on."""
 
     client: Any
@@ -67,19 +67,9 @@ class S3Object:
     etag: str
 
     @property
-    def place(self) -> tuple[str, int]:
-        """Loose objects lie in no order."""
-        return "", 0
-
-    @property
     def at_once(self) -> int:
         """As many as hide the time that each takes to answer."""
         return _AT_ONCE
-
-    @property
-    def stamp(self) -> str:
-        """As its identity, which costs nothing."""
-        return self.identity()
 
     def identity(self) -> str:
         """Its ETag and length."""

@@ -6,6 +6,7 @@ keeps the contract of `Source`, and a line in `registry.py`.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,31 @@ class Blob(Protocol):
             PictureError: it alone cannot be read, or is damaged where it lies.
             SourceError: its source fails or changes.
         """
+
+
+class LoneBlob(ABC):
+    """What holds of most blobs, which need not say it: they lie in no order, answer at once, and are told by their identity."""
+
+    __slots__ = ()
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """In no order."""
+        return "", 0
+
+    @property
+    def at_once(self) -> int:
+        """One."""
+        return 1
+
+    @property
+    def stamp(self) -> str:
+        """Its identity, which costs nothing."""
+        return self.identity()
+
+    @abstractmethod
+    def identity(self) -> str:
+        """See `Blob`."""
 
 
 @dataclass(frozen=True, slots=True)

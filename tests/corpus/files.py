@@ -1,7 +1,7 @@
 """Cells of what lies in a folder: images, masks, the two tables; and of params.yaml."""
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import cv2
 import numpy as np
@@ -138,23 +138,19 @@ def masks() -> Iterator[Cell]:
 
 def relabelled(**cells: str) -> Arrange:
     """The victim's row of GroundTruth.csv with other cells."""
-
-    def arrange(scene: Scene) -> None:
-        rows = scene.folder.labels
-        place = next(number for number, row in enumerate(rows) if row[0] == VICTIM)
-        rows[place] = [cells.get(column, cell) for column, cell in zip(LABELS, rows[place], strict=True)]
-        scene.folder.tables()
-
-    return arrange
+    return with_cells(LABELS, lambda scene: scene.folder.labels, cells)
 
 
 def restated(**cells: str) -> Arrange:
     """The victim's row of Metadata.csv with other cells."""
+    return with_cells(FACTS, lambda scene: scene.folder.facts, cells)
 
+
+def with_cells(columns: tuple[str, ...], rows_of: Callable[[Scene], list[list[str]]], cells: Mapping[str, str]) -> Arrange:
     def arrange(scene: Scene) -> None:
-        rows = scene.folder.facts
+        rows = rows_of(scene)
         place = next(number for number, row in enumerate(rows) if row[0] == VICTIM)
-        rows[place] = [cells.get(column, cell) for column, cell in zip(FACTS, rows[place], strict=True)]
+        rows[place] = [cells.get(column, cell) for column, cell in zip(columns, rows[place], strict=True)]
         scene.folder.tables()
 
     return arrange
