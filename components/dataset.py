@@ -12,23 +12,23 @@ goes into it, is written whole or not at all, and never changes; labels live in 
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from components.errors import DatasetError
 from components.files import atomic_write, link_file, sha256_bytes, write_text
 from components.lesions import Split, Task
 from components.params import PreprocessParams
+from components.parquet import Opener, open_local, read_table, write_table
 
 SCHEMA_VERSION = 1
 
@@ -97,31 +97,12 @@ def write_manifest(root: Path, manifest: pd.DataFrame) -> str:
         raise DatasetError(
             f"{root}/manifest.parquet: {row.image_id} stands twice for {row.task}; keep one row for each image and task"
         )
-    for field in SCHEMA:
-        if not field.nullable and frame[field.name].isna().any():
-            raise DatasetError(
-                f"{root}/manifest.parquet: {field.name} is empty in {int(frame[field.name].isna().sum()):,} rows; fill it"
-            )
-    try:
-        table = pa.Table.from_pandas(frame, schema=SCHEMA, preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DatasetError(f"{root}/manifest.parquet: {error}; every column must have its type") from error
     version = data_version(frame)
-    metadata = {b"schema_version": str(SCHEMA_VERSION).encode(), b"data_version": version.encode()}
-    with atomic_write(root / "manifest.parquet") as handle:
-        pq.write_table(table.replace_schema_metadata(metadata), handle)
+    write_table(root / "manifest.parquet", frame, SCHEMA, SCHEMA_VERSION, remedy="fill it", more={"data_version": version})
     return version
 
 
-Opener = Callable[[Path], IO[bytes]]
-"""Opens a file of a dataset folder for reading; the file system itself is one, an older version of the folder in DVC another."""
-
-
-def _open(path: Path) -> IO[bytes]:
-    return path.open("rb")
-
-
-def read_manifest(root: Path, opener: Opener = _open) -> pd.DataFrame:
+def read_manifest(root: Path, opener: Opener = open_local) -> pd.DataFrame:
     """Read manifest.parquet: the columns of COLUMNS, empty cells as None or NaN.
 
     Args:
@@ -131,22 +112,8 @@ def read_manifest(root: Path, opener: Opener = _open) -> pd.DataFrame:
     Raises:
         DatasetError: the file is absent, damaged, or of another schema version.
     """
-    path = root / "manifest.parquet"
-    try:
-        with opener(path) as handle:
-            table = pq.read_table(handle)
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: does not exist; {root} is no dataset folder") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DatasetError(f"{path}: cannot be read ({str(error).splitlines()[0]}); make the dataset again") from error
-    version = (table.schema.metadata or {}).get(b"schema_version", b"none").decode()
-    if version != str(SCHEMA_VERSION):
-        raise DatasetError(f"{path}: schema version is {version}, this program reads {SCHEMA_VERSION}; make the dataset again")
-    manifest = _typed(table.to_pandas())
-    del table
-    # Arrow keeps what it has freed; beside images that are read one by one it would be most of what a step holds.
-    pa.default_memory_pool().release_unused()
-    return manifest
+    absent, remedy = f"{root} is no dataset folder", "make the dataset again"
+    return _typed(read_table(root / "manifest.parquet", SCHEMA_VERSION, absent=absent, remedy=remedy, opener=opener))
 
 
 def _typed(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -269,7 +236,7 @@ class Dataset:
         manifest: its rows, columns of COLUMNS.
     """
 
-    def __init__(self, root: Path, opener: Opener = _open) -> None:
+    def __init__(self, root: Path, opener: Opener = open_local) -> None:
         self.root = Path(root)
         self._opener = opener
         self.manifest = read_manifest(self.root, opener)

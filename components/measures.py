@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components.errors import DatasetError
-from components.files import atomic_write
+from components.parquet import read_table, write_table
 
 SCHEMA_VERSION = 1
 
@@ -56,17 +55,8 @@ def write_measures(root: Path, measures: pd.DataFrame) -> None:
     missing = [name for name in COLUMNS if name not in measures.columns]
     if missing:
         raise DatasetError(f"{root / _FILE}: column {missing[0]} is missing; it must have {', '.join(COLUMNS)}")
-    for field in SCHEMA:
-        if not field.nullable and measures[field.name].isna().any():
-            raise DatasetError(f"{root / _FILE}: {field.name} is empty in some rows; measure it, or leave the image out")
-    try:
-        table = pa.Table.from_pandas(measures[list(COLUMNS)], schema=SCHEMA, preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-        raise DatasetError(f"{root / _FILE}: {error}; every column must have its type") from error
-    with atomic_write(root / _FILE) as handle:
-        pq.write_table(table.replace_schema_metadata({b"schema_version": str(SCHEMA_VERSION).encode()}), handle)
-    del table
-    pa.default_memory_pool().release_unused()
+    remedy = "measure it, or leave the image out"
+    write_table(root / _FILE, measures[list(COLUMNS)], SCHEMA, SCHEMA_VERSION, remedy=remedy)
 
 
 def read_measures(root: Path) -> pd.DataFrame:
@@ -75,15 +65,6 @@ def read_measures(root: Path) -> pd.DataFrame:
     Raises:
         DatasetError: the file is absent, damaged, or of another schema version.
     """
-    path = root / _FILE
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: does not exist; validate the data again") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DatasetError(f"{path}: cannot be read ({str(error).splitlines()[0]}); validate the data again") from error
-    version = (table.schema.metadata or {}).get(b"schema_version", b"none").decode()
-    if version != str(SCHEMA_VERSION):
-        raise DatasetError(f"{path}: schema version is {version}, this program reads {SCHEMA_VERSION}; validate the data again")
-    measures: pd.DataFrame = table.to_pandas(types_mapper={pa.int32(): pd.Int32Dtype()}.get)
-    return measures
+    remedy = "validate the data again"
+    whole_numbers = {pa.int32(): pd.Int32Dtype()}
+    return read_table(root / _FILE, SCHEMA_VERSION, absent=remedy, remedy=remedy, types=whole_numbers)

@@ -145,46 +145,34 @@ def _pairs_across_splits(data: AuditedData, pairs: Sequence[Pair], facts: _Facts
     across = [pair for pair in across if facts.group(pair.first) != facts.group(pair.second)]
     if not across:
         return Checked(sound=["No exact copy and no near-duplicate of an image lies in another split under another group."])
-    ids = unique(image for pair in across for image in (pair.first, pair.second))
-    return Checked(
-        [
-            Finding(
-                "leak-duplicates",
-                Family.LEAKS,
-                _worst(data),
-                f"{count(len(across), 'pair')} of images {verb(len(across), 'shows', 'show')} the same in different splits",
-                count(len(across), "pair"),
-                _mend(data),
-                _HOW_PAIRS,
-                measures={"pairs": len(across), "images": len(ids)},
-                images=ids,
-                exhibits=[facts.exhibit(pair) for pair in across],
-            )
-        ]
-    )
+    title = f"{count(len(across), 'pair')} of images {verb(len(across), 'shows', 'show')} the same in different splits"
+    return _of_pairs("leak-duplicates", _worst(data), title, _mend(data), across, facts)
 
 
 def _pairs_of_two_labels(pairs: Sequence[Pair], facts: _Facts) -> Checked:
     two = [p for p in pairs if facts.label(p.first) and facts.label(p.second) and facts.label(p.first) != facts.label(p.second)]
     if not two:
         return Checked(sound=["No two images that show the same carry different diagnoses."])
-    ids = unique(image for pair in two for image in (pair.first, pair.second))
-    return Checked(
-        [
-            Finding(
-                "leak-two-labels",
-                Family.LEAKS,
-                Severity.HIGH,
-                f"{count(len(two), 'pair')} of images {verb(len(two), 'shows', 'show')} the same under two diagnoses; one is wrong",
-                count(len(two), "pair"),
-                "Look at the pairs, find out which diagnosis holds, and correct or withdraw the other.",
-                _HOW_PAIRS,
-                measures={"pairs": len(two), "images": len(ids)},
-                images=ids,
-                exhibits=[facts.exhibit(pair) for pair in two],
-            )
-        ]
+    title = f"{count(len(two), 'pair')} of images {verb(len(two), 'shows', 'show')} the same under two diagnoses; one is wrong"
+    advice = "Look at the pairs, find out which diagnosis holds, and correct or withdraw the other."
+    return _of_pairs("leak-two-labels", Severity.HIGH, title, advice, two, facts)
+
+
+def _of_pairs(key: str, severity: Severity, title: str, advice: str, pairs: Sequence[Pair], facts: _Facts) -> Checked:
+    ids = unique(image for pair in pairs for image in (pair.first, pair.second))
+    finding = Finding(
+        key,
+        Family.LEAKS,
+        severity,
+        title,
+        count(len(pairs), "pair"),
+        advice,
+        _HOW_PAIRS,
+        measures={"pairs": len(pairs), "images": len(ids)},
+        images=ids,
+        exhibits=[facts.exhibit(pair) for pair in pairs],
     )
+    return Checked([finding])
 
 
 def _two_labels_in_the_tables(data: AuditedData) -> Checked:
