@@ -99,7 +99,8 @@ def made_by(out: Path) -> Origin:
     """
     try:
         origin = json.loads((out / "step.json").read_text(encoding="utf-8"))
-        return Origin(origin["step"], origin["key"], origin["code"])
+        # Outputs of version 0.1.0 do not say which code made them, so nothing is taken over from them.
+        return Origin(origin["step"], origin["key"], origin.get("code", ""))
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(f"{out}/step.json: cannot be read; {out} is not the whole output of a step, make it again") from error
 

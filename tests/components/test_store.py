@@ -182,6 +182,8 @@ def test_earlier_outputs_are_those_of_the_same_step_and_code_newest_first(tmp_pa
     second = store.execute("ingest", "k2", write("a", "1"), code="c").out
     store.execute("ingest", "k3", write("a", "1"), code="another")
     store.execute("validate", "k4", write("a", "1"), code="c")
+    older = store.execute("ingest", "k5", write("a", "1")).out
+    (older / "step.json").write_text('{"step": "ingest", "key": "k5"}')  # as version 0.1.0 wrote it
     os.utime(first, (1, 1))
     assert store.earlier("ingest", "c") == [second, first]
     assert store.earlier("preprocess", "c") == []
