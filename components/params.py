@@ -122,45 +122,100 @@ class AugmentBalanceParams(Section):
     vertical_flip: bool = Field(description="mirror up and down, half of the time")
     zoom: float = Field(ge=0, le=0.9, description="largest zoom in or out, as a share of the image")
     brightness: float = Field(ge=0, le=1, description="largest change of brightness, as a share of the range")
+    contrast: float = Field(ge=0, le=0.9, description="largest change of contrast about the image's mean, as a share")
+    saturation: float = Field(ge=0, le=0.9, description="largest change of saturation, as a share")
+    hue: float = Field(ge=0, le=0.5, description="largest turn of hue, as a share of the circle")
+    hair: float = Field(ge=0, le=1, description="share of the samples that hairs are painted on")
+    max_images: int | None = Field(
+        ge=1, description="most images of a diagnosis in an epoch, drawn anew each epoch; null: all of them, every epoch"
+    )
     oversample: bool = Field(description="repeat images of minority classes")
     max_repeats: int = Field(ge=1, le=100, description="most times one image comes in an epoch")
     class_weights: bool = Field(description="weigh the loss by balanced class weights")
     seed: Seed
 
 
-class TrainUnetParams(Section):
+class Stage(Section):
+    """A part of training at a size of its own (progressive resizing, Howard 2018)."""
+
+    epochs: int = Field(ge=1, le=1000, description="epochs of the stage")
+    size: Size
+
+
+class TrainingParams(Section):
+    """How a network is trained, whatever it answers."""
+
+    models: list[str] = Field(description="architectures to train, by registered name")
+    input_size: Size | None = Field(description="height, width that the model sees; null: as preprocessed")
+    weights: str = Field(
+        pattern=r"^(imagenet|none|.+#sha256=[0-9a-f]{64})$",
+        description="what the backbone starts from: imagenet, none, or FILE.weights.h5#sha256=DIGEST",
+    )
+    epochs: int = Field(ge=0, le=1000, description="most epochs with all layers training")
+    batch_size: int = Field(ge=1, le=1024, description="images a step (report: 32)")
+    optimizer: Literal["adam", "adamw"] = Field(description="adam (report; Kingma 2015) or adamw (Loshchilov 2019)")
+    learning_rate: float = Field(gt=0, le=1, description="the optimizer's highest step size (report: 1e-5 for classifiers)")
+    weight_decay: float = Field(ge=0, lt=1, description="adamw: share of a kernel that a step takes off, times the step size")
+    clip_norm: float | None = Field(gt=0, description="greatest norm of all gradients together; null: they are not clipped")
+    schedule: Literal["plateau", "cosine"] = Field(
+        description="plateau: ReduceLROnPlateau (report); cosine: warm-up, then down along a half cosine (Loshchilov 2017)"
+    )
+    warmup: float = Field(ge=0, lt=1, description="cosine: share of the steps over which the rate rises from 0")
+    reduce_factor: float = Field(gt=0, lt=1, description="plateau: new rate / old rate (report: 0.5)")
+    reduce_patience: int = Field(ge=1, le=1000, description="plateau: epochs without gain before the rate falls")
+    stop_patience: int | None = Field(
+        ge=1, le=1000, description="epochs without gain before training stops; null: it goes on to the end"
+    )
+    keep: Literal["best", "last"] = Field(
+        description="whose weights are kept: the best epoch's by the loss on val, or the last one's"
+    )
+    ema: float | None = Field(
+        gt=0, lt=1, description="decay a step of the running mean of the weights that is judged and kept (Polyak 1992); null: none"
+    )
+    progressive: list[Stage] = Field(description="smaller sizes that the first epochs of all layers see; the others see input_size")
+    dropout: float = Field(ge=0, lt=1, description="share of activations dropped")
+    mixed_precision: bool = Field(description="on a GPU: compute in float16, keep weights in float32 (Micikevicius 2018)")
+    test_flips: bool = Field(description="the model answers with the mean over the image and its three mirror images")
+    folds: int = Field(
+        ge=0, le=20, description="cross-validation over train + val: one model a fold, averaged; 0: one model on train"
+    )
+    seeds: int = Field(ge=1, le=20, description="models trained from different seeds and averaged")
+    overrides: dict[str, dict[str, Any]] = Field(description="parameters of one architecture that differ: name: {parameter: value}")
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> "TrainingParams":
+        if self.progressive and sum(stage.epochs for stage in self.progressive) >= self.epochs:
+            raise ValueError("progressive takes all the epochs; leave at least one for input_size")
+        if self.weight_decay and self.optimizer == "adam":
+            raise ValueError("weight_decay is for optimizer adamw; set it to 0, or choose adamw")
+        return self
+
+
+class TrainUnetParams(TrainingParams):
     """Segmentation: which architectures, and how they are trained."""
 
-    models: list[str] = Field(description="architectures to train, by registered name")
-    input_size: Size | None = Field(description="height, width that the model sees; null: as preprocessed")
     epochs: int = Field(ge=1, le=1000, description="most epochs")
-    batch_size: int = Field(ge=1, le=1024, description="images a step")
-    learning_rate: float = Field(gt=0, le=1, description="Adam's step size")
-    dropout: float = Field(ge=0, lt=1, description="share of activations dropped at each level")
-    reduce_factor: float = Field(gt=0, lt=1, description="ReduceLROnPlateau: new rate / old rate (report: 0.5)")
-    reduce_patience: int = Field(ge=1, le=1000, description="epochs without gain before the rate falls")
-    stop_patience: int = Field(ge=1, le=1000, description="epochs without gain before training stops")
-    overrides: dict[str, dict[str, Any]] = Field(description="parameters of one architecture that differ: name: {parameter: value}")
-    seed: Seed
+    mask_threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        description="least probability that counts as lesion; null: chosen on val, by the Jaccard index"
+    )
 
 
-class TrainClassifierParams(Section):
+class TrainClassifierParams(TrainingParams):
     """Classification: which architectures, and how they are trained, in two phases."""
 
-    models: list[str] = Field(description="architectures to train, by registered name")
-    input_size: Size | None = Field(description="height, width that the model sees; null: as preprocessed")
-    weights: Literal["imagenet", "none"] = Field(description="what the backbone starts from")
     frozen_epochs: int = Field(ge=0, le=1000, description="phase 1: epochs with the backbone frozen (0: none)")
-    frozen_learning_rate: float = Field(gt=0, le=1, description="Adam's step size in phase 1")
-    epochs: int = Field(ge=0, le=1000, description="phase 2: most epochs with all layers training (0: none)")
-    learning_rate: float = Field(gt=0, le=1, description="Adam's step size in phase 2 (report: 1e-5)")
-    batch_size: int = Field(ge=1, le=1024, description="images a step (report: 32)")
-    dropout: float = Field(ge=0, lt=1, description="share of the head's activations dropped")
-    reduce_factor: float = Field(gt=0, lt=1, description="ReduceLROnPlateau: new rate / old rate (report: 0.5)")
-    reduce_patience: int = Field(ge=1, le=1000, description="epochs without gain before the rate falls")
-    stop_patience: int = Field(ge=1, le=1000, description="epochs without gain before a phase stops")
-    overrides: dict[str, dict[str, Any]] = Field(description="parameters of one architecture that differ: name: {parameter: value}")
-    seed: Seed
+    frozen_learning_rate: float = Field(gt=0, le=1, description="the optimizer's step size in phase 1")
+    loss: Literal["cross_entropy", "focal"] = Field(description="cross_entropy (report) or focal (Lin 2017)")
+    focal_gamma: float = Field(ge=0, le=10, description="focal: how much less what is right already counts (paper: 2)")
+    logit_adjustment: float = Field(
+        ge=0, le=4, description="how far the loss makes up for rare diagnoses: 0 not at all, 1 to equal chances (Menon 2021)"
+    )
+    label_smoothing: float = Field(ge=0, lt=1, description="share of the target that all diagnoses share (Szegedy 2016)")
+    mix: Literal["none", "mixup", "cutmix"] = Field(
+        description="pairs of samples blended (mixup, Zhang 2018) or pasted into each other (cutmix, Yun 2019)"
+    )
+    mix_alpha: float = Field(gt=0, le=10, description="both parameters of the beta distribution that the pairs' shares come from")
 
     @model_validator(mode="after")
     def _trains_at_all(self) -> "TrainClassifierParams":
@@ -169,7 +224,7 @@ class TrainClassifierParams(Section):
         return self
 
 
-Training = TypeVar("Training", bound=TrainUnetParams | TrainClassifierParams)
+Training = TypeVar("Training", bound=TrainingParams)
 
 
 class EvaluateParams(Section):
@@ -208,7 +263,7 @@ class Params(Section):
     def _overrides_hold(self) -> "Params":
         for name in ("train_unet", "train_classifier"):
             section = self.section(name)
-            assert isinstance(section, (TrainUnetParams, TrainClassifierParams))
+            assert isinstance(section, TrainingParams)
             for model in section.overrides:
                 if model not in section.models:
                     raise ValueError(f"{name}.overrides.{model} is for a model that {name}.models does not list")

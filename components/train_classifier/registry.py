@@ -8,12 +8,15 @@ from components.errors import ParamsError
 if TYPE_CHECKING:
     from components.train_classifier.head import Classifier
 
-# Name → file, and the least height and width in pixels.
+# Name → module, and the least height and width in pixels.
 _ARCHITECTURES = {
-    "resnet50": ("resnet", 32),
-    "resnet101": ("resnet", 32),
-    "resnet152": ("resnet", 32),
-    "tiny_cnn": ("tiny_cnn", 4),
+    "resnet50": ("components.backbones.resnet", 32),
+    "resnet101": ("components.backbones.resnet", 32),
+    "resnet152": ("components.backbones.resnet", 32),
+    "efficientnet_lite0": ("components.backbones.efficientnet_lite", 32),
+    "efficientnet_lite1": ("components.backbones.efficientnet_lite", 32),
+    "efficientnet_lite2": ("components.backbones.efficientnet_lite", 32),
+    "tiny_cnn": ("components.train_classifier.tiny_cnn", 4),
 }
 
 
@@ -37,13 +40,13 @@ def build(name: str, size: tuple[int, int], dropout: float) -> "Classifier":
 
     if name not in _ARCHITECTURES:
         raise ParamsError(f"train_classifier.models: {name} is no architecture; there are {', '.join(_ARCHITECTURES)}")
-    file, least = _ARCHITECTURES[name]
+    module, least = _ARCHITECTURES[name]
     if min(size) < least:
         raise ParamsError(
             f"train_classifier.input_size is {size[0]} x {size[1]}, but {name} needs {least} x {least} or more; "
             "set it, or preprocess.classification_size, to such a size"
         )
-    return attach_head(import_module(f"components.train_classifier.{file}").build(name, size), dropout)
+    return attach_head(import_module(module).build(name, size), dropout)
 
 
 def load_imagenet(name: str, classifier: "Classifier") -> None:
@@ -52,4 +55,4 @@ def load_imagenet(name: str, classifier: "Classifier") -> None:
     Raises:
         WeightsError: there are none, or they can be had neither from Keras's cache nor from the network.
     """
-    import_module(f"components.train_classifier.{_ARCHITECTURES[name][0]}").load_imagenet(name, classifier.backbone)
+    import_module(_ARCHITECTURES[name][0]).load_imagenet(name, classifier.backbone)

@@ -11,8 +11,8 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
+from components.backbones import resnet
 from components.errors import ParamsError, WeightsError
-from components.train_classifier import resnet
 from components.train_classifier.registry import architectures, build, load_imagenet
 from components.training.backend import keras
 from components.training.delivery import Parameters, count_parameters
