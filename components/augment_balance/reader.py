@@ -83,26 +83,33 @@ class TrainingReader:
         """Batches of an epoch, the last smaller one included."""
         return -(-len(self._samples) // self._batch_size)
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of an epoch, counted from 0."""
+    def epoch(self, number: int, start: int = 0, size: tuple[int, int] | None = None) -> Iterator[Batch]:
+        """The batches of an epoch, counted from 0.
+
+        Args:
+            number: of the epoch.
+            start: the first batch to give, counted from 0; what an earlier one holds is not prepared.
+            size: height, width of the images in this epoch; None: as the model sees them.
+        """
         order = np.random.default_rng([self._plan.seed, number]).permutation(len(self._samples))
-        parts = [self._samples[order[start : start + self._batch_size]] for start in range(0, len(order), self._batch_size)]
+        firsts = range(start * self._batch_size, len(order), self._batch_size)
+        parts = [self._samples[order[first : first + self._batch_size]] for first in firsts]
         cores = os.cpu_count() or 1
         with one_thread_a_call(), ThreadPoolExecutor(cores) as pool:
-            ready = deque(pool.submit(self._prepare, part, number) for part in parts[:cores])
+            ready = deque(pool.submit(self._prepare, part, number, size or self._size) for part in parts[:cores])
             for part in parts[cores:]:
                 yield ready.popleft().result()
-                ready.append(pool.submit(self._prepare, part, number))
+                ready.append(pool.submit(self._prepare, part, number, size or self._size))
             yield from (batch.result() for batch in ready)
 
-    def _prepare(self, samples: npt.NDArray[np.int64], epoch: int) -> Batch:
+    def _prepare(self, samples: npt.NDArray[np.int64], epoch: int, size: tuple[int, int] | None) -> Batch:
         rows = self._rows.iloc[samples[:, 0]]
         names = zip(rows["image_id"], samples[:, 1].tolist(), strict=True)
         draws = [draw(self._plan.ranges, self._plan.seed, epoch, name, repeat) for name, repeat in names]
-        images = _augmented(self._dataset.images(rows), draws, self._size)
+        images = _augmented(self._dataset.images(rows), draws, size)
         if self._task is Task.SEGMENTATION:
             masks = zip(self._dataset.masks(rows), draws, strict=True)
-            targets = _mask_targets([warp_mask(mask, drawn) for mask, drawn in masks], self._size)
+            targets = _mask_targets([warp_mask(mask, drawn) for mask, drawn in masks], size)
             return Batch(images, targets, np.ones(len(rows), np.float32))
         assert self._plan.classification is not None
         weights = self._plan.classification.class_weights

@@ -69,9 +69,10 @@ class FeatureBatches:
         """Batches of an epoch."""
         return -(-len(self._samples.images) // self._batch_size)
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of an epoch, counted from 0."""
-        return self._cut(np.random.default_rng([self._seed, number]).permutation(len(self._samples.images)))
+    def epoch(self, number: int, start: int = 0, size: tuple[int, int] | None = None) -> Iterator[Batch]:
+        """The batches of an epoch, counted from 0, from batch `start` on; features have no `size`."""
+        order = np.random.default_rng([self._seed, number]).permutation(len(self._samples.images))
+        return self._cut(order[start * self._batch_size :])
 
     def in_order(self) -> Iterator[Batch]:
         """The batches as they came."""
