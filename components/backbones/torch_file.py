@@ -10,8 +10,10 @@ import struct
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
+from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +21,21 @@ import numpy.typing as npt
 from components.errors import WeightsError
 
 _MAGIC = 0x1950A86A20F9469CFC6C
-_DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+_DTYPES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+# What unpickling and reading raise where bytes are missing or wrong.
+_DAMAGE = (
+    pickle.UnpicklingError,
+    struct.error,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+    MemoryError,
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +50,7 @@ class _View:
     def on(self, storages: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
         storage = storages[self.storage[2]]
         least = self.offset + sum((side - 1) * stride for side, stride in zip(self.shape, self.strides, strict=True)) + 1
-        if min((self.offset, *self.strides, *self.shape)) < 0 or least > storage.size:
+        if min((self.offset, *self.strides, *self.shape)) < 0 or least > storage.size or prod(self.shape) > storage.size:
             raise ValueError("a tensor reaches beyond its storage")
         strides = [stride * storage.itemsize for stride in self.strides]
         return np.ascontiguousarray(np.lib.stride_tricks.as_strided(storage[self.offset :], self.shape, strides))
@@ -50,15 +66,14 @@ def read_torch_file(path: Path) -> dict[str, npt.NDArray[Any]]:
         WeightsError: the file is absent, cut off, of another form, or its pickles name anything but tensors.
     """
     try:
-        with path.open("rb") as file:
-            return _read(file)
+        return _read(BytesIO(path.read_bytes()))
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror}); install the package or copy the file again") from error
-    except (pickle.UnpicklingError, struct.error, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except _DAMAGE as error:
         raise WeightsError(f"{path}: is no whole PyTorch file of the old form ({error}); copy it again") from error
 
 
-def _read(file: BinaryIO) -> dict[str, npt.NDArray[Any]]:
+def _read(file: BytesIO) -> dict[str, npt.NDArray[Any]]:
     if _TensorsOnly(file).load() != _MAGIC:
         raise ValueError("it does not begin with PyTorch's number")
     for _ in ("protocol", "sizes of types"):
@@ -70,16 +85,19 @@ def _read(file: BinaryIO) -> dict[str, npt.NDArray[Any]]:
     return {name: view.on(storages) for name, view in views.items()}
 
 
-def _read_storage(file: BinaryIO, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+def _read_storage(file: BytesIO, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     (count,) = struct.unpack("<q", file.read(8))
-    data = file.read(count * dtype.itemsize)
-    if count < 0 or len(data) < count * dtype.itemsize:
+    data = file.read(max(count, 0) * dtype.itemsize)
+    if len(data) != count * dtype.itemsize:
         raise EOFError("a storage is cut off")
     return np.frombuffer(data, dtype)
 
 
-class _TensorsOnly(pickle.Unpickler):
-    """Builds dictionaries of tensors and nothing else: every other name in the pickle is refused before it is looked up."""
+class _TensorsOnly(pickle._Unpickler):
+    """Builds dictionaries of tensors and nothing else: every other name in the pickle is refused before it is looked up.
+
+    Python's own unpickler: the one in C takes as much memory as a damaged index asks for, 16 GB say, and the process dies of it.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):

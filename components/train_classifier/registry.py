@@ -1,22 +1,35 @@
-"""The classifiers' backbones by name. A new one is a file of this folder with `build` and `load_imagenet`, and a line here."""
+"""The classifiers by name: a backbone of `components.backbones.registry` and a head of `head`. A new one is a line here."""
 
-from importlib import import_module
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from components.backbones import registry as backbones
+from components.backbones import weights
 from components.errors import ParamsError
 
 if TYPE_CHECKING:
     from components.train_classifier.head import Classifier
 
-# Name → module, and the least height and width in pixels.
+
+@dataclass(frozen=True)
+class _Architecture:
+    """A backbone's name, its head's, the least height and width in pixels, and whether the head looks at places."""
+
+    backbone: str
+    head: str = "report_head"
+    least: int = 32
+    on_maps: bool = False
+
+
 _ARCHITECTURES = {
-    "resnet50": ("components.backbones.resnet", 32),
-    "resnet101": ("components.backbones.resnet", 32),
-    "resnet152": ("components.backbones.resnet", 32),
-    "efficientnet_lite0": ("components.backbones.efficientnet_lite", 32),
-    "efficientnet_lite1": ("components.backbones.efficientnet_lite", 32),
-    "efficientnet_lite2": ("components.backbones.efficientnet_lite", 32),
-    "tiny_cnn": ("components.train_classifier.tiny_cnn", 4),
+    "resnet50": _Architecture("resnet50"),
+    "resnet101": _Architecture("resnet101"),
+    "resnet152": _Architecture("resnet152"),
+    "resnet101_soft_attention": _Architecture("resnet101", "soft_attention_head", on_maps=True),
+    "efficientnet_lite0": _Architecture("efficientnet_lite0", "published_head"),
+    "efficientnet_lite1": _Architecture("efficientnet_lite1", "published_head"),
+    "efficientnet_lite2": _Architecture("efficientnet_lite2", "published_head"),
+    "tiny_cnn": _Architecture("tiny_cnn", least=4),
 }
 
 
@@ -25,34 +38,38 @@ def architectures() -> list[str]:
     return list(_ARCHITECTURES)
 
 
-def build(name: str, size: tuple[int, int], dropout: float) -> "Classifier":
-    """Build an untrained classifier: a backbone with the report's head.
+def build(name: str, size: tuple[int, int] | tuple[None, None], dropout: float) -> "Classifier":
+    """Build an untrained classifier.
 
     Args:
-        name: of the backbone.
-        size: height, width in pixels.
+        name: of the architecture.
+        size: height, width in pixels; (None, None): any, for training at several. The same weights fit, whatever the size.
         dropout: share of the head's activations dropped, 0 to 1.
 
     Raises:
         ParamsError: there is no architecture of this name, or it cannot see images of this size.
     """
-    from components.train_classifier.head import attach_head
+    from components.train_classifier import head
+    from components.training.backend import keras
 
     if name not in _ARCHITECTURES:
         raise ParamsError(f"train_classifier.models: {name} is no architecture; there are {', '.join(_ARCHITECTURES)}")
-    module, least = _ARCHITECTURES[name]
-    if min(size) < least:
+    known = _ARCHITECTURES[name]
+    if any(side is not None and side < known.least for side in size):
         raise ParamsError(
-            f"train_classifier.input_size is {size[0]} x {size[1]}, but {name} needs {least} x {least} or more; "
+            f"train_classifier.input_size is {size[0]} x {size[1]}, but {name} needs {known.least} x {known.least} or more; "
             "set it, or preprocess.classification_size, to such a size"
         )
-    return attach_head(import_module(module).build(name, size), dropout)
+    backbone = backbones.build(known.backbone, size)
+    if known.on_maps:
+        backbone = keras.Model(backbone.input, backbone.layers[-1].input)
+    return head.attach_head(backbone, getattr(head, known.head)(dropout))
 
 
-def load_imagenet(name: str, classifier: "Classifier") -> None:
-    """Give a classifier's backbone its published ImageNet weights.
+def load_weights(name: str, classifier: "Classifier", spec: str) -> None:
+    """Give a classifier what it starts from; `spec` is the parameter `weights` (`components.backbones.weights`).
 
     Raises:
-        WeightsError: there are none, or they can be had neither from Keras's cache nor from the network.
+        WeightsError: the weights cannot be had, are not those of the digest, or do not fit.
     """
-    import_module(_ARCHITECTURES[name][0]).load_imagenet(name, classifier.backbone)
+    weights.load_weights("train_classifier", name, classifier.model, _ARCHITECTURES[name].backbone, spec)

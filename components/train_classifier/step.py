@@ -9,7 +9,7 @@ from components.reporter import Reporter
 from components.train_classifier.features import FeatureBatches, compute_features
 from components.train_classifier.head import Classifier
 from components.train_classifier.objective import DIAGNOSES
-from components.train_classifier.registry import build, load_imagenet
+from components.train_classifier.registry import build, load_weights
 from components.training.backend import start_afresh
 from components.training.checkpoint import Checkpoints, Standing, rewind_metrics
 from components.training.delivery import Parameters, count_parameters, deliver
@@ -40,8 +40,8 @@ def _start(feed: Feed, params: TrainClassifierParams, newest: Standing | None) -
     start_afresh(params.seed)
     classifier = build(name, feed.size, params.dropout)
     # A checkpoint of phase 2 holds the backbone; one of phase 1 the head alone.
-    if params.weights == "imagenet" and (newest is None or newest.phase == _FROZEN):
-        load_imagenet(name, classifier)
+    if newest is None or newest.phase == _FROZEN:
+        load_weights(name, classifier, params.weights)
     return classifier
 
 

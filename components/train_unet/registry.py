@@ -1,17 +1,31 @@
 """The segmenters by name. A new one is a file of this folder with a function like `unet_plain.build`, and a line here."""
 
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from components.backbones import weights
 from components.errors import ParamsError
 
 if TYPE_CHECKING:
     from components.training.backend import keras
 
-# Name → file, and what height and width must be multiples of.
+
+@dataclass(frozen=True)
+class _Architecture:
+    """What height and width must be multiples of, and the backbone that it is built on, if any."""
+
+    multiple: int
+    backbone: str | None = None
+
+
+# Name, also of its file.
 _ARCHITECTURES = {
-    "unet_plain": ("unet_plain", 16),
-    "unet_tiny": ("unet_tiny", 2),
+    "unet_plain": _Architecture(16),
+    "unet_dilated": _Architecture(16),
+    "unet_resnet50": _Architecture(32, "resnet50"),
+    "unet_efficientnet_lite0": _Architecture(32, "efficientnet_lite0"),
+    "unet_tiny": _Architecture(2),
 }
 
 
@@ -20,7 +34,7 @@ def architectures() -> list[str]:
     return list(_ARCHITECTURES)
 
 
-def build(name: str, size: tuple[int, int], dropout: float) -> "keras.Model":
+def build(name: str, size: tuple[int, int] | tuple[None, None], dropout: float) -> "keras.Model":
     """Build an untrained segmenter; for arguments and result see `unet_plain.build`.
 
     Raises:
@@ -28,11 +42,20 @@ def build(name: str, size: tuple[int, int], dropout: float) -> "keras.Model":
     """
     if name not in _ARCHITECTURES:
         raise ParamsError(f"train_unet.models: {name} is no architecture; there are {', '.join(_ARCHITECTURES)}")
-    file, multiple = _ARCHITECTURES[name]
-    if any(side % multiple for side in size):
+    multiple = _ARCHITECTURES[name].multiple
+    if any(side is not None and side % multiple for side in size):
         raise ParamsError(
             f"train_unet.input_size is {size[0]} x {size[1]}, but {name} needs multiples of {multiple}; "
             f"set it, or preprocess.segmentation_size, to such a size"
         )
-    model: keras.Model = import_module(f"components.train_unet.{file}").build(size, dropout)
+    model: keras.Model = import_module(f"components.train_unet.{name}").build(size, dropout)
     return model
+
+
+def load_weights(name: str, model: "keras.Model", spec: str) -> None:
+    """Give a segmenter what it starts from; `spec` is the parameter `weights` (`components.backbones.weights`).
+
+    Raises:
+        WeightsError: the weights cannot be had, are not those of the digest, or do not fit.
+    """
+    weights.load_weights("train_unet", name, model, _ARCHITECTURES[name].backbone, spec)

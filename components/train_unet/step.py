@@ -7,7 +7,7 @@ from components.lesions import Task
 from components.params import TrainUnetParams
 from components.reporter import Reporter
 from components.train_unet.losses import MASKS
-from components.train_unet.registry import build
+from components.train_unet.registry import build, load_weights
 from components.training.backend import start_afresh
 from components.training.checkpoint import Checkpoints, rewind_metrics
 from components.training.delivery import count_parameters, deliver
@@ -25,6 +25,8 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporte
         model = build(name, feed.size, params.dropout)
         parameters = count_parameters(model)
         newest = checkpoints.standing(reporter.message)
+        if newest is None:
+            load_weights(name, model, params.weights)
         rewind_metrics(out / "metrics.jsonl", newest.epoch if newest else 0)
         reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
         fit(model, MASKS, feed.train, feed.val, _phase(params), Run(checkpoints, reporter, params.epochs))

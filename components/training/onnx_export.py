@@ -17,6 +17,7 @@ from onnx import ModelProto, TensorProto, helper
 
 from components.errors import BundleError
 from components.training.backend import keras, layers
+from components.training.batch_norm import BatchNormalization
 
 INPUT = "image"
 _OPSET = 17
@@ -210,6 +211,16 @@ def _activation(graph: _Graph, layer: Any, inputs: list[_Tensor]) -> str:
     return _activate(graph, layer, inputs[0].name, inputs[0])
 
 
+def _softmax(graph: _Graph, layer: Any, inputs: list[_Tensor]) -> str:
+    """Over the places of each channel."""
+    shape = inputs[0].shape
+    _require(layer, tuple(layer.axis) == (1, 2) if isinstance(layer.axis, (list, tuple)) else False, f"axis={layer.axis}")
+    _require(layer, len(shape) == 4 and None not in shape[1:3], "an image size that is not fixed")
+    flat = graph.constant("shape/flat", np.array([0, 0, -1], np.int64))
+    back = graph.constant(f"{layer.name}/shape", np.array([0, 0, *shape[1:3]], np.int64))
+    return graph.add("Reshape", [graph.add("Softmax", [graph.add("Reshape", [inputs[0].name, flat])], axis=2), back])
+
+
 def _max_pooling(graph: _Graph, layer: Any, inputs: list[_Tensor]) -> str:
     pads = _pads(layer, inputs[0], layer.pool_size, layer.strides, (1, 1))
     return graph.add("MaxPool", [inputs[0].name], kernel_shape=list(layer.pool_size), strides=list(layer.strides), pads=pads)
@@ -260,9 +271,11 @@ _EMITTERS: dict[type, _Emitter] = {
     layers.SeparableConv2D: _separable_convolution,
     layers.Conv2DTranspose: _transposed_convolution,
     layers.BatchNormalization: _batch_normalisation,
+    BatchNormalization: _batch_normalisation,
     layers.Dense: _dense,
     layers.ReLU: _relu,
     layers.Activation: _activation,
+    layers.Softmax: _softmax,
     layers.MaxPooling2D: _max_pooling,
     layers.GlobalAveragePooling2D: _global_average_pooling,
     layers.ZeroPadding2D: _zero_padding,
