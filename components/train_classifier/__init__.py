@@ -24,7 +24,7 @@ def train_classifier(dataset: Path, plan: Path, out: Path, params: TrainClassifi
 
     Raises:
         ParamsError: the architecture is not known, or cannot see images of this size.
-        WeightsError: ImageNet weights are asked for and cannot be had.
+        WeightsError: the weights to start from cannot be had, or do not fit.
         DatasetError: dataset or plan break their contracts, do not belong together, or hold no val images.
         TrainingDiverged: the loss is no number any more.
     """

@@ -23,6 +23,7 @@ def train_unet(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, re
 
     Raises:
         ParamsError: the architecture is not known, or cannot see images of this size.
+        WeightsError: the weights to start from cannot be had, or do not fit.
         DatasetError: dataset or plan break their contracts, do not belong together, or hold no val images.
         TrainingDiverged: the loss is no number any more.
     """
