@@ -5,11 +5,16 @@ from collections.abc import Mapping
 from components.lesions import Diagnosis
 
 
+def limit_images(images: Mapping[Diagnosis, int], most: int | None) -> dict[Diagnosis, int]:
+    """Images of each diagnosis that an epoch shows: all, or `most` of them."""
+    return {label: count if most is None else min(count, most) for label, count in images.items()}
+
+
 def count_repeats(images: Mapping[Diagnosis, int], most: int) -> dict[Diagnosis, int]:
     """How often each image of a diagnosis must come for its diagnosis to be as frequent as the most frequent one.
 
     Args:
-        images: training images of each diagnosis, 1 or more.
+        images: of each diagnosis that an epoch shows, 1 or more.
         most: no image comes more often than this.
 
     Returns:

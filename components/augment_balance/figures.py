@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from components.augment_balance.geometry import brighten, draw, warp_image, warp_mask
+from components.augment_balance.draws import draw
+from components.augment_balance.geometry import warp_mask
 from components.augment_balance.plan import ClassificationPlan, Plan
+from components.augment_balance.reader import augment_image
 from components.colours import TRUE_OUTLINE
 from components.dataset import Dataset
 from components.images import Mask, RGBImage
 from components.lesions import Diagnosis, Split, Task
-from components.preprocess.normalise import normalise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,14 +42,20 @@ def draw_segmentation_sheet(dataset: Dataset, plan: Plan) -> "Figure":
 
 
 def _describe(label: Diagnosis, plan: ClassificationPlan) -> str:
-    return f"{label}: {plan.images[label]:,} images\nx {plan.repeats[label]}, weight {plan.class_weights[label]:.2f}"
+    shown, all_images = plan.shown[label], plan.images[label]
+    count = f"{all_images:,} images" if shown == all_images else f"{shown:,} of {all_images:,} images"
+    return f"{label}: {count}\nx {plan.repeats[label]}, weight {plan.class_weights[label]:.2f}"
 
 
 def _stages(plan: Plan) -> str:
     turn = plan.ranges
     flips = [name for name, on in (("left-right", turn.horizontal_flip), ("up-down", turn.vertical_flip)) if on]
     mirrored = f", mirrored {' and '.join(flips)}" if flips else ""
-    return f"turned ±{turn.rotation:g}°{mirrored}, zoomed ±{turn.zoom:.0%}, brightness ±{turn.brightness:.0%}"
+    shares = {name: getattr(turn, name) for name in ("brightness", "contrast", "saturation")}
+    colours = "".join(f", {name} ±{share:.0%}" for name, share in shares.items() if share)
+    hue = f", hue ±{360 * turn.hue:.0f}°" if turn.hue else ""
+    hair = f", hairs on {turn.hair:.0%}" if turn.hair else ""
+    return f"turned ±{turn.rotation:g}°{mirrored}, zoomed ±{turn.zoom:.0%}{colours}{hue}{hair}"
 
 
 def _spread(rows: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +73,8 @@ def _sheet(images: RGBImage, masks: Mask | None, ids: list[str], names: list[str
         line[0].set_ylabel(names[number], fontsize=8)
         for epoch, place in enumerate(line[1:]):
             drawn = draw(plan.ranges, plan.seed, epoch, ids[number], 0)
-            pixels = brighten(normalise(warp_image(images[number], drawn)), drawn)
+            pixels = np.empty(images.shape[1:], np.float32)
+            augment_image(images[number], drawn, pixels)
             _show(place, pixels, None if masks is None else warp_mask(masks[number], drawn))
     for place, heading in zip(axes[0], ["as stored", *(f"epoch {epoch}" for epoch in range(_EPOCHS))], strict=True):
         place.set_title(heading, fontsize=9)

@@ -1,51 +1,13 @@
-"""Random affine maps of an image and its mask, and changes of brightness."""
+"""Affine maps of an image and its mask."""
 
-import hashlib
 import math
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from components.augment_balance.plan import Ranges
+from components.augment_balance.draws import Draw
 from components.images import Mask, RGBImage
-
-
-@dataclass(frozen=True)
-class Draw:
-    """How one sample differs from the stored image.
-
-    Attributes:
-        rotation: degrees, counter-clockwise as seen.
-        mirrored: left and right change places.
-        flipped: up and down change places.
-        zoom: magnification; above 1 the picture grows.
-        brightness: added to pixels of 0 to 1.
-    """
-
-    rotation: float
-    mirrored: bool
-    flipped: bool
-    zoom: float
-    brightness: float
-
-
-def draw(ranges: Ranges, seed: int, epoch: int, image_id: str, repeat: int) -> Draw:
-    """Draw how an image looks in an epoch, the `repeat`-th time that it comes (from 0).
-
-    It depends on the arguments alone, not on what was drawn before: a run that resumes at an epoch sees the same pixels.
-    """
-    digest = hashlib.sha256(f"{seed}/{epoch}/{repeat}/{image_id}".encode()).digest()
-    # Always the same five numbers, so that switching one change off leaves the others as they are.
-    turn, zoom, light, mirror, flip = np.random.default_rng(int.from_bytes(digest[:16], "big")).uniform(-1, 1, 5).tolist()
-    return Draw(
-        rotation=ranges.rotation * turn,
-        mirrored=ranges.horizontal_flip and mirror < 0,
-        flipped=ranges.vertical_flip and flip < 0,
-        zoom=1 + ranges.zoom * zoom,
-        brightness=ranges.brightness * light,
-    )
 
 
 def warp_image(image: RGBImage, drawn: Draw) -> RGBImage:
@@ -58,12 +20,6 @@ def warp_image(image: RGBImage, drawn: Draw) -> RGBImage:
 def warp_mask(mask: Mask, drawn: Draw) -> Mask:
     """The same for a mask, H x W uint8: each pixel takes the nearest one, so that 0 | 255 stays 0 | 255."""
     return _warp(mask, drawn, cv2.INTER_NEAREST)
-
-
-def brighten(pixels: npt.NDArray[np.float32], drawn: Draw) -> npt.NDArray[np.float32]:
-    """Add the drawn brightness to pixels of 0 to 1 in place, and cut what leaves this range; returns `pixels`."""
-    pixels += np.float32(drawn.brightness)
-    return np.clip(pixels, 0, 1, out=pixels)
 
 
 def _warp(pixels: npt.NDArray[np.uint8], drawn: Draw, interpolation: int) -> npt.NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from components.augment_balance.balance import limit_images
 from components.errors import DatasetError
 from components.files import write_text
 from components.lesions import Diagnosis, Task
@@ -25,7 +26,12 @@ class Ranges(_Part):
         horizontal_flip: mirror left and right, half of the time.
         vertical_flip: mirror up and down, half of the time.
         zoom: magnification 1 - zoom to 1 + zoom.
-        brightness: added to every channel, -brightness to +brightness of the range 0 to 1; the image alone, never the mask.
+        brightness: added to every channel, -brightness to +brightness of the range 0 to 1; the image alone, never the mask, as all
+            that follows.
+        contrast: a pixel's distance to the image's mean is multiplied by 1 - contrast to 1 + contrast.
+        saturation: a pixel's distance to grey is multiplied by 1 - saturation to 1 + saturation.
+        hue: all hues turn by -hue to +hue of the circle.
+        hair: share of the samples that hairs are painted on.
     """
 
     rotation: float = Field(ge=0, le=180)
@@ -33,6 +39,11 @@ class Ranges(_Part):
     vertical_flip: bool
     zoom: float = Field(ge=0, le=0.9)
     brightness: float = Field(ge=0, le=1)
+    # A plan that was written before these were there draws none of them.
+    contrast: float = Field(default=0, ge=0, le=0.9)
+    saturation: float = Field(default=0, ge=0, le=0.9)
+    hue: float = Field(default=0, ge=0, le=0.5)
+    hair: float = Field(default=0, ge=0, le=1)
 
 
 class ClassificationPlan(_Part):
@@ -40,11 +51,14 @@ class ClassificationPlan(_Part):
 
     Attributes:
         images: training images of each diagnosis.
-        repeats: how often an epoch shows each of them, drawn anew each time.
+        max_images: most images of a diagnosis that an epoch shows; the next epoch goes on with those that come after them, so that
+            all have their turn. None: each epoch shows all of them.
+        repeats: how often an epoch shows each of the images that it shows, drawn anew each time.
         class_weights: weight of a sample of each diagnosis in the loss.
     """
 
     images: dict[Diagnosis, _Count]
+    max_images: _Count | None = None
     repeats: dict[Diagnosis, _Count]
     class_weights: dict[Diagnosis, Annotated[float, Field(ge=0)]]
 
@@ -55,9 +69,14 @@ class ClassificationPlan(_Part):
         return self
 
     @property
+    def shown(self) -> dict[Diagnosis, int]:
+        """Images of each diagnosis that an epoch shows."""
+        return limit_images(self.images, self.max_images)
+
+    @property
     def samples(self) -> int:
         """Samples of one epoch."""
-        return sum(self.images[label] * self.repeats[label] for label in self.images)
+        return sum(count * self.repeats[label] for label, count in self.shown.items())
 
 
 class SegmentationPlan(_Part):

@@ -4,15 +4,18 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from components.augment_balance.geometry import Draw, brighten, draw, warp_image, warp_mask
-from components.augment_balance.plan import Plan
+from components.augment_balance.batch import Batch, Floats
+from components.augment_balance.colour import recolour
+from components.augment_balance.draws import Draw, draw
+from components.augment_balance.geometry import warp_image, warp_mask
+from components.augment_balance.hair import grow_hair
+from components.augment_balance.mix import Mix, mix_batch
+from components.augment_balance.plan import ClassificationPlan, Plan
 from components.dataset import Dataset
 from components.errors import DatasetError
 from components.images import Mask, RGBImage, one_thread_a_call
@@ -20,31 +23,14 @@ from components.lesions import CODES, Diagnosis, Split, Task
 from components.preprocess.normalise import normalise
 from components.preprocess.resize import fit_input, resize_mask
 
-Floats = npt.NDArray[np.float32]
-
-_NORMALISED = normalise(np.arange(256, dtype=np.uint8))
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Samples of one step, float32.
-
-    Attributes:
-        images: N x H x W x 3, RGB, 0 to 1.
-        targets: classification: N x 8, one-hot, in the order of `components.lesions.CODES`; segmentation: N x H x W x 1, 0 | 1.
-        weights: N, of each sample in the loss; 1 outside training.
-    """
-
-    images: Floats
-    targets: Floats
-    weights: Floats
+__all__ = ["Batch", "TrainingReader", "augment_image", "read_rows", "read_split"]
 
 
 class TrainingReader:
-    """The train split of a task, balanced, shuffled and augmented as a plan says.
+    """The train split of a task, or other rows of it, balanced, shuffled and augmented as a plan says.
 
-    An epoch depends on the plan's seed and the epoch's number alone. Pixels stay on the disk, mapped into memory; each core
-    prepares a batch while another one is trained on.
+    An epoch depends on the plan's seed and the epoch's number alone; with `mix` on the batch size too. Pixels stay on the disk,
+    mapped into memory; each core prepares a batch while another one is trained on.
 
     Args:
         dataset: a preprocessed dataset.
@@ -52,12 +38,24 @@ class TrainingReader:
         plan: made for this dataset by `augment_balance`.
         size: height, width that the model sees; None: as stored.
         batch_size: samples of a batch; the last one of an epoch may have fewer.
+        rows: of the task, to learn from; None: those of train.
+        mix: how samples of a classification batch are mixed; None: they are not.
 
     Raises:
         DatasetError: the plan was made for another dataset, not for this task, or not for all of its diagnoses.
     """
 
-    def __init__(self, dataset: Dataset, task: Task, plan: Plan, size: tuple[int, int] | None, batch_size: int) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        task: Task,
+        plan: Plan,
+        size: tuple[int, int] | None,
+        batch_size: int,
+        *,
+        rows: pd.DataFrame | None = None,
+        mix: Mix | None = None,
+    ) -> None:
         if plan.data_version != dataset.version:
             raise DatasetError(
                 f"plan.json: data_version is {plan.data_version[:12]}, {dataset.root} has {dataset.version[:12]}; "
@@ -70,18 +68,21 @@ class TrainingReader:
         self._plan = plan
         self._size = size
         self._batch_size = batch_size
-        self._rows = dataset.rows(task, Split.TRAIN)
-        self._samples = _list_samples(self._rows, plan, task)
+        self._rows = dataset.rows(task, Split.TRAIN) if rows is None else rows
+        self._mix = mix
+        self._balance = plan.classification if task is Task.CLASSIFICATION else None
+        if self._balance is not None:
+            _refuse_unplanned(self._rows, self._balance)
 
     @property
     def samples(self) -> int:
         """Samples of an epoch."""
-        return len(self._samples)
+        return len(self._list_samples(0))
 
     @property
     def steps(self) -> int:
         """Batches of an epoch, the last smaller one included."""
-        return -(-len(self._samples) // self._batch_size)
+        return -(-self.samples // self._batch_size)
 
     def epoch(self, number: int, start: int = 0, size: tuple[int, int] | None = None) -> Iterator[Batch]:
         """The batches of an epoch, counted from 0.
@@ -91,42 +92,71 @@ class TrainingReader:
             start: the first batch to give, counted from 0; what an earlier one holds is not prepared.
             size: height, width of the images in this epoch; None: as the model sees them.
         """
-        order = np.random.default_rng([self._plan.seed, number]).permutation(len(self._samples))
-        firsts = range(start * self._batch_size, len(order), self._batch_size)
-        parts = [self._samples[order[first : first + self._batch_size]] for first in firsts]
+        samples = self._list_samples(number)
+        samples = samples[np.random.default_rng([self._plan.seed, number]).permutation(len(samples))]
+        steps = range(start, -(-len(samples) // self._batch_size))
+        parts = [(step, samples[step * self._batch_size : (step + 1) * self._batch_size]) for step in steps]
         cores = os.cpu_count() or 1
         with one_thread_a_call(), ThreadPoolExecutor(cores) as pool:
-            ready = deque(pool.submit(self._prepare, part, number, size or self._size) for part in parts[:cores])
+            ready = deque(pool.submit(self._prepare, *part, number, size or self._size) for part in parts[:cores])
             for part in parts[cores:]:
                 yield ready.popleft().result()
-                ready.append(pool.submit(self._prepare, part, number, size or self._size))
+                ready.append(pool.submit(self._prepare, *part, number, size or self._size))
             yield from (batch.result() for batch in ready)
 
-    def _prepare(self, samples: npt.NDArray[np.int64], epoch: int, size: tuple[int, int] | None) -> Batch:
+    def _list_samples(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Samples of an epoch, N x 2: place in the rows, and which time it comes (from 0)."""
+        if self._balance is None:
+            return np.stack([np.arange(len(self._rows)), np.zeros(len(self._rows), np.int64)], axis=1)
+        turns = [_take_turn(self._rows, label, self._balance, self._plan.seed, epoch) for label in self._balance.images]
+        # In the order of the rows, so that the limit, where it holds nothing back, changes nothing.
+        samples = np.concatenate(turns)
+        ordered: npt.NDArray[np.int64] = samples[np.lexsort((samples[:, 1], samples[:, 0]))]
+        return ordered
+
+    def _prepare(self, step: int, samples: npt.NDArray[np.int64], epoch: int, size: tuple[int, int] | None) -> Batch:
         rows = self._rows.iloc[samples[:, 0]]
         names = zip(rows["image_id"], samples[:, 1].tolist(), strict=True)
         draws = [draw(self._plan.ranges, self._plan.seed, epoch, name, repeat) for name, repeat in names]
         images = _augmented(self._dataset.images(rows), draws, size)
-        if self._task is Task.SEGMENTATION:
+        if self._balance is None:
             masks = zip(self._dataset.masks(rows), draws, strict=True)
             targets = _mask_targets([warp_mask(mask, drawn) for mask, drawn in masks], size)
             return Batch(images, targets, np.ones(len(rows), np.float32))
-        assert self._plan.classification is not None
-        weights = self._plan.classification.class_weights
-        return Batch(images, _one_hot(rows), np.array([weights[Diagnosis(label)] for label in rows["label"]], np.float32))
+        weights = self._balance.class_weights
+        batch = Batch(images, _one_hot(rows), np.array([weights[Diagnosis(label)] for label in rows["label"]], np.float32))
+        return batch if self._mix is None else mix_batch(batch, self._mix, self._plan.seed, epoch, step)
+
+
+def augment_image(stored: RGBImage, drawn: Draw, out: Floats) -> None:
+    """What training makes of a stored image.
+
+    Args:
+        stored: H x W x 3, uint8, RGB.
+        drawn: how it differs.
+        out: float32, of the height and width that the model sees, x 3; gets the pixels, 0 to 1.
+    """
+    image = fit_input(warp_image(stored, drawn), (out.shape[0], out.shape[1]))
+    if drawn.hair is not None:
+        image = grow_hair(image, drawn.hair)
+    recolour(image, drawn, out)
 
 
 def read_split(dataset: Dataset, task: Task, split: Split, size: tuple[int, int] | None, batch_size: int) -> Iterator[Batch]:
-    """A split of a task as it is stored: not augmented, not weighed, in the order of `dataset.rows(task, split)`.
+    """A split of a task as it is stored, in the order of `dataset.rows(task, split)`; see `read_rows`."""
+    return read_rows(dataset, task, dataset.rows(task, split), size, batch_size)
+
+
+def read_rows(dataset: Dataset, task: Task, rows: pd.DataFrame, size: tuple[int, int] | None, batch_size: int) -> Iterator[Batch]:
+    """Rows of a task as they are stored: not augmented, not weighed, in their order.
 
     Args:
         dataset: a preprocessed dataset.
-        task: whose rows and targets.
-        split: which rows.
+        task: whose targets.
+        rows: of the dataset's manifest.
         size: height, width that the model sees; None: as stored.
         batch_size: samples of a batch; the last one may have fewer.
     """
-    rows = dataset.rows(task, split)
     for start in range(0, len(rows), batch_size):
         part = rows.iloc[start : start + batch_size]
         images = normalise(np.stack([fit_input(image, size) for image in dataset.images(part)]))
@@ -134,28 +164,31 @@ def read_split(dataset: Dataset, task: Task, split: Split, size: tuple[int, int]
         yield Batch(images, targets, np.ones(len(part), np.float32))
 
 
-def _list_samples(rows: pd.DataFrame, plan: Plan, task: Task) -> npt.NDArray[np.int64]:
-    """Samples of an epoch, N x 2: place in `rows`, and which time it comes (from 0)."""
-    times = [1] * len(rows)
-    if task is Task.CLASSIFICATION:
-        assert plan.classification is not None
-        repeats = plan.classification.repeats
-        unplanned = sorted(set(rows["label"]) - {label.value for label in repeats})
-        if unplanned:
-            raise DatasetError(
-                f"plan.json: classification leaves out {unplanned[0]}, of which train has images; make the plan again"
-            )
-        times = [repeats[Diagnosis(label)] for label in rows["label"]]
-    return np.array([(place, repeat) for place, count in enumerate(times) for repeat in range(count)], np.int64)
+def _refuse_unplanned(rows: pd.DataFrame, balance: ClassificationPlan) -> None:
+    unplanned = sorted(set(rows["label"]) - {label.value for label in balance.images})
+    if unplanned:
+        raise DatasetError(f"plan.json: classification leaves out {unplanned[0]}, of which train has images; make the plan again")
+
+
+def _take_turn(rows: pd.DataFrame, label: Diagnosis, balance: ClassificationPlan, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """Samples of a diagnosis in an epoch.
+
+    Where there are more images than an epoch shows, they stand in a circle in an order drawn once, and each epoch goes on where the
+    one before it ended: none comes twice in an epoch, and all have come after as few epochs as can be.
+    """
+    places = np.flatnonzero(rows["label"] == label.value)
+    if balance.max_images is not None and len(places) > balance.max_images:
+        circle = np.random.default_rng([seed, list(Diagnosis).index(label), 1]).permutation(places)
+        places = circle[(epoch * balance.max_images + np.arange(balance.max_images)) % len(circle)]
+    repeats = balance.repeats[label]
+    return np.stack([np.repeat(places, repeats), np.tile(np.arange(repeats), len(places))], axis=1)
 
 
 def _augmented(stored: RGBImage, draws: list[Draw], size: tuple[int, int] | None) -> Floats:
     height, width = size or stored.shape[1:3]
     images = np.empty((len(stored), height, width, 3), np.float32)
-    for place, drawn in enumerate(draws):
-        # What becomes of each of the 256 values is worked out once an image, not once a pixel.
-        values = brighten(_NORMALISED.copy(), drawn)
-        cv2.LUT(fit_input(warp_image(stored[place], drawn), size), values, dst=images[place])
+    for image, drawn, out in zip(stored, draws, images, strict=True):
+        augment_image(image, drawn, out)
     return images
 
 

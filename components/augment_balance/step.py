@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from components.augment_balance.balance import count_repeats, weigh_classes
+from components.augment_balance.balance import count_repeats, limit_images, weigh_classes
 from components.augment_balance.figures import draw_classification_sheet, draw_segmentation_sheet
 from components.augment_balance.plan import ClassificationPlan, Plan, Ranges, SegmentationPlan, write_plan
 from components.dataset import Dataset
@@ -51,9 +51,11 @@ def _plan_classification(source: Dataset, params: AugmentBalanceParams) -> Class
     images = {label: labels.count(label.value) for label in Diagnosis if label.value in labels}
     if not images:
         raise DataRefused(_nothing_to_train_on(source, Task.CLASSIFICATION))
-    repeats = count_repeats(images, params.max_repeats if params.oversample else 1)
-    weights = weigh_classes(images, repeats) if params.class_weights else dict.fromkeys(images, 1.0)
-    return ClassificationPlan(images=images, repeats=repeats, class_weights=weights)
+    # An epoch is balanced by what it shows, not by what there is.
+    shown = limit_images(images, params.max_images)
+    repeats = count_repeats(shown, params.max_repeats if params.oversample else 1)
+    weights = weigh_classes(shown, repeats) if params.class_weights else dict.fromkeys(images, 1.0)
+    return ClassificationPlan(images=images, max_images=params.max_images, repeats=repeats, class_weights=weights)
 
 
 def _plan_segmentation(source: Dataset) -> SegmentationPlan:

@@ -16,7 +16,11 @@ def draw_hairs(image: RGB, frame: Canvas, rng: np.random.Generator) -> Field:
         The share of each pixel that hair covers, 0 to 1.
     """
     least, most = rng.choice([[0, 0], [1, 8], [9, 20]], p=[0.55, 0.36, 0.09])
-    count = int(rng.integers(least, most + 1))
+    return paint_hairs(image, frame, rng, int(rng.integers(least, most + 1)))
+
+
+def paint_hairs(image: RGB, frame: Canvas, rng: np.random.Generator, count: int) -> Field:
+    """Draw `count` hairs of one colour onto `image`, in place; returns as `draw_hairs`."""
     main = rng.uniform(0, 2 * np.pi)
     paths = [_hair(frame, rng, main + rng.normal(0, 0.5)) for _ in range(count)]
     cover = frame.strokes(paths, [rng.uniform(0.003, 0.0065) for _ in paths])

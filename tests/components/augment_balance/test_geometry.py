@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.augment_balance.geometry import Draw, brighten, draw, warp_image, warp_mask
+from components.augment_balance.draws import draw
+from components.augment_balance.geometry import warp_image, warp_mask
 from components.augment_balance.plan import Ranges
-
-STILL = Draw(rotation=0, mirrored=False, flipped=False, zoom=1, brightness=0)
+from tests.components.augment_balance.conftest import STILL
 
 
 def _noise(height: int = 40, width: int = 56) -> np.ndarray:
@@ -22,36 +22,6 @@ def _disc(height: int, width: int, centre: tuple[float, float], radius: float) -
 def _middle(mask: np.ndarray) -> tuple[float, float]:
     rows, columns = np.nonzero(mask)
     return float(rows.mean()), float(columns.mean())
-
-
-def test_a_draw_depends_on_seed_epoch_image_and_repeat_alone(ranges: Ranges) -> None:
-    first = draw(ranges, 7, 3, "ISIC_0000001", 0)
-    for other in ((8, 3, "ISIC_0000001", 0), (7, 4, "ISIC_0000001", 0), (7, 3, "ISIC_0000002", 0), (7, 3, "ISIC_0000001", 1)):
-        assert draw(ranges, *other) != first
-    assert draw(ranges, 7, 3, "ISIC_0000001", 0) == first
-
-
-def test_draws_fill_their_ranges(ranges: Ranges) -> None:
-    draws = [draw(ranges, 0, epoch, "image", 0) for epoch in range(2000)]
-    for values, low, high in (
-        ([one.rotation for one in draws], -45, 45),
-        ([one.zoom for one in draws], 0.8, 1.2),
-        ([one.brightness for one in draws], -0.2, 0.2),
-    ):
-        assert low <= min(values) < low + 0.02 * (high - low)
-        assert high - 0.02 * (high - low) < max(values) <= high
-        assert np.mean(values) == pytest.approx((low + high) / 2, abs=0.03 * (high - low))
-    for flips in ([one.mirrored for one in draws], [one.flipped for one in draws]):
-        assert np.mean(flips) == pytest.approx(0.5, abs=0.04)
-    four = {(one.mirrored, one.flipped) for one in draws[:50]}
-    assert len(four) == 4
-
-
-def test_switching_one_change_off_leaves_the_others_as_they_were(ranges: Ranges) -> None:
-    for epoch in range(20):
-        one = draw(ranges, 0, epoch, "image", 0)
-        without = draw(ranges.model_copy(update={"horizontal_flip": False, "zoom": 0.0}), 0, epoch, "image", 0)
-        assert without == replace(one, mirrored=False, zoom=1)
 
 
 def test_nothing_drawn_leaves_the_pixels_alone() -> None:
@@ -113,9 +83,3 @@ def test_the_mask_of_the_warped_picture_is_the_warped_mask(ranges: Ranges) -> No
     # No drift in any direction, not even a tenth of a pixel.
     assert np.abs(np.mean(shifts, axis=0)).max() < 0.02
     assert np.abs(shifts).max() < 0.15
-
-
-def test_brightness_is_added_and_cut_at_black_and_white() -> None:
-    pixels = np.array([0.0, 0.1, 0.5, 0.95], np.float32)
-    np.testing.assert_allclose(brighten(pixels.copy(), replace(STILL, brightness=0.2)), [0.2, 0.3, 0.7, 1.0], atol=1e-6)
-    np.testing.assert_allclose(brighten(pixels.copy(), replace(STILL, brightness=-0.2)), [0.0, 0.0, 0.3, 0.75], atol=1e-6)

@@ -30,6 +30,17 @@ def test_samples_are_images_times_repeats(plan: Plan) -> None:
     assert plan.segmentation.samples == 5
 
 
+def test_a_plan_without_colour_hair_and_limit_is_read_as_one_that_has_none(tmp_path: Path, plan: Plan) -> None:
+    fields = ("contrast", "saturation", "hue", "hair", "max_images")
+    write_plan(tmp_path, plan)
+    lines = (tmp_path / "plan.json").read_text().splitlines()
+    kept = "\n".join(line for line in lines if not any(f'"{field}"' in line for field in fields))
+    (tmp_path / "plan.json").write_text(kept.replace('"brightness": 0.2,', '"brightness": 0.2'))
+    read = read_plan(tmp_path)
+    assert read.ranges == plan.ranges.model_copy(update=dict.fromkeys(fields[:4], 0.0))
+    assert read.classification == plan.classification
+
+
 def test_a_plan_names_its_tasks(plan: Plan) -> None:
     assert plan.tasks() == [Task.CLASSIFICATION, Task.SEGMENTATION]
     assert plan.model_copy(update={"classification": None}).tasks() == [Task.SEGMENTATION]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from components.augment_balance import augment_balance
+from components.augment_balance.mix import Mix
 from components.augment_balance.plan import Plan, read_plan
 from components.augment_balance.reader import Batch, TrainingReader, read_split
 from components.dataset import COLUMNS, Dataset, write_manifest, write_pixels_shard
@@ -61,6 +62,60 @@ def test_an_epoch_shows_each_training_image_as_often_as_planned_and_no_other(dat
     train = dataset.rows(Task.CLASSIFICATION, Split.TRAIN)
     assert shown == {row.image_id: {"MEL": 2, "NV": 1, "DF": 8}[row.label] for row in train.itertuples()}
     assert reader.samples == 48
+
+
+def test_a_limit_shows_other_images_each_epoch_until_all_have_come(
+    dataset: Dataset, still: AugmentBalanceParams, tmp_path: Path
+) -> None:
+    plan = _plan(dataset, still.model_copy(update={"max_images": 5}), tmp_path / "plan")
+    reader = TrainingReader(dataset, Task.CLASSIFICATION, plan, None, 50)
+    epochs = [Counter(_names(_joined(reader.epoch(number)).images, dataset, Task.CLASSIFICATION)) for number in range(16)]
+    for shown in epochs:
+        # 5 of 8 MEL and of 16 NV once, both DF three times (5 / 2 counts up).
+        by_label = {label: [shown[name] for name in shown if f"_{label}_" in name] for label in ("MEL", "NV", "DF")}
+        assert by_label == {"MEL": [1] * 5, "NV": [1] * 5, "DF": [3] * 2}
+    assert reader.samples == 16
+    nevi = [{name for name in shown if "_NV_" in name} for shown in epochs]
+    assert len(set().union(*nevi[:4])) == 16
+    # 16 epochs show 80, five times each of the 16.
+    assert set(Counter(name for names in nevi for name in names).values()) == {5}
+    again = TrainingReader(Dataset(dataset.root), Task.CLASSIFICATION, plan, None, 50)
+    assert Counter(_names(_joined(again.epoch(7)).images, dataset, Task.CLASSIFICATION)) == epochs[7]
+
+
+def test_a_limit_that_holds_nothing_back_changes_nothing(dataset: Dataset, params: AugmentBalanceParams, tmp_path: Path) -> None:
+    without, limited = (_plan(dataset, params.model_copy(update={"max_images": most}), tmp_path / str(most)) for most in (None, 16))
+    assert limited.classification is not None
+    assert limited.classification.model_copy(update={"max_images": None}) == without.classification
+    one, other = (_joined(TrainingReader(dataset, Task.CLASSIFICATION, plan, None, 9).epoch(2)) for plan in (without, limited))
+    np.testing.assert_array_equal(one.images, other.images)
+
+
+@pytest.mark.parametrize("mix", [None, Mix("mixup", 0.5), Mix("cutmix", 0.5)])
+def test_an_epoch_from_a_batch_on_is_the_end_of_the_whole_epoch(mix: Mix | None, dataset: Dataset, plan: Plan) -> None:
+    reader = TrainingReader(dataset, Task.CLASSIFICATION, plan, None, 10, mix=mix)
+    whole, rest = list(reader.epoch(3)), list(reader.epoch(3, start=3))
+    assert len(rest) == 2
+    for name in ("images", "targets", "weights"):
+        for one, other in zip(whole[3:], rest, strict=True):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_mixed_batches_hold_the_diagnoses_of_both(dataset: Dataset, still_plan: Plan) -> None:
+    plain, mixed = (
+        next(TrainingReader(dataset, Task.CLASSIFICATION, still_plan, None, 48, mix=mix).epoch(0))
+        for mix in (None, Mix("mixup", 10.0))
+    )
+    np.testing.assert_allclose(mixed.targets.sum(axis=1), 1, rtol=1e-6)
+    assert ((mixed.targets > 0).sum(axis=1) == 2).sum() > 10
+    np.testing.assert_allclose(mixed.images.mean(), plain.images.mean(), atol=0.02)
+
+
+def test_other_rows_than_those_of_train_can_be_learned_from(dataset: Dataset, still_plan: Plan) -> None:
+    rows = dataset.rows(Task.CLASSIFICATION, Split.VAL)
+    reader = TrainingReader(dataset, Task.CLASSIFICATION, still_plan, None, 50, rows=rows)
+    shown = _names(_joined(reader.epoch(0)).images, dataset, Task.CLASSIFICATION)
+    assert set(shown) == set(rows["image_id"])
 
 
 def test_labels_are_one_hot_in_the_order_of_the_codes(dataset: Dataset, still_plan: Plan) -> None:

@@ -41,6 +41,18 @@ def test_the_plan_is_what_one_works_out_by_hand(dataset: Path, tmp_path: Path, p
     assert plan.data_version == Dataset(dataset).version
 
 
+def test_an_epoch_is_balanced_by_what_it_shows(dataset: Path, tmp_path: Path, params: AugmentBalanceParams) -> None:
+    plan = _run(dataset, tmp_path / "out", params.model_copy(update={"max_images": 5, "max_repeats": 2}))
+    assert plan.classification is not None
+    assert plan.classification.images == {Diagnosis.MEL: 8, Diagnosis.NV: 16, Diagnosis.DF: 2}
+    assert plan.classification.shown == {Diagnosis.MEL: 5, Diagnosis.NV: 5, Diagnosis.DF: 2}
+    assert plan.classification.repeats == {Diagnosis.MEL: 1, Diagnosis.NV: 1, Diagnosis.DF: 2}
+    # Shown: 5 + 5 + 4 = 14 of 3 classes.
+    by_hand = {Diagnosis.MEL: 14 / 15, Diagnosis.NV: 14 / 15, Diagnosis.DF: 14 / 12}
+    assert plan.classification.class_weights == pytest.approx(by_hand)
+    assert plan.classification.samples == 14
+
+
 def test_without_balancing_every_image_comes_once_and_weighs_one(
     dataset: Path, tmp_path: Path, params: AugmentBalanceParams
 ) -> None:
