@@ -1,8 +1,13 @@
-"""Categorical cross-entropy (report, chapter 4), accuracy, and what tells whether rare diagnoses are found."""
+"""The loss, accuracy, and what tells whether rare diagnoses are found."""
+
+from dataclasses import replace
 
 import numpy as np
 
+from components.augment_balance.plan import ClassificationPlan
 from components.lesions import CODES
+from components.params import TrainClassifierParams
+from components.train_classifier.losses import make_loss
 from components.training.backend import keras, ops
 from components.training.objective import Objective, Tensor, Values
 
@@ -40,3 +45,9 @@ DIAGNOSES = Objective(
     measure=measure_diagnoses,
     headline="val_macro_f1",
 )
+"""The report's (chapter 4)."""
+
+
+def diagnoses_objective(params: TrainClassifierParams, plan: ClassificationPlan) -> Objective:
+    """What a classifier trains for; for the loss and its errors see `components.train_classifier.losses.make_loss`."""
+    return replace(DIAGNOSES, loss=make_loss(params, plan))

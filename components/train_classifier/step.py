@@ -8,13 +8,14 @@ from components.params import TrainClassifierParams
 from components.reporter import Reporter
 from components.train_classifier.features import FeatureBatches, compute_features
 from components.train_classifier.head import Classifier
-from components.train_classifier.objective import DIAGNOSES
+from components.train_classifier.objective import diagnoses_objective
 from components.train_classifier.registry import build, load_weights
 from components.training.backend import start_afresh
 from components.training.checkpoint import Checkpoints, Standing, rewind_metrics
 from components.training.delivery import Parameters, count_parameters, deliver
 from components.training.feed import Feed, open_feed
 from components.training.loop import Phase, Run, fit, predictor
+from components.training.objective import Objective
 
 _FROZEN = "frozen backbone"
 _WHOLE = "all layers"
@@ -57,7 +58,7 @@ def _train_phases(classifier: Classifier, feed: Feed, params: TrainClassifierPar
         begun = _train_head(classifier, feed, params, run)
     if params.epochs:
         phase = _phase(_WHOLE, params.epochs, params.learning_rate, params)
-        fit(classifier.model, DIAGNOSES, feed.train, feed.val, phase, run, begun)
+        fit(classifier.model, _objective(feed, params), feed.train, feed.val, phase, run, begun)
 
 
 def _train_head(classifier: Classifier, feed: Feed, params: TrainClassifierParams, run: Run) -> int:
@@ -71,7 +72,12 @@ def _train_head(classifier: Classifier, feed: Feed, params: TrainClassifierParam
     val = compute_features(feed.val(), backbone, folder, "val", lambda done: None)
     batches, judged = (FeatureBatches(samples, params.batch_size, params.seed) for samples in (train, val))
     phase = _phase(_FROZEN, params.frozen_epochs, params.frozen_learning_rate, params)
-    return fit(classifier.head, DIAGNOSES, batches, judged.in_order, phase, run)
+    return fit(classifier.head, _objective(feed, params), batches, judged.in_order, phase, run)
+
+
+def _objective(feed: Feed, params: TrainClassifierParams) -> Objective:
+    assert feed.plan.classification is not None
+    return diagnoses_objective(params, feed.plan.classification)
 
 
 def _phase(name: str, epochs: int, learning_rate: float, params: TrainClassifierParams) -> Phase:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.augment_balance.plan import read_plan
+from components.augment_balance.mix import Mix
+from components.augment_balance.plan import Plan, read_plan
 from components.augment_balance.reader import Batch, TrainingReader, read_split
 from components.dataset import Dataset
 from components.errors import DatasetError
@@ -20,6 +21,7 @@ class Feed:
         dataset: a preprocessed dataset.
         task: whose images and targets.
         size: height, width that the model sees, in pixels.
+        plan: by which train is augmented and balanced.
         train: the augmented and balanced epochs.
         batch_size: images of a batch of val.
     """
@@ -27,6 +29,7 @@ class Feed:
     dataset: Dataset
     task: Task
     size: tuple[int, int]
+    plan: Plan
     train: TrainingReader
     batch_size: int
 
@@ -49,4 +52,12 @@ def open_feed(dataset: Path, plan: Path, task: Task, params: TrainUnetParams | T
     settings = data.preprocessing
     stored = settings.classification_size if task is Task.CLASSIFICATION else settings.segmentation_size
     size = params.input_size or stored
-    return Feed(data, task, size, TrainingReader(data, task, read_plan(plan), size, params.batch_size), params.batch_size)
+    planned = read_plan(plan)
+    train = TrainingReader(data, task, planned, size, params.batch_size, mix=_mix(params))
+    return Feed(data, task, size, planned, train, params.batch_size)
+
+
+def _mix(params: TrainUnetParams | TrainClassifierParams) -> Mix | None:
+    if isinstance(params, TrainUnetParams) or params.mix == "none":
+        return None
+    return Mix(params.mix, params.mix_alpha)

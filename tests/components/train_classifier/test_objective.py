@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from components.train_classifier.objective import DIAGNOSES, is_right, measure_diagnoses
+from components.train_classifier.objective import is_right, measure_diagnoses
 
 DIAGNOSIS = st.integers(0, 7)
 
@@ -27,11 +27,6 @@ def test_balanced_accuracy_and_macro_f1_are_those_of_scikit_learn(pairs: list[tu
         theirs = balanced_accuracy_score(true, predicted)
     assert ours["balanced_accuracy"] == pytest.approx(theirs)
     assert ours["macro_f1"] == pytest.approx(f1_score(true, predicted, average="macro"))
-
-
-def test_the_loss_is_minus_the_logarithm_of_the_true_diagnosis_probability() -> None:
-    probabilities = np.array([[0.5, 0.25, 0.25, 0, 0, 0, 0, 0]] * 2, np.float32)
-    assert np.array(DIAGNOSES.loss(one_hot([0, 1]), probabilities)) == pytest.approx([np.log(2), np.log(4)])
 
 
 def test_the_score_is_whether_the_most_probable_diagnosis_is_right() -> None:
