@@ -2,7 +2,7 @@
 
     bundle.json          what the model is and what it needs: see Description; and the digest of every file of the bundle
     model.onnx           `image` (N x H x W x 3 float32 RGB, 0 to 1) → `probabilities` (N x 8) or `mask` (N x H x W x 1)
-    weights.weights.h5   the same weights for Keras, to train on
+    weights.weights.h5   the same weights for Keras, to train on; of a mean of several models weights-00.weights.h5, …, one a model
     MODEL_CARD.md        for people
 
 It predicts through ONNX Runtime alone, without TensorFlow, and holds nothing of the machine or the time that made it. The folder
@@ -21,7 +21,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.errors import BundleError, ImageFormatError
-from components.files import atomic_write, sha256_bytes, sha256_file, write_text
+from components.files import atomic_write, link_file, sha256_bytes, sha256_file, write_text
+from components.flips import mean_over_flips
 from components.images import RGBImage
 from components.lesions import Task
 from components.params import PreprocessParams, Size
@@ -55,6 +56,9 @@ class Description(BaseModel):
         classes: codes in the order of the probabilities; empty for a segmenter.
         preprocess: what raw images go through before the network.
         mask_threshold: least probability that counts as lesion; None for a classifier.
+        test_flips: whether it answers with the mean over an image and its three mirror images.
+        members: names of the models that it is the mean of, in the order of their weights; empty where it is one model. All of them
+            are in the one ONNX graph.
         temperature: None: probabilities are as the network gives them.
         parameters_total: all parameters of the network.
         parameters_trainable: those that its last phase of training could change.
@@ -73,6 +77,8 @@ class Description(BaseModel):
     classes: tuple[str, ...]
     preprocess: PreprocessParams
     mask_threshold: float | None
+    test_flips: bool = False
+    members: tuple[str, ...] = ()
     temperature: None = None
     parameters_total: int
     parameters_trainable: int
@@ -87,22 +93,34 @@ class Description(BaseModel):
             return self.preprocess.classification_size
         return self.preprocess.segmentation_size
 
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Names of the files of Keras weights: one, or one for each member."""
+        return tuple(f"weights-{number:02d}.weights.h5" for number in range(len(self.members))) or (WEIGHTS,)
 
-def write_bundle(root: Path, description: Description, *, model: bytes, weights: Path, card: str) -> None:
-    """Write a bundle's files, bundle.json last.
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of all the bundle's files."""
+        return (DESCRIPTION, MODEL, *self.weights, CARD)
+
+
+def write_bundle(root: Path, description: Description, *, model: bytes, weights: Sequence[Path], card: str) -> None:
+    """Write a bundle's files, bundle.json last; killed before that, it can be called again with the same files.
 
     Args:
         root: the folder; made if absent.
         description: what the model is.
         model: the network, a serialised ONNX model.
-        weights: a file of Keras weights in `root`'s file system; it is moved into the bundle.
+        weights: files of Keras weights, one for each member, or one; they stay where they are, and nobody may change them any more.
         card: the model card, Markdown.
     """
     with atomic_write(root / MODEL) as handle:
         handle.write(model)
-    weights.replace(root / WEIGHTS)
+    for source, name in zip(weights, description.weights, strict=True):
+        (root / name).unlink(missing_ok=True)
+        link_file(source, root / name)
     write_text(root / CARD, card)
-    digests = {name: sha256_file(root / name) for name in (MODEL, WEIGHTS, CARD)}
+    digests = {name: sha256_file(root / name) for name in description.files if name != DESCRIPTION}
     write_text(root / DESCRIPTION, json.dumps(_sealed(description.model_dump(mode="json"), digests), indent=1) + "\n")
 
 
@@ -204,9 +222,14 @@ class Bundle:
         answers = [np.empty((0, *shape), np.float32)]
         for batch in _batches(images):
             pixels = normalise(np.stack([fit_input(image, size) for image in batch]))
-            answer: Probabilities = self._session.run(None, {"image": pixels})[0]
+            answer = mean_over_flips(self._answer, pixels) if self.description.test_flips else self._answer(pixels)
             answers.append(answer.reshape(len(batch), *shape))
         return np.concatenate(answers)
+
+    def _answer(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """What the network itself says: N x 8, or N x H x W x 1."""
+        answer: npt.NDArray[np.float32] = self._session.run(None, {"image": pixels})[0]
+        return answer
 
     @cached_property
     def _session(self) -> "InferenceSession":

@@ -118,5 +118,6 @@ def _write(root: Path, description: Description, model: bytes, bulk: int) -> Pat
     root.mkdir(parents=True, exist_ok=True)
     weights = root / f"{WEIGHTS}.new"
     weights.write_bytes(description.name.encode() + np.random.default_rng(1).bytes(bulk))
-    write_bundle(root, description, model=model, weights=weights, card=f"# {description.name}\n")
+    write_bundle(root, description, model=model, weights=[weights], card=f"# {description.name}\n")
+    weights.unlink()
     return root

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
-from components.bundle import CARD, DESCRIPTION, MODEL, WEIGHTS, Description
+from components.bundle import DESCRIPTION, Description
 from components.files import link_file, sha256_file
 from components.lesions import Task
 from components.store import link_tree
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 BUNDLE = "dermacare.bundle"
 """Tag of MLflow's models and model versions: `bundle_digest`."""
 
-_FILES = (DESCRIPTION, MODEL, WEIGHTS, CARD)
 _SCRIPT = Path(__file__).with_name("pyfunc_model.py")
 
 
@@ -111,7 +110,7 @@ def _put_together(folder: Path, model: "LoggedModel", bundle: Path, description:
     )
     stored = folder / "artifacts" / "bundle"
     stored.mkdir(parents=True)
-    for name in _FILES:
+    for name in description.files:
         link_file(bundle / name, stored / name)
     described = Model.load(str(folder))
     flavour = described.flavors["python_function"]

@@ -25,6 +25,7 @@ def write_card(description: Description, dataset: Dataset) -> str:
         _data_section(description, dataset),
         _input_section(description),
         _classes_section(description),
+        _recipe_section(description),
         _parameters_section(description),
         _limits_section(description),
         _licence_section(description, dataset),
@@ -64,12 +65,66 @@ def _input_section(description: Description) -> str:
 
 def _classes_section(description: Description) -> str:
     if description.task is Task.SEGMENTATION:
-        return f"## Output\n\nOne probability a pixel; {description.mask_threshold:g} or more counts as lesion.\n"
+        chosen = description.training["mask_threshold"] is None
+        where = f"chosen on {_held_out(description)}, for the best mean Jaccard index there" if chosen else "set before training"
+        return f"## Output\n\nOne probability a pixel; {description.mask_threshold:g} or more counts as lesion ({where}).\n"
     lines = [
         f"| {code} | {LESIONS[code].name} | {'malignant' if LESIONS[code].malignant else 'benign'} |"
         for code in map(Diagnosis, description.classes)
     ]
     return "## Classes\n\nProbabilities come in this order.\n\n| code | diagnosis | |\n|---|---|---|\n" + "\n".join(lines) + "\n"
+
+
+def _recipe_section(description: Description) -> str:
+    """What a reader must know of the training to read the answers rightly; the section of parameters has the rest."""
+    lines = [_loss(description), _kept(description)]
+    if description.members:
+        lines.append(_members(description))
+    if description.test_flips:
+        lines.append("Its answer is the mean over the image and its left-right, up-down and both-ways mirror images.")
+    else:
+        lines.append("Its answer is from the image alone, not from its mirror images too.")
+    return "## Recipe\n\n" + "".join(f"- {line}\n" for line in lines)
+
+
+def _loss(description: Description) -> str:
+    if description.task is Task.SEGMENTATION:
+        return "Loss: binary cross-entropy and Dice."
+    training = description.training
+    focal = f"focal, gamma {training['focal_gamma']:g}"
+    parts = [focal if training["loss"] == "focal" else "categorical cross-entropy"]
+    if training["label_smoothing"]:
+        parts.append(f"label smoothing {training['label_smoothing']:g}")
+    if training["mix"] != "none":
+        parts.append(f"samples mixed in pairs ({training['mix']}, alpha {training['mix_alpha']:g})")
+    if training["logit_adjustment"]:
+        parts.append(
+            f"logit adjustment {training['logit_adjustment']:g}, which makes up for rare diagnoses (at 1 the probabilities are "
+            "those of a clinic where all diagnoses are equally frequent)"
+        )
+    return f"Loss: {', '.join(parts)}."
+
+
+def _kept(description: Description) -> str:
+    training = description.training
+    kept = "the epoch with the lowest loss on the images that it was judged by" if training["keep"] == "best" else "the last epoch"
+    mean = f", as a running mean with decay {training['ema']:g} a step" if training["ema"] is not None else ""
+    return f"Weights: those of {kept}{mean}."
+
+
+def _members(description: Description) -> str:
+    names = ", ".join(description.members)
+    line = f"The mean of {len(description.members)} models: {names}."
+    if not description.training["folds"]:
+        return f"{line} They differ in their seeds alone."
+    return (
+        f"{line} A fold's model learned from images of train and val, but none of that fold. So val is new to some of them only; "
+        "test is new to all."
+    )
+
+
+def _held_out(description: Description) -> str:
+    return "images of train and val that a member did not learn from" if description.training["folds"] else "val"
 
 
 def _parameters_section(description: Description) -> str:

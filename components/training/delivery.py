@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from components.bundle import Description, write_bundle
+from components.flips import mean_over_flips
 from components.lesions import CODES, Split, Task
 from components.params import TrainClassifierParams, TrainUnetParams
 from components.reporter import Reporter
@@ -13,11 +15,11 @@ from components.training.card import write_card
 from components.training.checkpoint import Checkpoints
 from components.training.curves import draw_curves, read_epochs
 from components.training.feed import Feed
+from components.training.loop import predictor
 from components.training.onnx_export import export_onnx
+from components.training.threshold import choose_mask_threshold
 
 _OUTPUTS = {Task.CLASSIFICATION: "probabilities", Task.SEGMENTATION: "mask"}
-# Least probability that counts as lesion.
-_MASK_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def deliver(
         input_size=feed.size,
         classes=CODES if feed.task is Task.CLASSIFICATION else (),
         preprocess=feed.dataset.preprocessing,
-        mask_threshold=_MASK_THRESHOLD if feed.task is Task.SEGMENTATION else None,
+        mask_threshold=_mask_threshold(model, feed, params),
+        test_flips=params.test_flips,
         parameters_total=parameters.total,
         parameters_trainable=parameters.trainable,
         data_version=feed.dataset.version,
@@ -71,9 +74,23 @@ def deliver(
     weights = Checkpoints(out).folder / "finished.weights.h5"
     model.save_weights(weights)
     write_bundle(
-        out, description, model=export_onnx(model, _OUTPUTS[feed.task]), weights=weights, card=write_card(description, feed.dataset)
+        out,
+        description,
+        model=export_onnx(model, _OUTPUTS[feed.task]),
+        weights=[weights],
+        card=write_card(description, feed.dataset),
     )
     reporter.progress(1, 1, "bundle")  # training may have stopped before its last epoch
+
+
+def _mask_threshold(model: keras.Model, feed: Feed, params: TrainUnetParams | TrainClassifierParams) -> float | None:
+    if isinstance(params, TrainClassifierParams):
+        return None
+    if params.mask_threshold is not None:
+        return params.mask_threshold
+    answer = predictor(model)
+    whole = partial(mean_over_flips, answer) if params.test_flips else answer
+    return choose_mask_threshold((batch.targets, whole(batch.images)) for batch in feed.val())
 
 
 def _footnote(feed: Feed) -> str:

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
-from components.bundle import Bundle, is_whole, read_description
+from components.bundle import Bundle, is_whole, read_description, write_bundle
 from components.errors import BundleError, ImageFormatError
 from components.lesions import CODES, Diagnosis, Task
 from components.params import load_params
@@ -164,3 +166,115 @@ def test_the_same_model_gives_the_same_bundle(tmp_path: Path) -> None:
 def test_a_bundle_is_whole_once_its_description_is_there(tmp_path: Path) -> None:
     assert not is_whole(tmp_path)
     assert is_whole(classifier_bundle(tmp_path))
+
+
+def test_a_bundle_of_before_flips_and_members_is_read_as_one_without(tmp_path: Path) -> None:
+    from components import bundle
+
+    path = classifier_bundle(tmp_path) / "bundle.json"
+    values = json.loads(path.read_text())
+    digests = {name: digest for name, digest in values.pop("digests").items() if name != "bundle.json"}
+    del values["test_flips"], values["members"]
+    path.write_text(json.dumps(bundle._sealed(values, digests)))
+    described = Bundle.load(tmp_path).description
+    assert (described.test_flips, described.members, described.weights) == (False, (), ("weights.weights.h5",))
+
+
+def rebuilt(root: Path, out: Path, **changes: object) -> Path:
+    """A bundle with changes to what it says of itself, and a file of weights for each member."""
+    description = read_description(root).model_copy(update=changes)
+    out.mkdir()
+    weights = [out / f"made-{number}.h5" for number in range(len(description.weights))]
+    for number, path in enumerate(weights):
+        path.write_bytes(bytes([number]))
+    write_bundle(out, description, model=(root / "model.onnx").read_bytes(), weights=weights, card="# mean\n")
+    return out
+
+
+def test_a_bundle_of_several_members_holds_the_weights_of_each(tmp_path: Path) -> None:
+    out = rebuilt(classifier_bundle(tmp_path / "one"), tmp_path / "mean", members=("fold 0", "fold 1", "fold 2"))
+    names = [f"weights-0{number}.weights.h5" for number in range(3)]
+    description = Bundle.load(out).description
+    assert list(description.weights) == names
+    assert description.files == ("bundle.json", "model.onnx", *names, "MODEL_CARD.md")
+    assert [(out / name).read_bytes() for name in names] == [b"\0", b"\1", b"\2"]
+    (out / names[2]).unlink()
+    with pytest.raises(BundleError, match=r"weights-02\.weights\.h5: does not exist"):
+        Bundle.load(out)
+
+
+def test_as_many_weights_as_members_must_be_given(tmp_path: Path) -> None:
+    description = read_description(classifier_bundle(tmp_path / "one")).model_copy(update={"members": ("fold 0", "fold 1")})
+    (tmp_path / "only.h5").write_bytes(b"")
+    with pytest.raises(ValueError, match="zip"):
+        write_bundle(tmp_path / "out", description, model=b"", weights=[tmp_path / "only.h5"], card="")
+    assert not is_whole(tmp_path / "out")
+
+
+def test_a_bundle_whose_writing_was_killed_can_be_written_again(tmp_path: Path) -> None:
+    one = classifier_bundle(tmp_path / "one")
+    out = rebuilt(one, tmp_path / "out", members=("seed 1", "seed 2"))
+    (out / "bundle.json").unlink()
+    weights = [out / "made-0.h5", out / "made-1.h5"]
+    description = read_description(one).model_copy(update={"members": ("seed 1", "seed 2")})
+    write_bundle(out, description, model=(one / "model.onnx").read_bytes(), weights=weights, card="# mean\n")
+    assert Bundle.load(out).description == description
+
+
+def test_with_flips_a_segmenter_answers_the_mean_of_four_mirror_images_mirrored_back(tmp_path: Path) -> None:
+    plain = one_sided_segmenter(tmp_path / "plain")
+    flipped = Bundle.load(rebuilt(plain, tmp_path / "flipped", test_flips=True))
+    images = np.random.default_rng(0).integers(0, 256, (3, 16, 18, 3), dtype=np.uint8)
+    # Its answer is the red of the pixel to the left, at the edge its own; to the mirror image, mirrored back, that to the right.
+    red = images[..., 0] / 255
+    left, right = (np.concatenate(parts, axis=2) for parts in ((red[..., :1], red[..., :-1]), (red[..., 1:], red[..., -1:])))
+    np.testing.assert_allclose(Bundle.load(plain).predict_pixels(images), left, atol=1e-6)
+    np.testing.assert_allclose(flipped.predict_pixels(images), (left + right) / 2, atol=1e-6)
+    np.testing.assert_allclose(flipped.predict(list(images)), flipped.predict_pixels(images))
+
+
+def test_with_flips_a_classifier_answers_the_mean_of_four_mirror_images(tmp_path: Path) -> None:
+    # One that looks at the upper left corner alone.
+    images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    plain = corner_classifier(tmp_path / "plain")
+    flipped = Bundle.load(rebuilt(plain, tmp_path / "flipped", test_flips=True)).predict_pixels(images)
+    views = [images, images[:, :, ::-1], images[:, ::-1], images[:, ::-1, ::-1]]
+    each = [Bundle.load(plain).predict_pixels(np.ascontiguousarray(view)) for view in views]
+    assert np.ptp(each, axis=0).max() > 0.01
+    np.testing.assert_allclose(flipped, np.mean(each, axis=0), atol=1e-6)
+
+
+def with_network(root: Path, out: Path, nodes: list[onnx.NodeProto], constants: dict[str, list[int]], output: str) -> Path:
+    """A bundle with another network in it."""
+    given = helper.make_tensor_value_info("image", TensorProto.FLOAT, [None, None, None, 3])
+    answer = helper.make_tensor_value_info(output, TensorProto.FLOAT, None)
+    tensors = [numpy_helper.from_array(np.array(value, np.int64), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "tiny", [given], [answer], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    weights = out.parent / f"{out.name}.h5"
+    weights.write_bytes(b"")
+    write_bundle(out, read_description(root), model=model.SerializeToString(), weights=[weights], card="")
+    return out
+
+
+def one_sided_segmenter(out: Path) -> Path:
+    """Answers the red of the pixel to the left."""
+    nodes = [
+        helper.make_node("Pad", ["image", "pads"], ["padded"], mode="edge"),
+        helper.make_node("Slice", ["padded", "starts", "ends", "axes"], ["mask"]),
+    ]
+    constants = {"pads": [0, 0, 1, 0, 0, 0, 0, 0], "starts": [0, 0], "ends": [-1, 1], "axes": [2, 3]}
+    base = segmenter_bundle(out.parent / f"{out.name}-base", size=(16, 18))
+    return with_network(base, out, nodes, constants, "mask")
+
+
+def corner_classifier(out: Path) -> Path:
+    """Answers the softmax of the first pixel's colours, of which it has eight by taking some twice."""
+    nodes = [
+        helper.make_node("Slice", ["image", "starts", "ends", "axes"], ["corner"]),
+        helper.make_node("Reshape", ["corner", "shape"], ["colour"]),
+        helper.make_node("Gather", ["colour", "taken"], ["logits"], axis=1),
+        helper.make_node("Softmax", ["logits"], ["probabilities"]),
+    ]
+    constants = {"starts": [0, 0], "ends": [1, 1], "axes": [1, 2], "shape": [-1, 3], "taken": [0, 1, 2, 0, 1, 2, 0, 1]}
+    return with_network(classifier_bundle(out.parent / f"{out.name}-base"), out, nodes, constants, "probabilities")

@@ -1,0 +1,77 @@
+"""What the model card says of the recipe."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.bundle import Description, read_description
+from components.dataset import Dataset
+from components.params import TrainClassifierParams, TrainUnetParams
+from components.training.card import write_card
+from tests.bundles import classifier_bundle, segmenter_bundle
+from tests.datasets import preprocessed_dataset
+from tests.trainings import classifier_params, unet_params
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return Dataset(preprocessed_dataset(tmp_path_factory.mktemp("data"), per_class=3))
+
+
+def described(made: Path, params: TrainUnetParams | TrainClassifierParams, **changes: Any) -> Description:
+    more = {"training": params.model_dump(mode="json"), "test_flips": params.test_flips}
+    return read_description(made).model_copy(update=more | changes)
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return classifier_bundle(tmp_path_factory.mktemp("classifier"))
+
+
+@pytest.fixture(scope="module")
+def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return segmenter_bundle(tmp_path_factory.mktemp("segmenter"))
+
+
+def test_the_reports_recipe_is_told_as_it_is(classifier: Path, dataset: Dataset) -> None:
+    card = write_card(described(classifier, classifier_params()), dataset)
+    assert "- Loss: categorical cross-entropy.\n" in card
+    assert "lowest loss on the images that it was judged by." in card
+    assert "from the image alone" in card
+    assert "The mean of" not in card
+
+
+def test_whatever_changes_the_answers_is_told(classifier: Path, dataset: Dataset) -> None:
+    params = classifier_params(
+        loss="focal", logit_adjustment=1, label_smoothing=0.1, mix="cutmix", mix_alpha=1, test_flips=True, keep="last", ema=0.999
+    )
+    card = write_card(described(classifier, params), dataset)
+    assert "focal, gamma 2, label smoothing 0.1, samples mixed in pairs (cutmix, alpha 1), logit adjustment 1, " in card
+    assert "all diagnoses are equally frequent" in card
+    assert "the last epoch, as a running mean with decay 0.999 a step." in card
+    assert "mean over the image and its left-right, up-down and both-ways mirror images" in card
+    assert "Its probabilities are not calibrated" in card
+
+
+def test_members_are_named_with_what_they_learned_from(classifier: Path, dataset: Dataset) -> None:
+    folds = described(classifier, classifier_params(folds=2), members=("fold 0", "fold 1"))
+    assert "The mean of 2 models: fold 0, fold 1. A fold's model learned from images of train and val, but none of that fold." in (
+        write_card(folds, dataset)
+    )
+    seeds = described(classifier, classifier_params(seeds=2), members=("seed 1", "seed 2"))
+    assert "The mean of 2 models: seed 1, seed 2. They differ in their seeds alone." in write_card(seeds, dataset)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"mask_threshold": 0.4}, "0.4 or more counts as lesion (set before training)"),
+        ({"mask_threshold": None}, "0.4 or more counts as lesion (chosen on val, for the best mean Jaccard index there)"),
+        ({"mask_threshold": None, "folds": 5}, "(chosen on images of train and val that a member did not learn from, for the best"),
+    ],
+)
+def test_where_the_mask_threshold_comes_from_is_told(segmenter: Path, dataset: Dataset, changes: dict[str, Any], told: str) -> None:
+    card = write_card(described(segmenter, unet_params(**changes), mask_threshold=0.4), dataset)
+    assert told in card
+    assert "- Loss: binary cross-entropy and Dice.\n" in card
