@@ -275,6 +275,16 @@ class Params(Section):
             raise ValueError("train_unet.models and train_classifier.models are both empty; name at least one model to train")
         return self
 
+    @model_validator(mode="after")
+    def _rare_diagnoses_are_made_up_for_once(self) -> "Params":
+        for model in self.train_classifier.models if self.augment_balance.class_weights else ():
+            if for_model(self.train_classifier, model).logit_adjustment:
+                raise ValueError(
+                    f"train_classifier.logit_adjustment is on for {model}, but augment_balance.class_weights makes up for rare "
+                    "diagnoses already and would leave it nothing to do; switch one of them off"
+                )
+        return self
+
 
 def for_model(section: Training, model: str) -> Training:
     """The parameters with which one architecture is trained: the section, with that architecture's overrides applied.

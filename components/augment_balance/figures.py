@@ -28,7 +28,7 @@ def draw_classification_sheet(dataset: Dataset, plan: Plan) -> "Figure":
     rows = dataset.rows(Task.CLASSIFICATION, Split.TRAIN)
     chosen = rows.groupby("label").head(1).set_index("label").loc[[label.value for label in plan.classification.images]]
     names = [_describe(label, plan.classification) for label in plan.classification.images]
-    title = f"{plan.classification.samples:,} samples an epoch from {len(rows):,} training images: {_stages(plan)}"
+    title = f"{plan.classification.samples:,} samples an epoch from {len(rows):,} training images:\n{_stages(plan)}"
     return _sheet(dataset.images(chosen), None, chosen["image_id"].tolist(), names, plan, title)
 
 
@@ -37,7 +37,7 @@ def draw_segmentation_sheet(dataset: Dataset, plan: Plan) -> "Figure":
     rows = dataset.rows(Task.SEGMENTATION, Split.TRAIN)
     chosen = _spread(rows)
     ids = chosen["image_id"].tolist()
-    title = f"{len(rows):,} training images, the mask's outline moves with the lesion: {_stages(plan)}"
+    title = f"{len(rows):,} training images, the mask's outline moves with the lesion:\n{_stages(plan)}"
     return _sheet(dataset.images(chosen), dataset.masks(chosen), ids, ids, plan, title)
 
 
