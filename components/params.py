@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -174,12 +174,7 @@ class TrainingParams(Section):
     )
     progressive: list[Stage] = Field(description="smaller sizes that the first epochs of all layers see; the others see input_size")
     dropout: float = Field(ge=0, lt=1, description="share of activations dropped")
-    mixed_precision: bool = Field(description="on a GPU: compute in float16, keep weights in float32 (Micikevicius 2018)")
     test_flips: bool = Field(description="the model answers with the mean over the image and its three mirror images")
-    folds: int = Field(
-        ge=0, le=20, description="cross-validation over train + val: one model a fold, averaged; 0: one model on train"
-    )
-    seeds: int = Field(ge=1, le=20, description="models trained from different seeds and averaged")
     overrides: dict[str, dict[str, Any]] = Field(description="parameters of one architecture that differ: name: {parameter: value}")
     seed: Seed
 
@@ -292,7 +287,7 @@ def for_model(section: Training, model: str) -> Training:
     `models` names the one architecture and `overrides` is empty, so that what the others are set to does not enter its key.
     """
     values = section.model_dump() | section.overrides.get(model, {}) | {"models": [model], "overrides": {}}
-    return cast(Training, type(section).model_validate(values))
+    return type(section).model_validate(values)
 
 
 @dataclass(frozen=True)

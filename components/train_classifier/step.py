@@ -14,8 +14,10 @@ from components.training.backend import start_afresh
 from components.training.checkpoint import Checkpoints, Standing, rewind_metrics
 from components.training.delivery import Parameters, count_parameters, deliver
 from components.training.feed import Feed, open_feed
-from components.training.loop import Phase, Run, fit, predictor
+from components.training.loop import Run, fit, predictor
 from components.training.objective import Objective
+from components.training.phase import frozen_phase_of, phase_of
+from components.training.sizes import at_size, training_size
 
 _FROZEN = "frozen backbone"
 _WHOLE = "all layers"
@@ -32,14 +34,15 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainClassifierParams, r
         rewind_metrics(out / "metrics.jsonl", newest.epoch if newest else 0)
         reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
         _train_phases(classifier, feed, params, Run(checkpoints, reporter, params.frozen_epochs + params.epochs), newest)
-        deliver(classifier.model, parameters, feed, params, out, reporter)
+        model = at_size(classifier.model, feed.size, lambda: build(params.models[0], feed.size, params.dropout).model)
+        deliver(model, parameters, feed, params, out, reporter)
     checkpoints.remove()
 
 
 def _start(feed: Feed, params: TrainClassifierParams, newest: Standing | None) -> Classifier:
     (name,) = params.models
     start_afresh(params.seed)
-    classifier = build(name, feed.size, params.dropout)
+    classifier = build(name, training_size(feed.size, params), params.dropout)
     # A checkpoint of phase 2 holds the backbone; one of phase 1 the head alone.
     if newest is None or newest.phase == _FROZEN:
         load_weights(name, classifier, params.weights)
@@ -57,7 +60,7 @@ def _train_phases(classifier: Classifier, feed: Feed, params: TrainClassifierPar
     if params.frozen_epochs and (newest is None or newest.phase == _FROZEN):
         begun = _train_head(classifier, feed, params, run)
     if params.epochs:
-        phase = _phase(_WHOLE, params.epochs, params.learning_rate, params)
+        phase = phase_of(params, _WHOLE)
         fit(classifier.model, _objective(feed, params), feed.train, feed.val, phase, run, begun)
 
 
@@ -71,14 +74,10 @@ def _train_head(classifier: Classifier, feed: Feed, params: TrainClassifierParam
     train = compute_features(feed.train.epoch(0), backbone, folder, "train", tell)
     val = compute_features(feed.val(), backbone, folder, "val", lambda done: None)
     batches, judged = (FeatureBatches(samples, params.batch_size, params.seed) for samples in (train, val))
-    phase = _phase(_FROZEN, params.frozen_epochs, params.frozen_learning_rate, params)
+    phase = frozen_phase_of(params, _FROZEN)
     return fit(classifier.head, _objective(feed, params), batches, judged.in_order, phase, run)
 
 
 def _objective(feed: Feed, params: TrainClassifierParams) -> Objective:
     assert feed.plan.classification is not None
     return diagnoses_objective(params, feed.plan.classification)
-
-
-def _phase(name: str, epochs: int, learning_rate: float, params: TrainClassifierParams) -> Phase:
-    return Phase(name, epochs, learning_rate, params.reduce_factor, params.reduce_patience, params.stop_patience)

@@ -12,7 +12,9 @@ from components.training.backend import start_afresh
 from components.training.checkpoint import Checkpoints, rewind_metrics
 from components.training.delivery import count_parameters, deliver
 from components.training.feed import open_feed
-from components.training.loop import Phase, Run, fit
+from components.training.loop import Run, fit
+from components.training.phase import phase_of
+from components.training.sizes import at_size, training_size
 
 
 def train(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporter: Reporter) -> None:
@@ -22,24 +24,14 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporte
         (name,) = params.models
         feed = open_feed(dataset, plan, Task.SEGMENTATION, params)
         start_afresh(params.seed)
-        model = build(name, feed.size, params.dropout)
+        model = build(name, training_size(feed.size, params), params.dropout)
         parameters = count_parameters(model)
         newest = checkpoints.standing(reporter.message)
         if newest is None:
             load_weights(name, model, params.weights)
         rewind_metrics(out / "metrics.jsonl", newest.epoch if newest else 0)
         reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
-        fit(model, MASKS, feed.train, feed.val, _phase(params), Run(checkpoints, reporter, params.epochs))
+        fit(model, MASKS, feed.train, feed.val, phase_of(params), Run(checkpoints, reporter, params.epochs))
+        model = at_size(model, feed.size, lambda: build(name, feed.size, params.dropout))
         deliver(model, parameters, feed, params, out, reporter)
     checkpoints.remove()
-
-
-def _phase(params: TrainUnetParams) -> Phase:
-    return Phase(
-        name="",
-        epochs=params.epochs,
-        learning_rate=params.learning_rate,
-        reduce_factor=params.reduce_factor,
-        reduce_patience=params.reduce_patience,
-        stop_patience=params.stop_patience,
-    )

@@ -14,23 +14,10 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 from keras import layers, ops
 
-__all__ = ["keras", "layers", "ops", "gpus", "start_afresh"]
+__all__ = ["keras", "layers", "ops", "start_afresh"]
 
 
-def gpus() -> list[str]:
-    """Names of the GPUs that TensorFlow can use here."""
-    import tensorflow as tf
-
-    return [device.name for device in tf.config.list_logical_devices("GPU")]
-
-
-def start_afresh(seed: int, *, mixed_precision: bool = False) -> None:
-    """Seed every draw and forget earlier models, so that weights and names of layers follow from the seed alone.
-
-    Args:
-        seed: of the draws.
-        mixed_precision: whether models built from now on compute in float16, where there is a GPU; weights are float32 anyway.
-    """
+def start_afresh(seed: int) -> None:
+    """Seed every draw and forget earlier models, so that weights and names of layers follow from the seed alone."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    keras.config.set_dtype_policy("mixed_float16" if mixed_precision and gpus() else "float32")

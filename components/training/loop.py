@@ -1,14 +1,15 @@
 """The training loop, the only file that knows TensorFlow.
 
 Plain `tf.function` steps, no `Model.fit`: on a CPU `fit` compiles with XLA, which takes minutes and then runs slower. Three more
-things keep tracing a ResNet at seconds (ResNet152: from 40 to about 15, ResNet50: from 13 to 6): Adam as TensorFlow's fused kernel,
-one operation a variable where Keras's own takes some fifteen; no graph rewriting, which costs more than it gains here; and a batch
-axis of any length, so that an epoch's last, smaller batch needs no second trace.
+things keep tracing a ResNet at seconds: Adam and batch norm as TensorFlow's fused kernels (optimizer.py, batch_norm.py); no graph
+rewriting, which costs more than it gains here; and a batch axis of any length, so that an epoch's last, smaller batch needs no
+second trace.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -17,9 +18,12 @@ import numpy as np
 from components.augment_balance.reader import Batch
 from components.errors import TrainingDiverged
 from components.reporter import Reporter
+from components.training.averaging import RunningMean
 from components.training.backend import keras, ops
 from components.training.checkpoint import Array, Checkpoint, Checkpoints, Standing
 from components.training.objective import Objective, Tensor, Values
+from components.training.optimizer import make_optimizer
+from components.training.phase import Phase
 from components.training.schedule import EarlyStopping, ReduceLROnPlateau
 
 import tensorflow as tf  # isort: skip  # after Keras, whose import sets how TensorFlow runs
@@ -36,29 +40,8 @@ class Batches(Protocol):
     def steps(self) -> int:
         """Batches in an epoch."""
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of an epoch, counted from 0; the last one may be smaller."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """How a model is trained, or a part of it.
-
-    Attributes:
-        name: of the phase; it stands before the progress, unless it is empty.
-        epochs: most epochs.
-        learning_rate: Adam's step size at its start.
-        reduce_factor: new rate / old rate on a plateau.
-        reduce_patience: epochs without gain before the rate falls.
-        stop_patience: epochs without gain before the phase stops.
-    """
-
-    name: str
-    epochs: int
-    learning_rate: float
-    reduce_factor: float
-    reduce_patience: int
-    stop_patience: int
+    def epoch(self, number: int, start: int = 0, size: tuple[int, int] | None = None) -> Iterator[Batch]:
+        """The batches of an epoch, counted from 0, from batch `start` on, at a `size` of their own; the last one may be smaller."""
 
 
 @dataclass(frozen=True)
@@ -69,95 +52,85 @@ class Run:
         checkpoints: where it goes on from.
         reporter: told of every step and epoch.
         epochs: most epochs over all phases.
+        interval: seconds of an epoch after which a checkpoint is written within it; what training comes to does not depend on it.
     """
 
     checkpoints: Checkpoints
     reporter: Reporter
     epochs: int
-
-
-class Adam:
-    """Adam (Kingma and Ba 2015) with Keras's defaults, by TensorFlow's fused kernel.
-
-    Attributes:
-        rate: the step size; it may be assigned.
-    """
-
-    def __init__(self, trained: Sequence[tf.Variable]) -> None:
-        self.rate = tf.Variable(0.0)
-        self._trained = trained
-        self._steps = tf.Variable(0.0)
-        self._means = [tf.Variable(tf.zeros_like(variable)) for variable in trained]
-        self._squares = [tf.Variable(tf.zeros_like(variable)) for variable in trained]
-        self._memory = [self._steps, *self._means, *self._squares]
-
-    def apply(self, gradients: Sequence[Tensor]) -> None:
-        """Take one step."""
-        self._steps.assign_add(1.0)
-        powers = {"beta1_power": tf.pow(0.9, self._steps), "beta2_power": tf.pow(0.999, self._steps)}
-        constants = {"lr": self.rate, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
-        for variable, mean, square, gradient in zip(self._trained, self._means, self._squares, gradients, strict=True):
-            tf.raw_ops.ResourceApplyAdam(var=variable.handle, m=mean.handle, v=square.handle, grad=gradient, **powers, **constants)
-
-    def values(self) -> Iterator[Array]:
-        """All that it remembers."""
-        return (variable.numpy() for variable in self._memory)
-
-    def restore(self, values: Iterable[Array]) -> None:
-        """Set all that it remembers."""
-        for variable, value in zip(self._memory, values, strict=True):
-            variable.assign(value)
+    interval: float = 60.0
 
 
 class Trainer:
-    """A model and its two graphs, one that trains and one that judges, each traced once."""
+    """A model and its two graphs, one that trains and one that judges, each traced once.
 
-    def __init__(self, model: keras.Model, objective: Objective) -> None:
+    Args:
+        model: what to train.
+        objective: what for.
+        phase: how.
+        steps: all steps of the phase.
+    """
+
+    def __init__(self, model: keras.Model, objective: Objective, phase: Phase, steps: int) -> None:
         self._model = model
         self._objective = objective
-        self._trained = [variable.value for variable in model.trainable_variables]
-        self.adam = Adam(self._trained)
+        self._trained = model.trainable_variables
+        self.optimizer = make_optimizer(phase, steps, self._trained)
+        self.average = RunningMean(model.variables, phase.ema) if phase.ema is not None else None
         shapes = (model.input_shape[1:], model.output_shape[1:], ())
         signature = [tf.TensorSpec((None, *shape), tf.float32) for shape in shapes]
         self.train_step = tf.function(self._train_step, input_signature=signature, autograph=False)
         self.judge_step = tf.function(self._judge_step, input_signature=signature, autograph=False)
 
-    def train(self, batches: Iterable[Batch], tell: Callable[[int, float], None]) -> dict[str, float]:
-        """Train on each batch once.
-
-        Args:
-            batches: an epoch.
-            tell: called after each batch with the number of batches done and the mean loss so far.
-
-        Returns:
-            Mean loss and score, and images a second.
-        """
-        start, mean = time.perf_counter(), _Mean()
-        for done, batch in enumerate(batches, 1):
-            mean.add(*self.train_step(batch.images, batch.targets, batch.weights))
-            tell(done, mean.loss)
-        rate = mean.images / (time.perf_counter() - start)
-        return {"loss": mean.loss, self._objective.score_name: mean.score, "images_per_second": rate}
+    @property
+    def learning_rate(self) -> float:
+        """The step size now; 0.01 for the float32 that is nearest to it."""
+        return float(str(np.float32(self.optimizer.learning_rate)))
 
     def judge(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Mean loss and score of batches, and the objective's own measures; every name starts with `val_`."""
-        mean, measure = _Mean(), self._objective.measure
+        mean, measure = Mean(), self._objective.measure
         targets: list[Values] = []
         predictions: list[Values] = []
         for batch in batches:
             *sums, predicted = self.judge_step(batch.images, batch.targets, batch.weights)
-            mean.add(*sums)
+            mean = mean.plus(*sums)
             if measure is not None:
                 targets.append(batch.targets)
                 predictions.append(predicted.numpy())
         more = measure(np.concatenate(targets), np.concatenate(predictions)) if measure is not None else {}
         return {"val_loss": mean.loss, f"val_{self._objective.score_name}": mean.score} | {f"val_{k}": v for k, v in more.items()}
 
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """In here the model's weights are their running mean, where there is one."""
+        if self.average is None:
+            yield
+            return
+        self.average.swap()
+        try:
+            yield
+        finally:
+            self.average.swap()
+
     def model_values(self) -> Iterator[Array]:
         """Copies of the values of all the model's variables."""
         return (np.array(variable) for variable in self._model.variables)
 
-    def restore(self, values: Iterable[Array]) -> None:
+    def checkpoint(self, standing: Standing, best: Iterable[Array]) -> Checkpoint:
+        """All that the next step follows from."""
+        average = self.average.values() if self.average is not None else ()
+        return Checkpoint(standing, self.model_values(), (np.array(value) for value in self.optimizer.variables), average, best)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Set all that a checkpoint holds."""
+        self.take(checkpoint.model)
+        for variable, value in zip(self.optimizer.variables, checkpoint.optimiser, strict=True):
+            variable.assign(value)
+        if self.average is not None:
+            self.average.restore(checkpoint.average)
+
+    def take(self, values: Iterable[Array]) -> None:
         """Set all the model's variables."""
         for variable, value in zip(self._model.variables, values, strict=True):
             variable.assign(value)
@@ -167,7 +140,9 @@ class Trainer:
             predictions = self._model(images, training=True)
             losses = self._objective.loss(targets, predictions) * weights
             loss = ops.mean(losses)
-        self.adam.apply(tape.gradient(loss, self._trained))
+        self.optimizer.apply(tape.gradient(loss, [variable.value for variable in self._trained]), self._trained)
+        if self.average is not None:
+            self.average.update(self.optimizer.iterations.value)
         return ops.sum(losses), ops.sum(self._objective.score(targets, predictions)), ops.shape(images)[0]
 
     def _judge_step(self, images: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
@@ -185,15 +160,16 @@ def fit(
     run: Run,
     begun: int = 0,
 ) -> int:
-    """Train a model through a phase, from its newest checkpoint where there is one, and leave it with its best epoch's weights.
+    """Train a model through a phase, from its newest checkpoint where there is one, and leave it with the weights that are kept.
 
     Killed at any moment and started again it comes to the same weights, to the bit, as without the break.
 
     Args:
-        model: what to train.
+        model: what to train; where the phase has sizes of its own, one that sees images of any size.
         objective: what for.
         train: training data; epochs are numbered through all phases.
-        val: gives the batches of val, anew each time. Its loss decides the learning rate, when to stop, and which epoch is best.
+        val: gives the batches of val, anew each time. Its loss decides, as the phase says, the learning rate, when to stop, and
+            which epoch is kept; it is that of the running mean of the weights, where there is one.
         phase: for how long, and how fast.
         run: what to write to.
         begun: epochs that earlier phases took.
@@ -202,23 +178,25 @@ def fit(
         Epochs done, with those of earlier phases.
 
     Raises:
-        TrainingDiverged: the loss is no number any more.
+        TrainingDiverged: the loss is no number any more; no checkpoint holds such weights.
+        StoreError: a checkpoint cannot be written; the ones before it are whole.
     """
-    trainer = Trainer(model, objective)
+    trainer = Trainer(model, objective, phase, phase.epochs * train.steps)
     standing, best = _resume(trainer, phase, run, begun)
     while standing.epoch < standing.begun + phase.epochs and not standing.stopping.stopped:
-        trainer.adam.rate.assign(standing.rate.rate)
-        figures = trainer.train(train.epoch(standing.epoch), _teller(standing, train.steps, phase, objective, run))
-        figures |= trainer.judge(val())
-        _refuse_divergence(figures, standing)
-        run.reporter.metrics(figures | {"learning_rate": standing.rate.rate}, epoch=standing.epoch)
+        if phase.schedule == "plateau":
+            trainer.optimizer.learning_rate = standing.rate.rate
+        figures = _train_epoch(trainer, train, standing, best, phase, objective, run)
+        with trainer.averaged():
+            figures |= trainer.judge(val())
+            _refuse_divergence("val_loss", figures["val_loss"], standing.epoch, trainer)
+            values = list(trainer.model_values())
+        run.reporter.metrics(figures, epoch=standing.epoch)
         standing = _after(standing, figures)
-        is_best = standing.stopping.waited == 0
-        run.checkpoints.save(Checkpoint(standing, trainer.model_values(), trainer.adam.values(), () if is_best else best))
-        if is_best:
-            best.clear()
-            best.extend(trainer.model_values())
-    trainer.restore(best)
+        if phase.keep == "last" or standing.stopping.waited == 0:
+            best = values
+        run.checkpoints.save(trainer.checkpoint(standing, best))
+    trainer.take(best)
     return standing.epoch
 
 
@@ -234,36 +212,57 @@ def predictor(model: keras.Model) -> Callable[[Values], Values]:
     return predict
 
 
-class _Mean:
-    """Sums over batches; means over images."""
+@dataclass(frozen=True)
+class Mean:
+    """Sums over the batches so far; means over their images."""
 
-    def __init__(self) -> None:
-        self._loss = self._score = 0.0
-        self.images = 0
+    loss_sum: float = 0.0
+    score_sum: float = 0.0
+    images: int = 0
 
-    def add(self, loss: Any, score: Any, images: Any) -> None:
-        self._loss += float(loss)
-        self._score += float(score)
-        self.images += int(images)
+    def plus(self, loss: Any, score: Any, images: Any) -> "Mean":
+        """With one batch more."""
+        return Mean(self.loss_sum + float(loss), self.score_sum + float(score), self.images + int(images))
 
     @property
     def loss(self) -> float:
-        return self._loss / self.images
+        """Mean loss of an image."""
+        return self.loss_sum / self.images
 
     @property
     def score(self) -> float:
-        return self._score / self.images
+        """Mean score of an image."""
+        return self.score_sum / self.images
+
+
+def _train_epoch(
+    trainer: Trainer, train: Batches, standing: Standing, best: Sequence[Array], phase: Phase, objective: Objective, run: Run
+) -> dict[str, float]:
+    """Train on what is left of an epoch; gives the whole epoch's figures."""
+    mean, tell = Mean(*standing.sums), _teller(standing, train.steps, phase, objective, run)
+    start = saved = time.perf_counter()
+    seen = mean.images
+    batches = train.epoch(standing.epoch, standing.step, phase.size(standing.epoch - standing.begun))
+    for done, batch in enumerate(batches, standing.step + 1):
+        mean = mean.plus(*trainer.train_step(batch.images, batch.targets, batch.weights))
+        _refuse_divergence("loss", mean.loss, standing.epoch, trainer)
+        tell(done, mean.loss)
+        if done < train.steps and time.perf_counter() - saved >= run.interval:
+            here = replace(standing, step=done, sums=(mean.loss_sum, mean.score_sum, mean.images))
+            run.checkpoints.save(trainer.checkpoint(here, best))
+            saved = time.perf_counter()
+    rate = (mean.images - seen) / (time.perf_counter() - start)
+    return {"loss": mean.loss, objective.score_name: mean.score, "images_per_second": rate, "learning_rate": trainer.learning_rate}
 
 
 def _resume(trainer: Trainer, phase: Phase, run: Run, begun: int) -> tuple[Standing, list[Array]]:
-    """How far the phase is, and the weights of its best epoch."""
+    """How far the phase is, and the weights that it would leave if it ended here."""
     checkpoint = run.checkpoints.newest(run.reporter.message)
     if checkpoint is None or checkpoint.standing.phase != phase.name:
         rate = ReduceLROnPlateau(phase.learning_rate, phase.reduce_factor, phase.reduce_patience)
-        return Standing(phase.name, begun, begun, rate, EarlyStopping(phase.stop_patience), {}), []
-    trainer.restore(checkpoint.model)
-    trainer.adam.restore(checkpoint.optimiser)
-    return checkpoint.standing, list(checkpoint.best) or list(trainer.model_values())
+        return Standing(phase.name, begun, begun, 0, (0.0, 0.0, 0), rate, EarlyStopping(phase.stop_patience), {}), []
+    trainer.restore(checkpoint)
+    return checkpoint.standing, list(checkpoint.best)
 
 
 def _after(standing: Standing, figures: dict[str, float]) -> Standing:
@@ -271,6 +270,8 @@ def _after(standing: Standing, figures: dict[str, float]) -> Standing:
     return replace(
         standing,
         epoch=standing.epoch + 1,
+        step=0,
+        sums=(0.0, 0.0, 0),
         rate=standing.rate.observe(loss),
         stopping=standing.stopping.observe(loss),
         figures={name: value for name, value in figures.items() if name.startswith("val_")},
@@ -288,10 +289,8 @@ def _teller(standing: Standing, steps: int, phase: Phase, objective: Objective, 
     return tell
 
 
-def _refuse_divergence(figures: dict[str, float], standing: Standing) -> None:
-    for name in ("loss", "val_loss"):
-        if not math.isfinite(figures[name]):
-            raise TrainingDiverged(
-                f"{name} is {figures[name]} after epoch {standing.epoch + 1}: training diverged at the learning rate "
-                f"{standing.rate.rate:g}; lower it"
-            )
+def _refuse_divergence(name: str, loss: float, epoch: int, trainer: Trainer) -> None:
+    if not math.isfinite(loss):
+        raise TrainingDiverged(
+            f"{name} is {loss} in epoch {epoch + 1}: training diverged at the learning rate {trainer.learning_rate:g}; lower it"
+        )

@@ -42,19 +42,19 @@ class EarlyStopping:
     """Stops after `patience` epochs without gain; the best epoch's weights are the ones to keep.
 
     Attributes:
-        patience: epochs without gain before training stops.
+        patience: epochs without gain before training stops; None: it never does.
         best: least loss so far.
         waited: epochs since it; 0 says that the newest epoch is the best.
     """
 
-    patience: int
+    patience: int | None
     best: float = math.inf
     waited: int = 0
 
     @property
     def stopped(self) -> bool:
         """Whether training should stop."""
-        return self.waited >= self.patience
+        return self.patience is not None and self.waited >= self.patience
 
     def observe(self, loss: float) -> "EarlyStopping":
         """The state after an epoch with this validation loss."""

@@ -12,6 +12,7 @@ from components.bundle import Bundle, read_description
 from components.dataset import Dataset
 from components.errors import WeightsError
 from components.lesions import CODES, Split, Task
+from components.params import Stage
 from components.train_classifier import step
 from components.train_classifier.registry import build
 from components.training.backend import start_afresh
@@ -69,9 +70,33 @@ def test_phase_2_goes_on_counting_epochs_at_its_own_rate(trained: Path) -> None:
 def test_images_go_through_the_frozen_backbone_once(data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
     epoch = TrainingReader.epoch
-    monkeypatch.setattr(TrainingReader, "epoch", lambda self, number: drawn.append(number) or epoch(self, number))
+    monkeypatch.setattr(TrainingReader, "epoch", lambda self, number, *part: drawn.append(number) or epoch(self, number, *part))
     train_tiny(data, tmp_path / "out", classifier_params(frozen_epochs=3, epochs=2))
     assert drawn == [0, 3, 4]
+
+
+def test_first_epochs_at_a_smaller_size_come_to_a_bundle_of_the_full_one(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, ...]] = []
+    epoch = TrainingReader.epoch
+
+    def noted(self: TrainingReader, *part: Any) -> Any:
+        for batch in epoch(self, *part):
+            seen.append(batch.images.shape[1:3])
+            yield batch
+
+    monkeypatch.setattr(TrainingReader, "epoch", noted)
+    progressive = [Stage(epochs=1, size=(16, 24))]
+    params = classifier_params(frozen_epochs=0, epochs=2, progressive=progressive, input_size=(24, 32), ema=0.9)
+    out = train_tiny(data, tmp_path / "out", params)
+    half = len(seen) // 2
+    assert seen == [(16, 24)] * half + [(24, 32)] * half
+    assert read_description(out).input_size == (24, 32)
+    model = build("tiny_cnn", (24, 32), 0.3).model
+    model.load_weights(out / "weights.weights.h5")
+    (batch,) = read_split(Dataset(data.dataset), Task.CLASSIFICATION, Split.VAL, (24, 32), 1000)
+    np.testing.assert_allclose(val_probabilities(out, data)[1], np.array(model(batch.images, training=False)), atol=1e-4)
 
 
 def test_phase_1_leaves_the_backbone_as_it_was(data: Data, tmp_path: Path) -> None:

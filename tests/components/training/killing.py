@@ -19,10 +19,22 @@ from pathlib import Path
 import matplotlib.backends.backend_agg  # noqa: F401
 
 import components.train_classifier.step
-import components.train_unet.step  # noqa: F401
+import components.train_unet.step
+import components.training.loop
 from components.files import sha256_file
+from components.params import Stage
 from components.reporter import Reporter
 from tests.trainings import classifier_params, make_data, train_tiny, unet_params
+
+# Everything that has a state of its own.
+_RECIPE = {
+    "optimizer": "adamw",
+    "weight_decay": 0.01,
+    "schedule": "cosine",
+    "ema": 0.9,
+    "input_size": (32, 32),
+    "progressive": [Stage(epochs=1, size=(16, 16))],
+}
 
 
 class Moments:
@@ -42,6 +54,18 @@ class Moments:
             function(*args, **kwargs)
 
         return counted
+
+
+class _Hours:
+    """A fake clock: each look at it takes longer than there is between two checkpoints."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def perf_counter(self) -> float:
+        """Seconds."""
+        self._now += 3600
+        return self._now
 
 
 def start(work: Callable[[], object]) -> int:
@@ -73,9 +97,11 @@ def left_by(out: Path) -> dict[str, object]:
 
 def run(task: str, folder: Path, shares: list[float]) -> dict[str, object]:
     """What the uninterrupted training of a task and each killed one left."""
-    data, params = make_data(folder), unet_params() if task == "segmentation" else classifier_params()
+    data, make = make_data(folder), unet_params if task == "segmentation" else classifier_params
+    params = make(**_RECIPE, **({} if task == "segmentation" else {"mix": "mixup"}))
 
     def train(out: Path, last: int | None = None) -> None:
+        components.training.loop.time = _Hours()  # type: ignore[assignment]
         moments = Moments(last)
         train_tiny(data, out, params)
         (folder / "count").write_text(str(moments.count))

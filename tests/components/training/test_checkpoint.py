@@ -11,11 +11,11 @@ from components.training.schedule import EarlyStopping, ReduceLROnPlateau
 
 
 def checkpoint(epoch: int) -> Checkpoint:
-    standing = Standing("all layers", 1, epoch, ReduceLROnPlateau(1e-3 / 3, 0.5, 3), EarlyStopping(8), {"val_dice": 1 / 3})
+    rate, stopping = ReduceLROnPlateau(1e-3 / 3, 0.5, 3), EarlyStopping(8)
+    standing = Standing("all layers", 1, epoch, 0, (0.1, 1 / 3, 7), rate, stopping, {"val_dice": 1 / 3})
     seed = np.array([epoch, 7], np.uint32)
-    return Checkpoint(
-        standing, [np.full((2, 3), epoch, np.float32), seed], [np.float32(epoch)], [np.zeros((2, 3), np.float32), seed]
-    )
+    model, best = [np.full((2, 3), epoch, np.float32), seed], [np.zeros((2, 3), np.float32), seed]
+    return Checkpoint(standing, model, [np.float32(epoch)], [np.ones(2, np.float32)], best)
 
 
 def fail(text: str) -> None:
@@ -28,7 +28,7 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     back = kept.newest(fail)
     assert back is not None
     assert back.standing == checkpoint(4).standing
-    for group in ("model", "optimiser", "best"):
+    for group in ("model", "optimiser", "average", "best"):
         for ours, theirs in zip(getattr(back, group), getattr(checkpoint(4), group), strict=True):
             assert ours.dtype == theirs.dtype
             np.testing.assert_array_equal(ours, theirs)
@@ -44,7 +44,7 @@ def test_the_first_state_of_a_schedule_survives_although_its_best_is_infinite(tm
 
 def test_numpy_reads_it_without_pickle(tmp_path: Path) -> None:
     Checkpoints(tmp_path).save(checkpoint(1))
-    with np.load(tmp_path / "checkpoints/0001.npz", allow_pickle=False) as arrays:
+    with np.load(tmp_path / "checkpoints/0001-00000.npz", allow_pickle=False) as arrays:
         assert arrays["model/00000"].tolist() == [[1, 1, 1], [1, 1, 1]]
 
 
@@ -52,7 +52,7 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
     kept = Checkpoints(tmp_path)
     for epoch in (9, 10, 11):
         kept.save(checkpoint(epoch))
-    assert sorted(path.name for path in kept.folder.iterdir()) == ["0010.npz", "0011.npz"]
+    assert sorted(path.name for path in kept.folder.iterdir()) == ["0010-00000.npz", "0011-00000.npz"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"no archive"])
@@ -60,17 +60,17 @@ def test_a_damaged_one_is_told_of_and_the_one_before_it_is_taken(tmp_path: Path,
     kept, told = Checkpoints(tmp_path), list[str]()
     for epoch in (1, 2):
         kept.save(checkpoint(epoch))
-    (kept.folder / "0002.npz").write_bytes(damage)
+    (kept.folder / "0002-00000.npz").write_bytes(damage)
     standing = kept.standing(told.append)
     assert standing is not None
     assert standing.epoch == 1
-    assert "0002.npz: this checkpoint cannot be read" in told[0]
+    assert "0002-00000.npz: this checkpoint cannot be read" in told[0]
 
 
 def test_a_changed_byte_of_a_weight_is_noticed(tmp_path: Path) -> None:
     kept, told = Checkpoints(tmp_path), list[str]()
     kept.save(checkpoint(1))
-    path = kept.folder / "0001.npz"
+    path = kept.folder / "0001-00000.npz"
     content = path.read_bytes()
     place = content.index(np.full((2, 3), 1, np.float32).tobytes())
     path.write_bytes(content[:place] + b"\x01" + content[place + 1 :])

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,18 @@ from components.reporter import Reporter
 from components.train_classifier.objective import DIAGNOSES
 from components.training.backend import keras, layers
 from components.training.checkpoint import Checkpoints
-from components.training.loop import Adam, Phase, Run, Trainer, fit, predictor
+from components.training.loop import Run, Trainer, fit, predictor
+from components.training.phase import Phase, phase_of
+from tests.trainings import classifier_params
 
-PHASE = Phase("whole", epochs=6, learning_rate=0.01, reduce_factor=0.5, reduce_patience=1, stop_patience=3)
+
+def phase(**changes: Any) -> Phase:
+    """A phase of the report's kind, six epochs at most."""
+    usual = {"epochs": 6, "learning_rate": 0.01, "reduce_factor": 0.5, "reduce_patience": 1, "stop_patience": 3}
+    return phase_of(classifier_params(**usual | changes), "whole")
+
+
+PHASE = phase()
 
 
 class Points:
@@ -28,12 +38,14 @@ class Points:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def epoch(self, number: int) -> Iterator[Batch]:
+    def epoch(self, number: int, start: int = 0, size: tuple[int, int] | None = None) -> Iterator[Batch]:
         self.asked.append(number)
         rng = np.random.default_rng(number)
-        for size in (4, 4, 2):
-            targets = np.eye(8, dtype=np.float32)[rng.integers(0, 8, size)]
-            yield Batch(rng.random((size, 5), np.float32), targets, np.ones(size, np.float32))
+        batches = []
+        for count in (4, 4, 2):
+            targets = np.eye(8, dtype=np.float32)[rng.integers(0, 8, count)]
+            batches.append(Batch(rng.random((count, 5), np.float32), targets, np.ones(count, np.float32)))
+        yield from batches[start:]
 
     def val(self) -> Iterator[Batch]:
         return Points().epoch(99)
@@ -46,7 +58,13 @@ def model() -> Any:
     return keras.Model(inputs, layers.Dense(8, activation="softmax")(hidden))
 
 
+def figures_of(folder: Path) -> list[tuple[int, dict[str, float]]]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [(line["epoch"], {k: v for k, v in line["values"].items() if k != "images_per_second"}) for line in lines]
+
+
 def run(folder: Path) -> Run:
+    folder.mkdir(exist_ok=True)
     return Run(Checkpoints(folder), Reporter(folder, "test", folder / "events"), PHASE.epochs)
 
 
@@ -62,37 +80,29 @@ def script(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> list[list[np
     return weights
 
 
+def a_trainer() -> Trainer:
+    return Trainer(model(), DIAGNOSES, PHASE, steps=18)
+
+
 def test_batches_of_any_size_need_one_trace_of_each_graph() -> None:
-    trainer, points = Trainer(model(), DIAGNOSES), Points()
-    trainer.train(points.epoch(0), lambda done, loss: None)
+    trainer, points = a_trainer(), Points()
+    for batch in points.epoch(0):
+        trainer.train_step(batch.images, batch.targets, batch.weights)
     trainer.judge(points.val())
     assert trainer.train_step.experimental_get_tracing_count() == 1
     assert trainer.judge_step.experimental_get_tracing_count() == 1
-
-
-def test_adam_takes_the_steps_that_keras_takes() -> None:
-    start = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
-    theirs, ours = keras.Variable(start), keras.Variable(start)
-    keras_adam, adam = keras.optimizers.Adam(0.01), Adam([ours.value])
-    adam.rate.assign(0.01)
-    for step in range(5):
-        gradient = np.random.default_rng(step + 1).normal(size=(3, 4)).astype(np.float32)
-        keras_adam.apply([keras.ops.convert_to_tensor(gradient)], [theirs])
-        adam.apply([keras.ops.convert_to_tensor(gradient)])
-    np.testing.assert_allclose(np.array(ours), np.array(theirs), rtol=1e-5)
-    assert not np.allclose(np.array(ours), start)
 
 
 def test_a_sample_of_weight_two_counts_as_two_samples() -> None:
     batch = next(Points().epoch(0))
     doubled = Batch(batch.images, batch.targets, np.array([2, 0, 0, 0], np.float32))
     alone = Batch(batch.images[:1], batch.targets[:1], np.ones(1, np.float32))
-    trainer = Trainer(model(), DIAGNOSES)
+    trainer = a_trainer()
     assert trainer.judge([doubled])["val_loss"] * 4 == pytest.approx(2 * trainer.judge([alone])["val_loss"])
 
 
 def test_the_mean_of_val_is_over_images_whatever_the_batches() -> None:
-    trainer, batches = Trainer(model(), DIAGNOSES), list(Points().val())
+    trainer, batches = a_trainer(), list(Points().val())
     whole = Batch(*(np.concatenate([getattr(batch, name) for batch in batches]) for name in ("images", "targets", "weights")))
     assert trainer.judge(batches) == pytest.approx(trainer.judge([whole]))
 
@@ -143,7 +153,7 @@ def test_it_goes_on_from_the_newest_checkpoint_and_comes_to_the_same_weights(
     fit(whole, DIAGNOSES, Points(), Points().val, PHASE, run(tmp_path / "whole"))
 
     script(monkeypatch, losses)
-    points, early = Points(), Phase("whole", 4, 0.01, 0.5, 1, 3)
+    points, early = Points(), phase(epochs=4)
     fit(model(), DIAGNOSES, points, points.val, early, run(tmp_path / "broken"))
     script(monkeypatch, losses[4:])
     resumed = model()
@@ -156,20 +166,79 @@ def test_it_goes_on_from_the_newest_checkpoint_and_comes_to_the_same_weights(
 
 def test_it_goes_on_from_the_one_before_a_damaged_checkpoint(tmp_path: Path) -> None:
     points = Points()
-    phase = Phase("whole", 3, 0.01, 0.5, 3, 3)
+    three = phase(epochs=3, reduce_patience=3)
     first, second = model(), model()
-    fit(first, DIAGNOSES, points, points.val, phase, run(tmp_path))
-    (tmp_path / "checkpoints/0003.npz").write_bytes(b"damaged")
-    fit(second, DIAGNOSES, points, points.val, phase, run(tmp_path))
+    fit(first, DIAGNOSES, points, points.val, three, run(tmp_path))
+    (tmp_path / "checkpoints/0003-00000.npz").write_bytes(b"damaged")
+    fit(second, DIAGNOSES, points, points.val, three, run(tmp_path))
     assert points.asked == [0, 1, 2, 2]
     for ours, theirs in zip(second.variables, first.variables, strict=True):
         np.testing.assert_array_equal(np.array(ours), np.array(theirs))
-    assert "0003.npz: this checkpoint cannot be read" in (tmp_path / "events").read_text()
+    assert "0003-00000.npz: this checkpoint cannot be read" in (tmp_path / "events").read_text()
+
+
+LATEST = {"schedule": "cosine", "warmup": 0.3, "ema": 0.9, "optimizer": "adamw", "weight_decay": 0.1, "clip_norm": 0.5}
+
+
+@pytest.mark.parametrize("recipe", [{}, LATEST, LATEST | {"keep": "last", "stop_patience": None}], ids=["report", "latest", "last"])
+def test_broken_off_at_any_step_it_comes_to_the_same_weights(tmp_path: Path, recipe: dict[str, Any]) -> None:
+    whole, points = model(), Points()
+    fit(whole, DIAGNOSES, points, points.val, phase(epochs=2, **recipe), run(tmp_path / "whole"))
+
+    class Broken(Points):
+        def epoch(self, number: int, start: int = 0, size: tuple[int, int] | None = None) -> Iterator[Batch]:
+            for place, batch in enumerate(super().epoch(number, start, size), start):
+                if (number, place) == moment:
+                    raise KeyboardInterrupt
+                yield batch
+
+    for moment in [(0, 1), (0, 2), (1, 0), (1, 1)]:
+        where, resumed = tmp_path / str(moment), model()
+        often = replace(run(where), interval=0.0)
+        with pytest.raises(KeyboardInterrupt):
+            fit(model(), DIAGNOSES, Broken(), points.val, phase(epochs=2, **recipe), often)
+        fit(resumed, DIAGNOSES, points, points.val, phase(epochs=2, **recipe), often)
+        for ours, theirs in zip(resumed.variables, whole.variables, strict=True):
+            np.testing.assert_array_equal(np.array(ours), np.array(theirs))
+        assert figures_of(where) == figures_of(tmp_path / "whole")
+
+
+def test_the_last_epoch_is_kept_where_the_recipe_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = script(monkeypatch, [1.0, 0.8, 0.9])
+    trained, points = model(), Points()
+    fit(trained, DIAGNOSES, points, points.val, phase(epochs=3, keep="last", stop_patience=None), run(tmp_path))
+    for kept, last in zip(trained.variables, weights[2], strict=True):
+        np.testing.assert_array_equal(np.array(kept), last)
+
+
+def test_the_running_mean_is_judged_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = script(monkeypatch, [1.0])
+    trained, points = model(), Points()
+    steps: list[np.ndarray] = []
+    original = Trainer._train_step
+
+    def noted(self: Trainer, *batch: Any) -> Any:
+        sums = original(self, *batch)
+        steps.append(self._model.variables[0].value + 0.0)
+        return sums
+
+    start = np.array(trained.variables[0])
+    trainer = Trainer(trained, DIAGNOSES, phase(ema=0.4), steps=3)
+    monkeypatch.setattr(trainer, "train_step", lambda *batch: noted(trainer, *batch))
+    mean = start
+    for done, batch in enumerate(points.epoch(0), 1):
+        trainer.train_step(batch.images, batch.targets, batch.weights)
+        decay = min(0.4, (1 + done) / (10 + done))
+        mean = decay * mean + (1 - decay) * np.array(steps[-1])
+    with trainer.averaged():
+        np.testing.assert_allclose(np.array(trained.variables[0]), mean, rtol=1e-5)
+    np.testing.assert_array_equal(np.array(trained.variables[0]), np.array(steps[-1]))
+    assert judged == []
 
 
 def test_a_loss_that_is_no_number_ends_training_and_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(monkeypatch, [1.0, math.nan])
-    with pytest.raises(TrainingDiverged, match=r"val_loss is nan after epoch 2: training diverged at the learning rate 0\.01"):
+    with pytest.raises(TrainingDiverged, match=r"val_loss is nan in epoch 2: training diverged at the learning rate 0\.01"):
         fit(model(), DIAGNOSES, Points(), Points().val, PHASE, run(tmp_path))
 
 

@@ -18,6 +18,8 @@ from components.training.backend import keras, layers
 from components.training.loop import Trainer
 from components.training.objective import Objective
 from components.training.onnx_export import export_onnx
+from components.training.phase import phase_of
+from tests.trainings import classifier_params
 
 Layer = Callable[[Any], Any]
 
@@ -149,8 +151,7 @@ def test_the_same_model_gives_the_same_bytes() -> None:
 
 def train_a_little(model: Any, objective: Objective, targets: npt.NDArray[np.float32]) -> None:
     """A few real steps, so that batch norm's statistics are those of data."""
-    trainer = Trainer(model, objective)
-    trainer.adam.rate.assign(1e-3)
+    trainer = Trainer(model, objective, phase_of(classifier_params(learning_rate=1e-3)), steps=3)
     for _ in range(3):
         trainer.train_step(images_for(model, 8), targets, np.ones(8, np.float32))
 
