@@ -260,8 +260,6 @@ class Params(Section):
             section = self.section(name)
             assert isinstance(section, TrainingParams)
             for model in section.overrides:
-                if model not in section.models:
-                    raise ValueError(f"{name}.overrides.{model} is for a model that {name}.models does not list")
                 try:
                     for_model(section, model)
                 except ValidationError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import ParamsError
-from components.params import IngestParams, Params, Section, for_model
+from components.params import IngestParams, Params, Section, TrainingParams, for_model
 from components.store import Store, code_digest, step_key
 from components.withdrawn import read_withdrawn
 
@@ -113,7 +113,9 @@ def source_fingerprint(params: IngestParams, home: Path, *, fresh: str = "") -> 
 
 
 def check_models(params: Params) -> None:
-    """Every model to train is a registered architecture.
+    """Every model to train, and every one that parameters of its own are given for, is a registered architecture.
+
+    An override may be for a model that is not trained now: a profile's are, where `--set` chooses among its models.
 
     Raises:
         ParamsError: one is not; the text lists what there is.
@@ -121,15 +123,17 @@ def check_models(params: Params) -> None:
     from components.train_classifier.registry import architectures as classifiers
     from components.train_unet.registry import architectures as segmenters
 
-    for section, models, known in (
-        ("train_unet", params.train_unet.models, segmenters()),
-        ("train_classifier", params.train_classifier.models, classifiers()),
-    ):
-        for model in models:
-            if model not in known:
-                raise ParamsError(f"{section}.models: {model} is no registered architecture; there are {', '.join(known)}")
-        if len(set(models)) < len(models):
-            raise ParamsError(f"{section}.models: {', '.join(models)} names a model twice; name each once")
+    sections: list[tuple[str, TrainingParams, list[str]]] = [
+        ("train_unet", params.train_unet, segmenters()),
+        ("train_classifier", params.train_classifier, classifiers()),
+    ]
+    for name, section, known in sections:
+        for field, models in (("models", section.models), ("overrides", section.overrides)):
+            for model in models:
+                if model not in known:
+                    raise ParamsError(f"{name}.{field}: {model} is no registered architecture; there are {', '.join(known)}")
+        if len(set(section.models)) < len(section.models):
+            raise ParamsError(f"{name}.models: {', '.join(section.models)} names a model twice; name each once")
 
 
 def state_of(step: PlannedStep, store: Store) -> str:

@@ -38,6 +38,10 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
         (["run", "--set", "train_unet.learning_rat=1"], "did you mean train_unet.learning_rate"),
         (["run", "--profile", "dmeo"], "did you mean demo"),
         (["run", "--set", "train_unet.models=[unet_plane]"], "unet_plane is no registered architecture; there are"),
+        (
+            ["run", "--set", "train_classifier.overrides={resnet18: {epochs: 1}}"],
+            "train_classifier.overrides: resnet18 is no registered architecture; there are",
+        ),
         (["run", "--set", "train_unet.models=[unet_plain,unet_plain]"], "names a model twice"),
         (["run", "--set", "train_unet.models=[]", "--set", "train_classifier.models=[]"], "name at least one model"),
         (["step", "preproces", "--out", "x"], "preproces: is no step; there are ingest"),
@@ -70,7 +74,7 @@ def test_a_source_that_is_not_there_stops_before_anything_runs(tmp_path: Path) -
 def test_plan_says_what_would_run_and_runs_nothing(tmp_path: Path) -> None:
     out = dermacare("run", "--profile", "demo", "--plan", home=tmp_path)
     assert out.returncode == 0
-    assert out.stdout.count("never run") == 10
+    assert out.stdout.count("never run") == 11
     assert not (tmp_path / "steps").exists()
 
 

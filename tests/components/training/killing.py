@@ -2,7 +2,8 @@
 
 Trains the tiny architecture of a task without a break, then once for each moment: a process kills itself there (SIGKILL), a second
 one goes on in the same folder. Moments are counted: each time that the training tells of progress, and each time that a file is
-written but not yet there under its name. SHARE is a share of them, 0 to 1; without any, every moment's turn comes.
+written but not yet there under its name. SHARE is a share of them, 0 to 1; without any, every moment's turn comes. A fake clock
+lets every step end with a checkpoint.
 
 Processes are forked from one that has imported what they need and not used it yet, which spares each the import. Prints JSON.
 """
@@ -108,7 +109,7 @@ def run(task: str, folder: Path, shares: list[float]) -> dict[str, object]:
 
     code = in_a_process(lambda: train(folder / "whole"))
     total = int((folder / "count").read_text())
-    chosen = [max(1, round(share * total)) for share in shares] or list(range(1, total + 1))
+    chosen = sorted({max(1, round(share * total)) for share in shares}) or list(range(1, total + 1))
     killed = {moment: _kill(folder / f"killed-{moment}", moment, train) for moment in chosen}
     return {"code": code, "whole": left_by(folder / "whole"), "killed": killed}
 
