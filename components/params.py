@@ -153,9 +153,12 @@ class TrainingParams(Section):
     )
     epochs: int = Field(ge=0, le=1000, description="most epochs with all layers training")
     batch_size: int = Field(ge=1, le=1024, description="images a step (report: 32)")
-    optimizer: Literal["adam", "adamw"] = Field(description="adam (report; Kingma 2015) or adamw (Loshchilov 2019)")
-    learning_rate: float = Field(gt=0, le=1, description="the optimizer's highest step size (report: 1e-5 for classifiers)")
-    weight_decay: float = Field(ge=0, lt=1, description="adamw: share of a kernel that a step takes off, times the step size")
+    learning_rate: float = Field(gt=0, le=1, description="highest step size of Adam (report: 1e-5 for classifiers)")
+    weight_decay: float = Field(
+        ge=0,
+        lt=1,
+        description="share of a kernel that a step takes off, times the step size (AdamW, Loshchilov 2019); 0: Adam (report)",
+    )
     clip_norm: float | None = Field(gt=0, description="greatest norm of all gradients together; null: they are not clipped")
     schedule: Literal["plateau", "cosine"] = Field(
         description="plateau: ReduceLROnPlateau (report); cosine: warm-up, then down along a half cosine (Loshchilov 2017)"
@@ -182,8 +185,6 @@ class TrainingParams(Section):
     def _stages_fit(self) -> "TrainingParams":
         if self.progressive and sum(stage.epochs for stage in self.progressive) >= self.epochs:
             raise ValueError("progressive takes all the epochs; leave at least one for input_size")
-        if self.weight_decay and self.optimizer == "adam":
-            raise ValueError("weight_decay is for optimizer adamw; set it to 0, or choose adamw")
         return self
 
 

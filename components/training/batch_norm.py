@@ -11,7 +11,7 @@ from components.training.backend import keras, layers
 import tensorflow as tf  # isort: skip  # after Keras, whose import sets how TensorFlow runs
 
 # PyTorch's choice; with Keras's 0.99 a short training ends before the running averages arrive.
-MOMENTUM = 0.9
+_MOMENTUM = 0.9
 
 
 class BatchNormalization(layers.BatchNormalization):  # type: ignore[misc]  # Keras carries no types
@@ -20,7 +20,7 @@ class BatchNormalization(layers.BatchNormalization):  # type: ignore[misc]  # Ke
     As Keras's own, but that the moving variance averages the unbiased variance of each batch, as PyTorch's does.
     """
 
-    def __init__(self, momentum: float = MOMENTUM, **config: Any) -> None:
+    def __init__(self, momentum: float = _MOMENTUM, **config: Any) -> None:
         super().__init__(momentum=momentum, **config)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -42,7 +42,7 @@ def fuse(model: keras.Model) -> keras.Model:
     def replaced(layer: keras.Layer) -> keras.Layer:
         config = layer.get_config()
         if type(layer) is layers.BatchNormalization:
-            return BatchNormalization.from_config(config | {"momentum": MOMENTUM})
+            return BatchNormalization.from_config(config | {"momentum": _MOMENTUM})
         return layer.__class__.from_config(config)
 
     fused = keras.models.clone_model(model, clone_function=replaced)

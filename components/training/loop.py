@@ -1,4 +1,4 @@
-"""The training loop, the only file that knows TensorFlow.
+"""The training loop.
 
 Plain `tf.function` steps, no `Model.fit`: on a CPU `fit` compiles with XLA, which takes minutes and then runs slower. Three more
 things keep tracing a ResNet at seconds: Adam and batch norm as TensorFlow's fused kernels (optimizer.py, batch_norm.py); no graph

@@ -18,8 +18,6 @@ class Phase:
 
     name: str
     epochs: int
-    batch_size: int
-    optimizer: str
     learning_rate: float
     weight_decay: float
     clip_norm: float | None
@@ -42,8 +40,6 @@ def phase_of(params: TrainingParams, name: str = "") -> Phase:
     return Phase(
         name=name,
         epochs=params.epochs,
-        batch_size=params.batch_size,
-        optimizer=params.optimizer,
         learning_rate=params.learning_rate,
         weight_decay=params.weight_decay,
         clip_norm=params.clip_norm,

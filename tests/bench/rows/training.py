@@ -12,7 +12,7 @@ def measure() -> Iterator[Row]:
     """Images/s once it runs, and seconds until the first step is done; each side in a process of its own, one after the other."""
     for name, size, batch in (("resnet50", _CLASSIFIER, 32), ("resnet101", _CLASSIFIER, 32), ("unet_plain", _SEGMENTER, 16)):
         ours, theirs, without = (fine_tune(side, name, size, batch) for side in ("OURS", "KERAS", "KERAS_WITHOUT_XLA"))
-        what = f"train {name} {size[0]}x{size[1]}"
+        what = f"fine-tune {name} {size[0]}x{size[1]}"
         yield Row.of_rates(f"{what}, steady state", "images/s", ours=ours.rate, theirs=theirs.rate)
         yield Row.of_costs(f"{what}, first step", "s", ours=ours.first, theirs=theirs.first)
         # What a user has who knows that XLA does not pay on a CPU.

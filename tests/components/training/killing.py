@@ -29,7 +29,6 @@ from tests.trainings import classifier_params, make_data, train_tiny, unet_param
 
 # Everything that has a state of its own.
 _RECIPE = {
-    "optimizer": "adamw",
     "weight_decay": 0.01,
     "schedule": "cosine",
     "ema": 0.9,

@@ -17,7 +17,7 @@ SCHEDULES = {
 
 
 @pytest.mark.parametrize("schedule", list(SCHEDULES))
-@pytest.mark.parametrize("recipe", [{"optimizer": "adam"}, {"optimizer": "adamw", "weight_decay": 0.1, "clip_norm": 1.0}])
+@pytest.mark.parametrize("recipe", [{}, {"weight_decay": 0.1, "clip_norm": 1.0}])
 def test_it_takes_the_steps_that_keras_takes(schedule: str, recipe: dict[str, Any]) -> None:
     rng = np.random.default_rng(0)
     start = [rng.normal(size=(3, 4)).astype(np.float32), rng.normal(size=4).astype(np.float32)]
