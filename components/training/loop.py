@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,6 +32,10 @@ import tensorflow as tf  # isort: skip  # after Keras, whose import sets how Ten
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 # Measured to cost nothing here; it holds on machines with more cores, or a GPU, too.
 tf.config.experimental.enable_op_determinism()
+
+
+# (images, targets, weights) → sums over the batch.
+Step = Callable[..., tuple[Tensor, ...]]
 
 
 class Batches(Protocol):
@@ -62,7 +67,7 @@ class Run:
 
 
 class Trainer:
-    """A model and its two graphs, one that trains and one that judges, each traced once.
+    """A model and its two graphs, one that trains and one that judges, each traced once for each size of images.
 
     Args:
         model: what to train.
@@ -77,10 +82,8 @@ class Trainer:
         self._trained = model.trainable_variables
         self.optimizer = make_optimizer(phase, steps, self._trained)
         self.average = RunningMean(model.variables, phase.ema) if phase.ema is not None else None
-        shapes = (model.input_shape[1:], model.output_shape[1:], ())
-        signature = [tf.TensorSpec((None, *shape), tf.float32) for shape in shapes]
-        self.train_step = tf.function(self._train_step, input_signature=signature, autograph=False)
-        self.judge_step = tf.function(self._judge_step, input_signature=signature, autograph=False)
+        self.train_step = _graphs(self._train_step)
+        self.judge_step = _graphs(self._judge_step)
 
     @property
     def learning_rate(self) -> float:
@@ -233,6 +236,21 @@ class Mean:
     def score(self) -> float:
         """Mean score of an image."""
         return self.score_sum / self.images
+
+
+def _graphs(step: Step) -> Step:
+    """A step as graphs, one for each height and width, for batches of any length; not all layers can be traced for any size."""
+
+    @cache
+    def graph(shapes: tuple[tuple[int, ...], ...]) -> Step:
+        signature = [tf.TensorSpec((None, *shape), tf.float32) for shape in shapes]
+        traced: Step = tf.function(step, input_signature=signature, autograph=False)
+        return traced
+
+    def run(*batch: Any) -> tuple[Tensor, ...]:
+        return graph(tuple(tuple(values.shape[1:]) for values in batch))(*batch)
+
+    return run
 
 
 def _train_epoch(

@@ -8,9 +8,14 @@ import pytest
 from onnxruntime import InferenceSession
 
 from components.train_classifier import registry as classifiers
+from components.train_classifier.objective import DIAGNOSES
 from components.train_unet import registry as segmenters
+from components.train_unet.losses import MASKS
 from components.training.backend import keras, start_afresh
+from components.training.loop import Trainer
 from components.training.onnx_export import export_onnx
+from components.training.phase import phase_of
+from tests.trainings import classifier_params, unet_params
 
 # Those that take many seconds.
 _BIG = {
@@ -81,3 +86,14 @@ def test_weights_of_the_model_for_any_size_fit_the_one_of_a_fixed_size(name: str
     fixed.set_weights(weights)
     seen = images(2)
     np.testing.assert_allclose(np.array(anywhere(seen, training=False)), np.array(fixed(seen, training=False)), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", marked(ARCHITECTURES))
+def test_the_model_for_any_size_takes_the_steps_of_a_training(name: str) -> None:
+    model = build(name, (None, None))
+    masks = len(model.output_shape) == 4
+    params = unet_params(name) if masks else classifier_params(name)
+    trainer = Trainer(model, MASKS if masks else DIAGNOSES, phase_of(params), steps=1)
+    loss, _, count = trainer.train_step(images(2), targets_for(model, 2), np.ones(2, np.float32))
+    assert np.isfinite(float(loss))
+    assert int(count) == 2
