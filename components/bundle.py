@@ -4,6 +4,7 @@
     model.onnx           `image` (N x H x W x 3 float32 RGB, 0 to 1) → `probabilities` (N x 8) or `mask` (N x H x W x 1)
     weights.weights.h5   the same weights for Keras, to train on; of a mean of several models weights-00.weights.h5, …, one a model
     MODEL_CARD.md        for people
+    parent/              the bundle that training went on from, where there is one; no part of this one
 
 It predicts through ONNX Runtime alone, without TensorFlow, and holds nothing of the machine or the time that made it. The folder
 may hold other files (curves of the training); they are no part of the bundle. bundle.json is written last, so that a folder which
@@ -40,9 +41,28 @@ DESCRIPTION = "bundle.json"
 MODEL = "model.onnx"
 WEIGHTS = "weights.weights.h5"
 CARD = "MODEL_CARD.md"
+PARENT = "parent"
 
 # Enough to keep the cores busy; a batch of a deep ResNet stays below half a GiB.
 _BATCH = 32
+
+
+class Parent(BaseModel):
+    """The model that another was trained on from.
+
+    Attributes:
+        digest: see `bundle_digest`.
+        name: the model's name.
+        data_version: of the data that it was trained on.
+        phantom: whether any of that data was drawn.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    digest: str
+    name: str
+    data_version: str
+    phantom: bool
 
 
 class Description(BaseModel):
@@ -65,6 +85,7 @@ class Description(BaseModel):
         data_version: of the data that it was trained on.
         phantom: whether any of that data was drawn, not photographed.
         training: parameters of the step that trained it.
+        parent: the model that it was trained on from; None: it started from something else.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -85,6 +106,7 @@ class Description(BaseModel):
     data_version: str
     phantom: bool
     training: dict[str, Any]
+    parent: Parent | None = None
 
     @property
     def stored_size(self) -> tuple[int, int]:
@@ -138,6 +160,24 @@ def read_description(root: Path) -> Description:
     return _read(root)[0]
 
 
+def bundle_digest(root: Path) -> str:
+    """What tells bundles apart: the SHA-256 of bundle.json, which holds the digest of each other file."""
+    return sha256_file(root / DESCRIPTION)
+
+
+def read_parent(root: Path) -> Parent | None:
+    """The bundle that lies in `parent/` of a model's folder, or None where there is none; its other files are not looked at.
+
+    Raises:
+        BundleError: as `read_description`.
+    """
+    folder = root / PARENT
+    if not folder.is_dir():
+        return None
+    parent = read_description(folder)
+    return Parent(digest=bundle_digest(folder), name=parent.name, data_version=parent.data_version, phantom=parent.phantom)
+
+
 class Bundle:
     """A model, ready to predict.
 
@@ -183,6 +223,10 @@ class Bundle:
     def parameters_total(self) -> int:
         """All parameters of the network."""
         return self.description.parameters_total
+
+    def on(self, preprocess: PreprocessParams) -> "Bundle":
+        """The same model for images that went through this preprocessing, of another size than its own, say."""
+        return Bundle(self._root, self.description.model_copy(update={"preprocess": preprocess}))
 
     def predict(self, images: Sequence[RGBImage]) -> Probabilities:
         """Predict raw images as they were decoded, of any sizes: each goes through the preprocessing that training used.

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -30,6 +30,10 @@ class Section(BaseModel):
     """A step's parameters; unknown keys are errors, values cannot change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def identity(self) -> Self:
+        """These parameters as far as they decide the step's output; they enter its key."""
+        return self
 
 
 class PhantomParams(Section):
@@ -71,7 +75,7 @@ class IngestParams(Section):
     s3_endpoint: str | None = Field(description="address of the S3 service of s3:// sources; null: AWS, or AWS_ENDPOINT_URL")
     phantom: PhantomParams
 
-    def identity(self) -> "IngestParams":
+    def identity(self) -> Self:
         """These parameters as far as they decide the output: where files lie does not, what they are called does."""
         names = [source_name(source) for source in self.sources]
         return self.model_copy(update={"sources": names, "isic_endpoint": "", "s3_endpoint": None})
@@ -135,6 +139,26 @@ class AugmentBalanceParams(Section):
     seed: Seed
 
 
+_DIGEST = "#sha256="
+_BUNDLE = "bundle"
+
+
+def bundle_weights(version: str, digest: str) -> str:
+    """The parameter `weights` that names a bundle: by its version, `lesion-classifier/7`, for people, and by its digest."""
+    return f"{_BUNDLE}:{version}{_DIGEST}{digest}"
+
+
+def bundle_of(weights: str) -> str | None:
+    """Digest of the bundle that a parameter `weights` names; None: it names none."""
+    place, _, digest = weights.rpartition(_DIGEST)
+    return digest if place == _BUNDLE or place.startswith(f"{_BUNDLE}:") else None
+
+
+def version_of(weights: str) -> str:
+    """The registered version that a parameter `weights` names, `lesion-classifier/7`; empty where it names none."""
+    return weights.rpartition(_DIGEST)[0].removeprefix(_BUNDLE).removeprefix(":") if bundle_of(weights) else ""
+
+
 class Stage(Section):
     """A part of training at a size of its own (progressive resizing, Howard 2018)."""
 
@@ -149,7 +173,7 @@ class TrainingParams(Section):
     input_size: Size | None = Field(description="height, width that the model sees; null: as preprocessed")
     weights: str = Field(
         pattern=r"^(imagenet|none|.+#sha256=[0-9a-f]{64})$",
-        description="what the backbone starts from: imagenet, none, or FILE.weights.h5#sha256=DIGEST",
+        description="what it starts from: imagenet, none, FILE#sha256=DIGEST or bundle:NAME/VERSION#sha256=DIGEST (`--from`)",
     )
     epochs: int = Field(ge=0, le=1000, description="most epochs with all layers training")
     batch_size: int = Field(ge=1, le=1024, description="images a step (report: 32)")
@@ -180,6 +204,18 @@ class TrainingParams(Section):
     test_flips: bool = Field(description="the model answers with the mean over the image and its three mirror images")
     overrides: dict[str, dict[str, Any]] = Field(description="parameters of one architecture that differ: name: {parameter: value}")
     seed: Seed
+
+    @property
+    def parent(self) -> str | None:
+        """SHA-256 of the bundle.json of the bundle that training goes on from; None: it starts from something else."""
+        return bundle_of(self.weights)
+
+    def identity(self) -> Self:
+        """These parameters as far as they decide the output: of a file or bundle of weights the digest does, its name does not."""
+        place, _, digest = self.weights.rpartition(_DIGEST)
+        if not place:
+            return self
+        return self.model_copy(update={"weights": f"{_BUNDLE if self.parent else 'file'}{_DIGEST}{digest}"})
 
     @model_validator(mode="after")
     def _stages_fit(self) -> "TrainingParams":

@@ -15,6 +15,10 @@ SCORES_FILE = "scores.json"
 SCHEMA_VERSION = 1
 
 
+DICE_CHANGE = 0.1
+"""Least change of an image's Dice that counts as forgotten or learned."""
+
+
 class _Figures(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -88,6 +92,42 @@ class SegmentationScores(_Figures):
     pooled: OverlapScores
 
 
+class _ParentScores(_Figures):
+    digest: str
+    name: str
+    data_version: str
+
+
+class ClassifierParent(_ParentScores):
+    """The model that a classifier was trained on from, judged on the same images, and what training on took and gave.
+
+    Attributes:
+        digest: SHA-256 of its bundle.json.
+        name: its name.
+        data_version: of the data that it was trained on.
+        val, test: its figures.
+        forgotten: by diagnosis code, all eight: images of test that it has right and the new model has wrong.
+        learned: the reverse.
+    """
+
+    val: ClassificationScores
+    test: ClassificationScores
+    forgotten: dict[str, int]
+    learned: dict[str, int]
+
+
+class SegmenterParent(_ParentScores):
+    """The model that a segmenter was trained on from; as `ClassifierParent`.
+
+    `forgotten` and `learned` are images of test whose Dice fell, or rose, by more than `DICE_CHANGE`.
+    """
+
+    val: SegmentationScores
+    test: SegmentationScores
+    forgotten: int
+    learned: int
+
+
 class _ModelScores(_Figures):
     name: str
     architecture: str
@@ -100,6 +140,7 @@ class ClassifierScores(_ModelScores):
     task: Literal["classification"] = "classification"
     val: ClassificationScores
     test: ClassificationScores
+    parent: ClassifierParent | None = None
 
 
 class SegmenterScores(_ModelScores):
@@ -108,6 +149,7 @@ class SegmenterScores(_ModelScores):
     task: Literal["segmentation"] = "segmentation"
     val: SegmentationScores
     test: SegmentationScores
+    parent: SegmenterParent | None = None
 
 
 ModelScores = Annotated[ClassifierScores | SegmenterScores, Field(discriminator="task")]
@@ -165,6 +207,8 @@ def flat(model: ClassifierScores | SegmenterScores) -> dict[str, float]:
         scores: ClassificationScores | SegmentationScores = getattr(model, split)
         named = _classification(scores) if isinstance(scores, ClassificationScores) else _segmentation(scores)
         figures |= {f"{split}/{name}": value for name, value in named.items()}
+    if model.parent is not None:
+        figures |= _against(model.parent)
     return {name: float(value) for name, value in figures.items() if value is not None}
 
 
@@ -187,3 +231,17 @@ def _segmentation(scores: SegmentationScores) -> dict[str, float | None]:
     figures: dict[str, float | None] = {"images": scores.images, "empty_predictions": scores.empty_predictions}
     figures |= scores.per_image.model_dump()
     return figures | {f"pooled/{measure}": value for measure, value in scores.pooled.model_dump().items()}
+
+
+def _against(parent: ClassifierParent | SegmenterParent) -> dict[str, float | None]:
+    """The parent's main figures, and what was forgotten and learned on test."""
+    if isinstance(parent, SegmenterParent):
+        figures: dict[str, float | None] = {"test/forgotten": parent.forgotten, "test/learned": parent.learned}
+        return figures | {f"parent/{split}/dice": getattr(parent, split).per_image.dice for split in ("val", "test")}
+    figures = {"test/forgotten": sum(parent.forgotten.values()), "test/learned": sum(parent.learned.values())}
+    for code in parent.forgotten:
+        figures |= {f"test/{code}/forgotten": parent.forgotten[code], f"test/{code}/learned": parent.learned[code]}
+    for split in ("val", "test"):
+        judged: ClassificationScores = getattr(parent, split)
+        figures |= {f"parent/{split}/balanced_accuracy": judged.balanced_accuracy, f"parent/{split}/macro_f1": judged.macro.f1}
+    return figures

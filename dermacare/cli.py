@@ -34,6 +34,15 @@ Assignments = Annotated[list[str] | None, typer.Option("--set", "-s", help="sect
 ParamsFile = Annotated[
     Path | None, typer.Option("--params", help="The params.yaml to read; by default ./params.yaml, else the packaged one.")
 ]
+From = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="VERSION",
+        help="Train on from a registered version, all layers: `7`, `production`, `lesion-classifier/7`; repeat for several. It is "
+        "for models of its architecture; the others start as the recipe says.",
+    ),
+]
 RunId = Annotated[str | None, typer.Argument(help="The run's id; by default the newest run.", show_default=False)]
 
 
@@ -50,6 +59,7 @@ def run(
     data: Data = None,
     assignments: Assignments = None,
     file: ParamsFile = None,
+    start_from: From = None,
     runner: Annotated[Runner, typer.Option(help="Where the steps run.")] = Runner.SUBPROCESS,
     plan: Annotated[bool, typer.Option("--plan", help="Say which steps would run, and why; run nothing.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Do everything again, whatever is done already.")] = False,
@@ -59,7 +69,14 @@ def run(
 
     raise typer.Exit(
         run_pipeline(
-            profile=profile, data=data or [], assignments=assignments or [], file=file, runner=runner, plan_only=plan, fresh=fresh
+            profile=profile,
+            data=data or [],
+            assignments=assignments or [],
+            file=file,
+            start_from=start_from or [],
+            runner=runner,
+            plan_only=plan,
+            fresh=fresh,
         )
     )
 

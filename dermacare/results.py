@@ -2,11 +2,16 @@
 
 from rich.table import Table
 
+from components.dataset import Dataset
+from components.lesions import Task
+from components.params import Params, for_model, version_of
+from components.register.against_parent import changes, doubt, figures
 from components.release import read_release
-from components.scores import Scores, read_scores
+from components.scores import Scores, SegmenterScores, read_scores
 from components.store import Store
 from dermacare.console import console
 from pipelines.home import Home
+from pipelines.parents import count_learned
 from pipelines.runs import RunRecord
 
 
@@ -16,6 +21,8 @@ def show_results(home: Home, record: RunRecord) -> None:
     outs = {step: store.out(step, record.steps[step].key) for step in ("evaluate", "register")}
     scores = read_scores(outs["evaluate"])
     console.print(_models(scores))
+    if any(model.parent for model in scores.models.values()):
+        _show_parents(store, record, scores)
     if scores.phantom:
         console.print("These images were drawn: the figures show that the pipeline works, and say nothing about skin.")
     release = read_release(outs["register"])
@@ -43,3 +50,23 @@ def _models(scores: Scores) -> Table:
         images = scores.classifiers()[0].test.images
         table.caption = f"{images} test images; guessing among eight classes gives a balanced accuracy of 0.125"
     return table
+
+
+def _show_parents(store: Store, record: RunRecord, scores: Scores) -> None:
+    """Print each model that was trained on from a registered version beside it: what it forgot, what it learned."""
+    params = Params.model_validate(record.params)
+    dataset = Dataset(store.out("preprocess", record.steps["preprocess"].key))
+    table = Table("model", "trained on from", "figure", "before", "now", title="before and after training on, on the test split")
+    lines = []
+    for model in scores.models.values():
+        if model.parent is None:
+            continue
+        section = params.train_unet if isinstance(model, SegmenterScores) else params.train_classifier
+        version = version_of(for_model(section, model.name).weights) or model.parent.digest[:12]
+        for name, pair in figures(model, "test").items():
+            table.add_row(model.name, version, name, *(f"{value:.3f}" for value in pair))
+        learned = count_learned(store, model.parent.data_version, dataset, Task(model.task))
+        lines += [f"{model.name}: {changes(model.parent)}", doubt(version, model.parent, learned)]
+    console.print(table)
+    for line in filter(None, lines):
+        console.print(line, markup=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from components.errors import StepFailed
-from components.params import load_params
+from components.params import Params, load_params, version_of
 from components.store import Store
 from dermacare.console import console, duration
 from dermacare.progress import view_of
@@ -20,6 +20,7 @@ from pipelines.plan import Plan, state_of, why_stale
 from pipelines.runner import Runner, check_runner
 from pipelines.runs import EventTail, RunRecord, RunState
 from pipelines.start import Prepared, prepare
+from pipelines.start_from import Start, find_starts, weights_of
 
 _LOG_LINES = 15
 
@@ -30,6 +31,7 @@ def run_pipeline(
     data: Sequence[str],
     assignments: Sequence[str],
     file: Path | None,
+    start_from: Sequence[str],
     runner: Runner,
     plan_only: bool,
     fresh: bool,
@@ -38,7 +40,9 @@ def run_pipeline(
     home = Home.here()
     check_runner(runner)
     resolved = load_params(file, profile=profile, data=data, assignments=assignments)
-    prepared = prepare(home, resolved, profile=profile or "", arguments=sys.argv[1:], fresh=fresh)
+    starts = find_starts(home, resolved.params, start_from)
+    prepared = prepare(home, resolved, profile=profile or "", arguments=sys.argv[1:], fresh=fresh, starts=starts)
+    _tell_starts(prepared.record, starts)
     if plan_only:
         _show_plan(home, prepared)
         return 0
@@ -62,6 +66,22 @@ def run_pipeline(
         f"\n{duration(time.time() - start)} in all. Next: [bold]dermacare ui[/bold] shows the runs and the models in MLflow."
     )
     return 0
+
+
+def _tell_starts(record: RunRecord, starts: Sequence[Start]) -> None:
+    params = Params.model_validate(record.params)
+    for start in starts:
+        console.print(f"{start.model} starts from {version_of(weights_of(params, start))}", markup=False)
+        if start.withdrawn:
+            console.print(
+                f"{start.version} learned from images that were withdrawn since ({', '.join(start.withdrawn)}): what is trained on "
+                "from it did so too",
+                markup=False,
+            )
+    models = [*params.train_unet.models, *params.train_classifier.models]
+    others = [model for model in models if model not in [start.model for start in starts]]
+    if starts and others:
+        console.print(f"{', '.join(others)}: as the recipe says", markup=False)
 
 
 def _watch(home: Home, record: RunRecord) -> RunRecord:

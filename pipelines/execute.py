@@ -12,11 +12,12 @@ from typing import Any
 
 from components.errors import DermaCareError, StepFailed, StoreError
 from components.lesions import Task
-from components.params import IngestParams, Params, Section, for_model
+from components.params import Params, Section, for_model
 from components.reporter import Reporter, append_event
 from components.store import Finished, Store, code_digest, link_tree, made_by, step_key
 from components.withdrawn import read_withdrawn
 from pipelines.home import Home
+from pipelines.parents import take_parent
 from pipelines.runs import EventTail
 from pipelines.runs import load as load_run
 
@@ -95,8 +96,7 @@ def _key(call: StepCall) -> str:
     installed = code_digest(call.step)
     if call.code and call.code != installed:
         raise StoreError("its code changed since the run was planned; start the run again, it goes on from there")
-    keyed = call.params.identity() if isinstance(call.params, IngestParams) else call.params
-    return step_key(call.step, keyed, _input_keys(call.inputs), code=installed, salt=call.salt)
+    return step_key(call.step, call.params.identity(), _input_keys(call.inputs), code=installed, salt=call.salt)
 
 
 def run_component(
@@ -175,11 +175,13 @@ def _function(call: StepCall, home: Home, run: str) -> Callable[[Path, Reporter]
                 from components.train_unet import train_unet
 
                 if _has(inputs["dataset"], Task.SEGMENTATION, out, reporter):
+                    take_parent(home, params, Task.SEGMENTATION, inputs["dataset"], out)
                     train_unet(out=out, params=params, reporter=reporter, **inputs)
             case "train_classifier":
                 from components.train_classifier import train_classifier
 
                 if _has(inputs["dataset"], Task.CLASSIFICATION, out, reporter):
+                    take_parent(home, params, Task.CLASSIFICATION, inputs["dataset"], out)
                     train_classifier(out=out, params=params, reporter=reporter, **inputs)
             case "evaluate":
                 from components.evaluate import evaluate

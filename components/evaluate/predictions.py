@@ -2,6 +2,7 @@
 
 predictions/<model>.parquet   classifier: image_id, lesion_id, group_id, split, label, p_MEL … p_SCC
                               segmenter: image_id, lesion_id, group_id, split, the four pixel counts, each measure of the image
+parents/<model>.parquet       the same of the model that it was trained on from, where there is one
 """
 
 from collections.abc import Callable, Iterator

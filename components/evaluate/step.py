@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from components.bundle import Bundle, read_description
+from components.bundle import PARENT, Bundle, Parent, read_description
 from components.dataset import Dataset
 from components.errors import BundleError
 from components.evaluate.classification import measure_classification, predicted_codes
 from components.evaluate.figures import Overlay, draw_confusion, draw_dice, draw_f1, draw_overlays, draw_roc
+from components.evaluate.forgetting import compare_classifiers, compare_segmenters
 from components.evaluate.intervals import f1_intervals
 from components.evaluate.predictions import (
     judged_rows,
@@ -35,6 +36,7 @@ _DRAWN = "drawn images (phantom): these figures say nothing about skin"
 def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateParams, reporter: Reporter) -> None:
     """Predict val and test with every model, measure and draw: `scores.json`, `predictions/<model>.parquet`, `figures/`.
 
+    A model that was trained on from another is judged beside it, on the same images: `parents/<model>.parquet`.
     The same figures lie in `metrics/` and `plots/` for other programs: see `components/evaluate/tables.py`.
 
     Predictions that an earlier attempt left whole in `out` are kept.
@@ -80,19 +82,29 @@ class _Judge:
             if described.name in seen:
                 raise BundleError(f"{path}: is named {described.name}, as {seen[described.name]} is; give each model its own name")
             seen[described.name] = path
-            self._total += len(judged_rows(self.dataset, described.task))
+            self._total += len(judged_rows(self.dataset, described.task)) * (1 if described.parent is None else 2)
 
     def judge(self, path: Path) -> ClassifierScores | SegmenterScores:
         """Predict, measure and draw one model."""
         bundle = Bundle.load(path)
-        table = self._predictions(bundle)
+        table = self._predictions(bundle, self._out / "predictions" / f"{bundle.name}.parquet")
         write_curves(self._out, bundle.name, path)
         scores = self._classifier(bundle, table) if bundle.task is Task.CLASSIFICATION else self._segmenter(bundle, table)
         write_metrics(self._out, scores)
-        return scores
+        parent = bundle.description.parent
+        return scores if parent is None else self._beside_parent(scores, parent, path / PARENT, table)
 
-    def _predictions(self, bundle: Bundle) -> pd.DataFrame:
-        path = self._out / "predictions" / f"{bundle.name}.parquet"
+    def _beside_parent(
+        self, scores: ClassifierScores | SegmenterScores, parent: Parent, path: Path, table: pd.DataFrame
+    ) -> ClassifierScores | SegmenterScores:
+        """The scores, with those of the model that it was trained on from."""
+        # It saw images of the same colours, maybe of another size: `pipelines.start_from` refuses others.
+        bundle = Bundle.load(path).on(self.dataset.preprocessing)
+        before = self._predictions(bundle, self._out / "parents" / f"{scores.name}.parquet")
+        compare = compare_classifiers if isinstance(scores, ClassifierScores) else compare_segmenters
+        return scores.model_copy(update={"parent": compare(parent, before, table)})
+
+    def _predictions(self, bundle: Bundle, path: Path) -> pd.DataFrame:
         if path.exists():
             table = read_predictions(path)
             self._tell(bundle.name, len(table))

@@ -18,6 +18,7 @@ class RunContext(BaseModel):
         dirty: whether the code differed from that commit.
         step_keys: step (and model: `train_classifier/resnet50`) → key of its work.
         reused: model → our id of the earlier run that trained it.
+        learned: model that was trained on from another → images of val and test that the other learned from; None: not known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,6 +30,7 @@ class RunContext(BaseModel):
     dirty: bool = False
     step_keys: Mapping[str, str] = {}
     reused: Mapping[str, str] = {}
+    learned: Mapping[str, int | None] = {}
 
     def step_key(self, model: str) -> str:
         """Key of the step that trained a model; empty where it is not known."""

@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
-from components.bundle import DESCRIPTION, Description
-from components.files import link_file, sha256_file
+from components.bundle import Description, bundle_digest
+from components.files import link_file
 from components.lesions import Task
 from components.store import link_tree
 from components.tracking import Ledger
@@ -22,11 +22,6 @@ BUNDLE = "dermacare.bundle"
 """Tag of MLflow's models and model versions: `bundle_digest`."""
 
 _SCRIPT = Path(__file__).with_name("pyfunc_model.py")
-
-
-def bundle_digest(bundle: Path) -> str:
-    """What tells bundles apart: the SHA-256 of bundle.json, which holds the digest of each other file."""
-    return sha256_file(bundle / DESCRIPTION)
 
 
 def ensure_logged_model(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from components.register.against_parent import changes, doubt, figures
 from components.register.choose import NAMES
 from components.register.context import RunContext
 from components.register.publish import ModelRecord
@@ -50,6 +51,7 @@ def model_note(record: ModelRecord, data: UsedData, run: RunContext) -> str:
         _data_line(data),
         "",
         *_table([record.scores]),
+        *_against_parent(record, run),
     ]
     return "\n".join(lines)
 
@@ -67,6 +69,8 @@ def run_note(records: Sequence[ModelRecord], scores: Scores, data: UsedData, run
     ]
     for task in (scores.classifiers(), scores.segmenters()):
         lines += [*_table(task), ""] if task else []
+    for record in records:
+        lines += [f"### {record.name} trained on", *_against_parent(record, run), ""] if record.parent else []
     return "\n".join(lines)
 
 
@@ -139,6 +143,21 @@ def _table(models: Sequence[ClassifierScores | SegmenterScores]) -> list[str]:
         cells = [_number(value) for pair in zip(_figures(model, "val"), _figures(model, "test"), strict=True) for value in pair]
         lines.append(f"| {model.name} | {model.parameters_total:,} | " + " | ".join(cells) + " |")
     return lines
+
+
+def _against_parent(record: ModelRecord, run: RunContext) -> list[str]:
+    """A model beside the version that it was trained on from; nothing where it was not."""
+    parent = record.scores.parent
+    if parent is None:
+        return []
+    lines = ["", f"Trained on from {record.parent}:", "", "| | before | now |", "|---|---|---|"]
+    for split in ("val", "test"):
+        for name, pair in figures(record.scores, split).items():
+            lines.append(f"| {name}, {split} | {_number(pair[0])} | {_number(pair[1])} |")
+    told = changes(parent)
+    lines += ["", f"{told[0].upper()}{told[1:]}."]
+    remark = doubt(record.parent, parent, run.learned.get(record.name))
+    return [*lines, "", f"{remark}."] if remark else lines
 
 
 def _figures(model: ClassifierScores | SegmenterScores, split: str) -> list[float | None]:

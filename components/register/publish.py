@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from components.bundle import CARD, Description, read_description
+from components.bundle import CARD, Description, bundle_digest, read_description
 from components.register.context import RunContext
-from components.register.logged_model import bundle_digest, ensure_logged_model, find_source_run
+from components.register.logged_model import ensure_logged_model, find_source_run
+from components.register.registry import Registry
 from components.scores import ModelScores, flat
 from components.tracking import NOTE, Ledger, Point, UsedData
 
@@ -24,18 +25,29 @@ class ModelRecord:
         description: what the bundle says of itself.
         scores: what evaluate measured.
         reused: our id of the earlier run that trained it, or None where this run did.
+        parent: the registered version that it was trained on from, `lesion-classifier/7`, or its digest where no version has it;
+            empty where it was not.
     """
 
     bundle: Path
     description: Description
     scores: ModelScores
     reused: str | None
+    parent: str = ""
 
     @classmethod
     def read(cls, bundle: Path, scores: Mapping[str, ModelScores], run: RunContext) -> "ModelRecord":
-        """Put together what is known of a bundle."""
+        """Put together what is known of a bundle without asking MLflow."""
         description = read_description(bundle)
         return cls(bundle, description, scores[description.name], run.reused.get(description.name))
+
+    def with_parent(self, registry: Registry) -> "ModelRecord":
+        """The same, with the version that it was trained on from, where it was."""
+        parent = self.description.parent
+        if parent is None:
+            return self
+        version = registry.of_bundle(parent.digest)
+        return replace(self, parent=version.label if version else parent.digest)
 
     @property
     def name(self) -> str:
@@ -101,6 +113,7 @@ class Publisher:
             "dermacare.data_version": record.description.data_version,
             "dermacare.phantom": str(record.description.phantom).lower(),
             "dermacare.step_key": self._run.step_key(record.name),
+            **({"dermacare.parent": record.parent} if record.parent else {}),
         }
 
     def _origin(self, record: ModelRecord, run: str) -> dict[str, str]:

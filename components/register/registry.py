@@ -58,6 +58,28 @@ class Promotion:
     moved: bool
 
 
+@dataclass(frozen=True)
+class Version:
+    """A version of a registered model.
+
+    Attributes:
+        name: of the registered model.
+        number: of the version.
+        digest: see `bundle_digest`.
+        run_id: our id of the run that it comes from.
+    """
+
+    name: str
+    number: int
+    digest: str
+    run_id: str
+
+    @property
+    def label(self) -> str:
+        """As people write it: `lesion-classifier/7`."""
+        return f"{self.name}/{self.number}"
+
+
 class Registry:
     """The two registered models of a ledger."""
 
@@ -99,6 +121,22 @@ class Registry:
         found = self._client.search_registered_models(f"name = '{name}'")
         return {alias: int(version) for alias, version in found[0].aliases.items()} if found else {}
 
+    def versions(self, name: str) -> list[Version]:
+        """All versions of a registered model that we registered, oldest first; empty where there is no such model."""
+        found = self._client.search_model_versions(f"name = '{name}'")
+        versions = [_version(one) for one in found if BUNDLE in one.tags]
+        return sorted(versions, key=lambda version: version.number)
+
+    def named(self, name: str, which: str) -> Version | None:
+        """The version of a registered model that a number or an alias names, or None where there is none."""
+        number = int(which) if which.isdigit() else self.aliases(name).get(which)
+        return next((version for version in self.versions(name) if version.number == number), None)
+
+    def of_bundle(self, digest: str) -> Version | None:
+        """The version whose bundle has this digest, or None where no registered model has it."""
+        found = [self._find(name, digest) for name in REGISTERED.values()]
+        return next((_version(one) for one in found if one is not None), None)
+
     def _ensure_registered(self, task: Task) -> None:
         name = REGISTERED[task]
         if not self._client.search_registered_models(f"name = '{name}'"):
@@ -126,3 +164,7 @@ class Registry:
         self._client.update_model_version(name, str(version), description=entry.reason)
         for key, value in {**entry.tags, REASON: entry.reason}.items():
             self._client.set_model_version_tag(name, str(version), key, value)
+
+
+def _version(version: "ModelVersion") -> Version:
+    return Version(version.name, int(version.version), version.tags[BUNDLE], version.tags.get(RUN, ""))

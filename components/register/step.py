@@ -86,24 +86,25 @@ class _Registration:
     def publish(self, ledger: Ledger, evaluation: Path, pictures: Mapping[str, Path], out: Path, reporter: Reporter) -> Release:
         """Write it all, in an order in which every part may be repeated."""
         parent, must_end = ledger.join_pipeline_run(self._run.details())
-        note = run_note(self._records, self._scores, self._data, self._run)
+        registry = Registry(ledger)
+        records = [record.with_parent(registry) for record in self._records]
+        note = run_note(records, self._scores, self._data, self._run)
         ledger.set_tags(parent, {NOTE: note, "dermacare.data_version": self._data.version, **code_tags(self._run)})
         ledger.log_dataset(parent, self._data)
         for step, folder in pictures.items():
             _log_pictures(ledger, parent, folder, f"figures/{step}")
         publisher = Publisher(ledger, parent, self._run, self._data, evaluation, out)
         published = []
-        for done, record in enumerate(self._records):
-            reporter.progress(done, len(self._records), f"models published, {record.name}")
+        for done, record in enumerate(records):
+            reporter.progress(done, len(records), f"models published, {record.name}")
             published.append(publisher.publish(record, model_note(record, self._data, self._run)))
-        reporter.progress(len(self._records), len(self._records), "models published")
-        release = self._promote(ledger, parent, note, published)
+        reporter.progress(len(records), len(records), "models published")
+        release = self._promote(ledger, registry, parent, note, published)
         if must_end:
             ledger.end_with_children(parent, "FINISHED")
         return release
 
-    def _promote(self, ledger: Ledger, parent: str, note: str, published: Sequence[PublishedModel]) -> Release:
-        registry = Registry(ledger)
+    def _promote(self, ledger: Ledger, registry: Registry, parent: str, note: str, published: Sequence[PublishedModel]) -> Release:
         champions = {REGISTERED[task]: champion for task in Task if (champion := _champion(ledger, registry, task, self._run))}
         promoted = {task: self._promote_best(registry, task, published, champions) for task in Task}
         release = Release(run_id=self._run.run_id, classifier=promoted[Task.CLASSIFICATION], segmenter=promoted[Task.SEGMENTATION])
@@ -151,6 +152,7 @@ class _Registration:
             "commit": self._run.commit or "",
             "dirty": str(self._run.dirty).lower(),
             "phantom": str(description.phantom).lower(),
+            **({"parent": best.record.parent} if best.record.parent else {}),
         }
         return Entry(task, best.digest, best.model_id, best.run, reason, tags)
 

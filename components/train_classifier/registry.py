@@ -1,6 +1,7 @@
 """The classifiers by name: a backbone of `components.backbones.registry` and a head of `head`. A new one is a line here."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.backbones import registry as backbones
@@ -66,10 +67,11 @@ def build(name: str, size: tuple[int, int] | tuple[None, None], dropout: float) 
     return head.attach_head(backbone, getattr(head, known.head)(dropout))
 
 
-def load_weights(name: str, classifier: "Classifier", spec: str) -> None:
-    """Give a classifier what it starts from; `spec` is the parameter `weights` (`components.backbones.weights`).
+def load_weights(name: str, classifier: "Classifier", spec: str, parent: Path) -> None:
+    """Give a classifier what it starts from; `spec` and `parent` as in `components.backbones.weights`.
 
     Raises:
+        BundleError: the bundle to start from is not whole.
         WeightsError: the weights cannot be had, are not those of the digest, or do not fit.
     """
-    weights.load_weights("train_classifier", name, classifier.model, _ARCHITECTURES[name].backbone, spec)
+    weights.load_weights("train_classifier", name, classifier.model, _ARCHITECTURES[name].backbone, spec, parent)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from components.bundle import is_whole
+from components.bundle import PARENT, is_whole
 from components.lesions import Task
 from components.params import TrainClassifierParams
 from components.reporter import Reporter
@@ -29,7 +29,7 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainClassifierParams, r
     if not is_whole(out):
         feed = open_feed(dataset, plan, Task.CLASSIFICATION, params)
         newest = checkpoints.standing(reporter.message)
-        classifier = _start(feed, params, newest)
+        classifier = _start(feed, params, newest, out / PARENT)
         parameters = _count(classifier, params)
         rewind_metrics(out / "metrics.jsonl", newest.epoch if newest else 0)
         reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
@@ -39,13 +39,13 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainClassifierParams, r
     checkpoints.remove()
 
 
-def _start(feed: Feed, params: TrainClassifierParams, newest: Standing | None) -> Classifier:
+def _start(feed: Feed, params: TrainClassifierParams, newest: Standing | None, parent: Path) -> Classifier:
     (name,) = params.models
     start_afresh(params.seed)
     classifier = build(name, training_size(feed.size, params), params.dropout)
     # A checkpoint of phase 2 holds the backbone; one of phase 1 the head alone.
     if newest is None or newest.phase == _FROZEN:
-        load_weights(name, classifier, params.weights)
+        load_weights(name, classifier, params.weights, parent)
     return classifier
 
 

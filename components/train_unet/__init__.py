@@ -17,12 +17,13 @@ def train_unet(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, re
     Args:
         dataset: a preprocessed dataset folder.
         plan: the folder with `augment_balance`'s plan for it.
-        out: the folder to write.
+        out: the folder to write; where `params.weights` names a bundle, it lies in `parent/` there.
         params: how to train; `models` holds one name (`components.params.for_model`).
         reporter: is told of every step and epoch.
 
     Raises:
         ParamsError: the architecture is not known, or cannot see images of this size.
+        BundleError: the bundle to start from is not whole.
         WeightsError: the weights to start from cannot be had, or do not fit.
         DatasetError: dataset or plan break their contracts, do not belong together, or hold no val images.
         TrainingDiverged: the loss is no number any more.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.backbones import weights
@@ -52,10 +53,11 @@ def build(name: str, size: tuple[int, int] | tuple[None, None], dropout: float) 
     return model
 
 
-def load_weights(name: str, model: "keras.Model", spec: str) -> None:
-    """Give a segmenter what it starts from; `spec` is the parameter `weights` (`components.backbones.weights`).
+def load_weights(name: str, model: "keras.Model", spec: str, parent: Path) -> None:
+    """Give a segmenter what it starts from; `spec` and `parent` as in `components.backbones.weights`.
 
     Raises:
+        BundleError: the bundle to start from is not whole.
         WeightsError: the weights cannot be had, are not those of the digest, or do not fit.
     """
-    weights.load_weights("train_unet", name, model, _ARCHITECTURES[name].backbone, spec)
+    weights.load_weights("train_unet", name, model, _ARCHITECTURES[name].backbone, spec, parent)

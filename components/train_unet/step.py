@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from components.bundle import is_whole
+from components.bundle import PARENT, is_whole
 from components.lesions import Task
 from components.params import TrainUnetParams
 from components.reporter import Reporter
@@ -28,7 +28,7 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporte
         parameters = count_parameters(model)
         newest = checkpoints.standing(reporter.message)
         if newest is None:
-            load_weights(name, model, params.weights)
+            load_weights(name, model, params.weights, out / PARENT)
         rewind_metrics(out / "metrics.jsonl", newest.epoch if newest else 0)
         reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
         fit(model, MASKS, feed.train, feed.val, phase_of(params), Run(checkpoints, reporter, params.epochs))

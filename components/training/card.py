@@ -1,6 +1,6 @@
 """The model card: what a model is, what it learned from, and what it must not be used for (Mitchell 2019)."""
 
-from components.bundle import Description
+from components.bundle import Description, Parent
 from components.dataset import Dataset
 from components.lesions import LESIONS, Diagnosis, Split, Task
 
@@ -84,6 +84,8 @@ def _recipe_section(description: Description) -> str:
         lines.append("Its answer is the mean over the image and its left-right, up-down and both-ways mirror images.")
     else:
         lines.append("Its answer is from the image alone, not from its mirror images too.")
+    if description.parent is not None:
+        lines.append(_parent(description.parent))
     return "## Recipe\n\n" + "".join(f"- {line}\n" for line in lines)
 
 
@@ -110,6 +112,14 @@ def _kept(description: Description) -> str:
     kept = "the epoch with the lowest loss on the images that it was judged by" if training["keep"] == "best" else "the last epoch"
     mean = f", as a running mean with decay {training['ema']:g} a step" if training["ema"] is not None else ""
     return f"Weights: those of {kept}{mean}."
+
+
+def _parent(parent: Parent) -> str:
+    drawn = ", drawn images (phantom)" if parent.phantom else ""
+    return (
+        f"Trained on from `{parent.name}`, which had learned from the data version `{parent.data_version}`{drawn}; "
+        f"its bundle.json has the SHA-256 `{parent.digest}`."
+    )
 
 
 def _members(description: Description) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from components.bundle import Description, write_bundle
+from components.bundle import Description, read_parent, write_bundle
 from components.flips import mean_over_flips
 from components.lesions import CODES, Split, Task
 from components.params import TrainClassifierParams, TrainUnetParams
@@ -67,7 +67,8 @@ def deliver(
         parameters_trainable=parameters.trainable,
         data_version=feed.dataset.version,
         phantom=feed.dataset.phantom,
-        training=params.model_dump(mode="json"),
+        training=params.identity().model_dump(mode="json"),
+        parent=read_parent(out),
     )
     reporter.figure("curves", draw_curves(name, read_epochs(out / "metrics.jsonl"), _footnote(feed)))
     # Beside the checkpoints, so that what a killed attempt leaves of it goes with them.

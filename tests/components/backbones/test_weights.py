@@ -12,10 +12,20 @@ import pytest
 from components.backbones import efficientnet_lite, registry
 from components.errors import WeightsError
 from components.train_classifier.registry import build as build_classifier
-from components.train_classifier.registry import load_weights as load_classifier
+from components.train_classifier.registry import load_weights as load_classifier_weights
 from components.train_unet.registry import build as build_segmenter
-from components.train_unet.registry import load_weights as load_segmenter
+from components.train_unet.registry import load_weights as load_segmenter_weights
 from components.training.backend import start_afresh
+
+NO_PARENT = Path("parent")
+
+
+def load_classifier(name: str, classifier: Any, spec: str) -> None:
+    load_classifier_weights(name, classifier, spec, NO_PARENT)
+
+
+def load_segmenter(name: str, model: Any, spec: str) -> None:
+    load_segmenter_weights(name, model, spec, NO_PARENT)
 
 
 def of_file(path: Path) -> str:

@@ -12,14 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.bundle import Bundle
+from components.bundle import Bundle, bundle_digest
 from components.dataset import Dataset
 from components.errors import TrackingError
 from components.images import decode_image
 from components.lesions import CODES, Diagnosis
 from components.register import register, step
 from components.register.context import RunContext
-from components.register.logged_model import bundle_digest
 from components.reporter import Reporter
 from components.tracking import Ledger, Tracker
 from tests.bundles import classifier_bundle

@@ -1,0 +1,49 @@
+"""A model against the one that it was trained on from, image by image: what it forgot, and what it learned."""
+
+import numpy as np
+import pandas as pd
+
+from components.bundle import Parent
+from components.evaluate.classification import measure_classification, predicted_codes
+from components.evaluate.predictions import overlap_of, probabilities_of
+from components.evaluate.segmentation import measure_segmentation
+from components.lesions import CODES, Split
+from components.scores import DICE_CHANGE, ClassifierParent, SegmenterParent
+
+
+def compare_classifiers(parent: Parent, before: pd.DataFrame, now: pd.DataFrame) -> ClassifierParent:
+    """Compare what a classifier and its parent say of val and test.
+
+    Args:
+        parent: what was trained on from.
+        before: its predictions, as `components.evaluate.predictions` makes them.
+        now: those of the new model, of the same images in the same order.
+    """
+    val, test = (before[before["split"] == split.value] for split in (Split.VAL, Split.TEST))
+    truth = test["label"].to_numpy()
+    was_right = np.array(predicted_codes(probabilities_of(test))) == truth
+    is_right = np.array(predicted_codes(probabilities_of(now[now["split"] == Split.TEST.value]))) == truth
+    return ClassifierParent(
+        digest=parent.digest,
+        name=parent.name,
+        data_version=parent.data_version,
+        val=measure_classification(val["label"].tolist(), probabilities_of(val)),
+        test=measure_classification(truth.tolist(), probabilities_of(test)),
+        forgotten={code: int((was_right & ~is_right & (truth == code)).sum()) for code in CODES},
+        learned={code: int((~was_right & is_right & (truth == code)).sum()) for code in CODES},
+    )
+
+
+def compare_segmenters(parent: Parent, before: pd.DataFrame, now: pd.DataFrame) -> SegmenterParent:
+    """Compare the masks of a segmenter and its parent; arguments as in `compare_classifiers`."""
+    val, test = (before[before["split"] == split.value] for split in (Split.VAL, Split.TEST))
+    change = now.loc[now["split"] == Split.TEST.value, "dice"].to_numpy() - test["dice"].to_numpy()
+    return SegmenterParent(
+        digest=parent.digest,
+        name=parent.name,
+        data_version=parent.data_version,
+        val=measure_segmentation(overlap_of(val)),
+        test=measure_segmentation(overlap_of(test)),
+        forgotten=int((change < -DICE_CHANGE).sum()),
+        learned=int((change > DICE_CHANGE).sum()),
+    )

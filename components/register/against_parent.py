@@ -1,0 +1,48 @@
+"""A model against the registered version that it was trained on from, in words."""
+
+from components.scores import DICE_CHANGE, ClassifierParent, ClassifierScores, SegmenterParent, SegmenterScores
+
+
+def figures(model: ClassifierScores | SegmenterScores, split: str) -> dict[str, tuple[float, float]]:
+    """Figure, as people call it, → the parent's and the model's, on one split; empty where it was not trained on from another."""
+    if model.parent is None:
+        return {}
+    before, now = getattr(model.parent, split), getattr(model, split)
+    if isinstance(model, SegmenterScores):
+        return {"Dice": (before.per_image.dice, now.per_image.dice)}
+    return {
+        "balanced accuracy": (before.balanced_accuracy, now.balanced_accuracy),
+        "macro F1": (before.macro.f1, now.macro.f1),
+    }
+
+
+def changes(parent: ClassifierParent | SegmenterParent) -> str:
+    """What was forgotten and learned on test, one sentence without its full stop."""
+    images = f"of {parent.test.images:,} test images"
+    if isinstance(parent, SegmenterParent):
+        fell = f"{parent.forgotten:,} forgotten (Dice fell by more than {DICE_CHANGE:g})"
+        return f"{images}, {fell}, {parent.learned:,} learned (it rose by more)"
+    codes = [code for code in parent.forgotten if parent.forgotten[code] or parent.learned[code]]
+    listed = "; ".join(f"{code}: {parent.forgotten[code]:,} forgotten, {parent.learned[code]:,} learned" for code in codes)
+    forgotten, learned = sum(parent.forgotten.values()), sum(parent.learned.values())
+    totals = f"{images}, {forgotten:,} forgotten (right before, wrong now), {learned:,} learned (the reverse)"
+    return f"{totals}. {listed}" if listed else totals
+
+
+def doubt(version: str, parent: ClassifierParent | SegmenterParent, learned: int | None) -> str:
+    """What to say where the parent may have learned from images that it is judged by; empty where it is known that it did not.
+
+    Args:
+        version: what the parent is called.
+        parent: its scores.
+        learned: images of val and test that it learned from; None: not known.
+    """
+    if learned == 0:
+        return ""
+    optimistic = "figures of both models may be optimistic"
+    if learned is None:
+        return (
+            f"Whether {version} learned from some of these images is not known, since its data (version "
+            f"{parent.data_version[:12]}) is not in this home: {optimistic}"
+        )
+    return f"{version} learned from {learned:,} of the images of val and test: {optimistic}"

@@ -1,0 +1,69 @@
+"""A registered model's bundle, out of MLflow: whole or not at all, and only as it was registered."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from components.bundle import DESCRIPTION, Bundle, Description, bundle_digest, read_description
+from components.errors import BundleError
+from components.register.registry import Version
+from components.store import link_tree
+from components.tracking import Ledger
+
+
+def describe_version(ledger: Ledger, version: Version) -> Description:
+    """What the bundle of a version says of itself; nothing else of it is fetched.
+
+    Raises:
+        TrackingError: MLflow does not answer, or has lost the bundle.
+        BundleError: bundle.json is not the one that was registered.
+    """
+    with tempfile.TemporaryDirectory(prefix="dermacare-") as folder:
+        with ledger.answering(f"fetching what {version.label} says of itself"):
+            _download(ledger, version, DESCRIPTION, Path(folder))
+        _check(Path(folder), version)
+        return read_description(Path(folder))
+
+
+def fetch_bundle(ledger: Ledger, version: Version, target: Path) -> None:
+    """Put the bundle of a version into the folder `target`, every byte of it checked; what lies there already is left as it is.
+
+    From a home's own files by hard links, from a server over the network. Killed, it can be called again.
+
+    Raises:
+        TrackingError: MLflow does not answer, or has lost the bundle.
+        BundleError: its bytes are not those that were registered.
+    """
+    if target.exists():
+        return
+    fetched = target.with_name(f"{target.name}.fetched")
+    shutil.rmtree(fetched, ignore_errors=True)
+    fetched.mkdir(parents=True)
+    with ledger.answering(f"fetching the bundle of {version.label}"):
+        place = _download(ledger, version, "", fetched)
+    _check(place, version)
+    Bundle.load(place)
+    place.rename(target)
+    shutil.rmtree(fetched, ignore_errors=True)
+
+
+def _download(ledger: Ledger, version: Version, name: str, folder: Path) -> Path:
+    """Put a file of the bundle (or all of them) into a folder, and say where it lies."""
+    from mlflow.artifacts import download_artifacts
+
+    stored = ledger.client.get_model_version_download_uri(version.name, str(version.number))
+    place = f"{stored}/artifacts/bundle/{name}".rstrip("/")
+    if place.startswith("file:") and not name:
+        link_tree(Path(unquote(urlsplit(place).path)), folder / "bundle")
+        return folder / "bundle"
+    return Path(download_artifacts(artifact_uri=place, dst_path=str(folder), tracking_uri=ledger.uri))
+
+
+def _check(folder: Path, version: Version) -> None:
+    found = bundle_digest(folder)
+    if found != version.digest:
+        raise BundleError(
+            f"{version.label}: its bundle.json in MLflow has the SHA-256 {found}, but {version.digest} was registered; "
+            "it was changed since, so start from another version"
+        )
