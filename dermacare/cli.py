@@ -88,16 +88,21 @@ def compile_(
     data: Data = None,
     assignments: Assignments = None,
     file: ParamsFile = None,
+    start_from: From = None,
 ) -> None:
     """Write the pipeline for a Kubeflow cluster, as its intermediate representation."""
     from components.params import load_params
     from pipelines.home import Home
     from pipelines.plan import check_models, source_fingerprint
+    from pipelines.start_from import check_reachable, find_starts, started
     from pipelines.training import compile_pipeline
 
+    home = Home.here()
     params = load_params(file, profile=profile, data=data or [], assignments=assignments or []).params
     check_models(params)
-    compile_pipeline(params, source_fingerprint(params.ingest, Home.here().root), output)
+    params = started(params, find_starts(home, params, start_from or []))
+    check_reachable(home, params)
+    compile_pipeline(params, source_fingerprint(params.ingest, home.root), output)
     typer.echo(f"{output}: written; upload it in Kubeflow's UI")
 
 
@@ -125,13 +130,17 @@ def params(
     data: Data = None,
     assignments: Assignments = None,
     file: ParamsFile = None,
+    start_from: From = None,
     yaml: Annotated[bool, typer.Option("--yaml", help="Print a params.yaml with these values instead of the table.")] = False,
 ) -> None:
     """Every parameter: value, type, range, where the value comes from, what it means."""
     from components.params import load_params
     from dermacare.params_command import show_params
+    from pipelines.home import Home
+    from pipelines.start_from import find_starts, resolved_with
 
-    show_params(load_params(file, profile=profile, data=data or [], assignments=assignments or []), as_yaml=yaml)
+    resolved = load_params(file, profile=profile, data=data or [], assignments=assignments or [])
+    show_params(resolved_with(resolved, find_starts(Home.here(), resolved.params, start_from or [])), as_yaml=yaml)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.errors import ParamsError
 from components.lesions import Task
-from components.params import Params, PreprocessParams, TrainingParams, bundle_of, bundle_weights, for_model
+from components.params import Params, PreprocessParams, Resolved, TrainingParams, bundle_of, bundle_weights, for_model, version_of
 from components.withdrawn import read_withdrawn
 from pipelines.home import Home
 from pipelines.parents import open_ledger
@@ -81,6 +81,29 @@ def started(params: Params, starts: Sequence[Start]) -> Params:
         overrides = values[start.section]["overrides"]
         overrides[start.model] = {**overrides.get(start.model, {}), "weights": start.weights}
     return Params.model_validate(values)
+
+
+def resolved_with(resolved: Resolved, starts: Sequence[Start]) -> Resolved:
+    """`started`, with where each value comes from."""
+    origin = {f"{start.section}.overrides": "--from" for start in starts}
+    return Resolved(started(resolved.params, starts), resolved.sources | origin)
+
+
+def check_reachable(home: Home, params: Params) -> None:
+    """A cluster must be able to fetch the bundles that models start from.
+
+    Raises:
+        ParamsError: they lie in the home's own MLflow.
+    """
+    for name in _SECTIONS.values():
+        section = _section(params, name)
+        for model in section.models:
+            version = version_of(for_model(section, model).weights)
+            if version and home.tracking_uri.startswith("sqlite:"):
+                raise ParamsError(
+                    f"{name}: {model} starts from {version}, which lies in this home's own MLflow, out of a cluster's reach; "
+                    "name the cluster's server in MLFLOW_TRACKING_URI, and a version that it has"
+                )
 
 
 def earlier_starts(
@@ -179,7 +202,7 @@ def _check_architecture(version: str, architecture: str, section: str, models: S
     if architecture not in models:
         raise ParamsError(
             f"--from: {version} is a {architecture}, which this run does not train; "
-            f"give --set {section}.models=[{', '.join([*models, architecture])}], or [{architecture}] alone"
+            f"give --set {section}.models=[{','.join([*models, architecture])}], or [{architecture}] alone"
         )
 
 

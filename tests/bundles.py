@@ -1,5 +1,6 @@
 """Model bundles for tests: networks of a few numbers, untrained, that know the pictures of `tests.datasets`."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from components.bundle import WEIGHTS, Description, write_bundle
+from components.bundle import CARD, MODEL, PARENT, WEIGHTS, Description, read_description, read_parent, write_bundle
 from components.lesions import CODES, Diagnosis, Task
 from components.params import PreprocessParams, load_params
 from tests.datasets import COLOURS
@@ -74,6 +75,17 @@ def segmenter_bundle(
     model = _model(nodes, constants, ("mask", [None, None, None, 1]), bulk)
     description = _describe(name, Task.SEGMENTATION, size, parameters, data_version)
     return _write(root, description.model_copy(update={"input_size": input_size or size}), model, bulk)
+
+
+def trained_on(bundle: Path, parent: Path) -> Path:
+    """Make a bundle one that was trained on from another, which comes to lie in its `parent/`."""
+    shutil.copytree(parent, bundle / PARENT)
+    described = read_description(bundle).model_copy(update={"parent": read_parent(bundle)})
+    weights = bundle / f"{WEIGHTS}.new"
+    shutil.copyfile(bundle / WEIGHTS, weights)
+    write_bundle(bundle, described, model=(bundle / MODEL).read_bytes(), weights=[weights], card=(bundle / CARD).read_text())
+    weights.unlink()
+    return bundle
 
 
 def plain_preprocessing(size: tuple[int, int]) -> PreprocessParams:

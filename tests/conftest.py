@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mlflow_server import address, make_database
 from tests.seaweedfs import S3Server, seaweedfs
 
 
@@ -23,3 +24,15 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A real S3 server, one for each process of tests; a test makes buckets of its own."""
     with seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with nothing in it, to be copied."""
+    return make_database(tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture
+def mlflow_uri(mlflow_database: Path, tmp_path: Path) -> str:
+    """Address of a test's own MLflow database, `home/mlflow.db` of its folder."""
+    return address(mlflow_database, tmp_path / "home")

@@ -11,6 +11,9 @@ from components.register.registry import Version
 from components.store import link_tree
 from components.tracking import Ledger
 
+# Where the bundle lies among the files of MLflow's model: see `components/register/logged_model.py`.
+_FOLDER = "bundle"
+
 
 def describe_version(ledger: Ledger, version: Version) -> Description:
     """What the bundle of a version says of itself; nothing else of it is fetched.
@@ -27,7 +30,7 @@ def describe_version(ledger: Ledger, version: Version) -> Description:
 
 
 def fetch_bundle(ledger: Ledger, version: Version, target: Path) -> None:
-    """Put the bundle of a version into the folder `target`, every byte of it checked; what lies there already is left as it is.
+    """Put the bundle of a version into the folder `target`, which appears when every byte of it is checked.
 
     From a home's own files by hard links, from a server over the network. Killed, it can be called again.
 
@@ -35,29 +38,25 @@ def fetch_bundle(ledger: Ledger, version: Version, target: Path) -> None:
         TrackingError: MLflow does not answer, or has lost the bundle.
         BundleError: its bytes are not those that were registered.
     """
-    if target.exists():
-        return
-    fetched = target.with_name(f"{target.name}.fetched")
-    shutil.rmtree(fetched, ignore_errors=True)
-    fetched.mkdir(parents=True)
+    unchecked = target.with_name(_FOLDER)
+    shutil.rmtree(unchecked, ignore_errors=True)
     with ledger.answering(f"fetching the bundle of {version.label}"):
-        place = _download(ledger, version, "", fetched)
-    _check(place, version)
-    Bundle.load(place)
-    place.rename(target)
-    shutil.rmtree(fetched, ignore_errors=True)
+        _download(ledger, version, "", target.parent)
+    _check(unchecked, version)
+    Bundle.load(unchecked)
+    unchecked.rename(target)
 
 
-def _download(ledger: Ledger, version: Version, name: str, folder: Path) -> Path:
-    """Put a file of the bundle (or all of them) into a folder, and say where it lies."""
+def _download(ledger: Ledger, version: Version, name: str, folder: Path) -> None:
+    """Put one file of a bundle into a folder; without a name all of them, as `bundle/`."""
     from mlflow.artifacts import download_artifacts
 
     stored = ledger.client.get_model_version_download_uri(version.name, str(version.number))
-    place = f"{stored}/artifacts/bundle/{name}".rstrip("/")
+    place = "/".join(filter(None, (stored, "artifacts", _FOLDER, name)))
     if place.startswith("file:") and not name:
-        link_tree(Path(unquote(urlsplit(place).path)), folder / "bundle")
-        return folder / "bundle"
-    return Path(download_artifacts(artifact_uri=place, dst_path=str(folder), tracking_uri=ledger.uri))
+        link_tree(Path(unquote(urlsplit(place).path)), folder / _FOLDER)
+    else:
+        download_artifacts(artifact_uri=place, dst_path=str(folder), tracking_uri=ledger.uri)
 
 
 def _check(folder: Path, version: Version) -> None:
