@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from components.errors import ParamsError
-from components.params import describe, for_model, load_params, profiles
+from components.params import bundle_weights, describe, for_model, load_params, profiles, version_of
 
 
 def test_a_profile_then_data_then_set_override_the_file() -> None:
@@ -85,3 +85,23 @@ def test_one_model_s_parameters_do_not_know_of_the_others() -> None:
 
 def test_every_parameter_is_described() -> None:
     assert all(kind and (meaning or key.endswith("seed")) for key, (kind, _, meaning) in describe().items())
+
+
+FILE, DIGEST = "/data/a.weights.h5", "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("weights", "identity", "parent"),
+    [
+        ("imagenet", "imagenet", None),
+        ("none", "none", None),
+        (f"{FILE}#sha256={DIGEST}", f"file#sha256={DIGEST}", None),
+        (bundle_weights("lesion-classifier/7", DIGEST), f"bundle#sha256={DIGEST}", DIGEST),
+        (f"bundle#sha256={DIGEST}", f"bundle#sha256={DIGEST}", DIGEST),
+    ],
+)
+def test_of_weights_the_digest_counts_and_not_where_they_lie(weights: str, identity: str, parent: str | None) -> None:
+    section = load_params(assignments=[f"train_classifier.weights={weights}"]).params.train_classifier
+    assert section.identity().weights == identity
+    assert section.parent == section.identity().parent == parent
+    assert version_of(weights) == ("lesion-classifier/7" if "/7" in weights else "")

@@ -58,13 +58,13 @@ class Project:
         command = [sys.executable, "-m", "dermacare.cli", *arguments]
         return subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
 
-    def run_until(self, reached: Callable[[Event], bool], number: int = signal.SIGKILL) -> bool:
+    def run_until(self, reached: Callable[[Event], bool], number: int = signal.SIGKILL, *more: str) -> bool:
         """Run in a process group of its own and send it a signal once an event is reached; False: the run was done before."""
         known = {run.id for run in all_runs(self.home)}
         log = self.home.root.with_name("run.log")
         with log.open("wb") as output:
             process = subprocess.Popen(
-                self.command(), env=self.environment(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                self.command(*more), env=self.environment(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
         tail: EventTail | None = None
         while process.poll() is None:

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 from components.backbones import efficientnet_lite, registry
-from components.errors import WeightsError
+from components.bundle import bundle_digest, read_description, write_bundle
+from components.errors import BundleError, WeightsError
+from components.params import bundle_weights
 from components.train_classifier.registry import build as build_classifier
 from components.train_classifier.registry import load_weights as load_classifier_weights
 from components.train_unet.registry import build as build_segmenter
 from components.train_unet.registry import load_weights as load_segmenter_weights
 from components.training.backend import start_afresh
+from tests.bundles import classifier_bundle
 
 NO_PARENT = Path("parent")
 
@@ -156,3 +159,48 @@ def test_an_optimizers_state_in_the_file_does_not_count(tmp_path: Path) -> None:
     trained.model.train_on_batch(np.zeros((1, 16, 16, 3), np.float32), np.eye(8, dtype=np.float32)[:1])
     load_classifier("tiny_cnn", fresh, saved(trained.model, tmp_path / "a.weights.h5"))
     assert not any(differences(fresh.model, trained.model))
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a tiny_cnn whose weights are drawn from the seed 1."""
+    return bundle_of_members(tmp_path_factory.mktemp("parent"), [tiny(1).model])
+
+
+def bundle_of_members(root: Path, models: list[Any]) -> Path:
+    described = read_description(classifier_bundle(root / "described", name="tiny_cnn"))
+    members = tuple(f"seed {number}" for number in range(len(models))) if len(models) > 1 else ()
+    files = [root / f"{number}.weights.h5" for number in range(len(models))]
+    for model, file in zip(models, files, strict=True):
+        model.save_weights(file)
+    write_bundle(root / "bundle", described.model_copy(update={"members": members}), model=b"", weights=files, card="")
+    return root / "bundle"
+
+
+def test_a_bundle_gives_all_its_weights_whatever_the_size(parent: Path) -> None:
+    fresh = tiny(2, (24, 32))
+    load_classifier_weights("tiny_cnn", fresh, bundle_weights("lesion-classifier/7", bundle_digest(parent)), parent)
+    assert not any(differences(fresh.model, tiny(1).model))
+
+
+def test_of_a_mean_of_several_models_the_first_is_taken(tmp_path: Path) -> None:
+    mean = bundle_of_members(tmp_path, [tiny(3).model, tiny(4).model])
+    fresh = tiny(2)
+    load_classifier_weights("tiny_cnn", fresh, f"bundle#sha256={bundle_digest(mean)}", mean)
+    assert not any(differences(fresh.model, tiny(3).model))
+
+
+def test_another_bundle_than_the_one_that_was_asked_for_is_refused(parent: Path) -> None:
+    with pytest.raises(WeightsError, match=rf"is the bundle {bundle_digest(parent)}, not 0000"):
+        load_classifier_weights("tiny_cnn", tiny(2), bundle_weights("lesion-classifier/7", "0" * 64), parent)
+
+
+def test_a_bundle_of_another_architecture_is_refused(parent: Path) -> None:
+    model = build_segmenter("unet_tiny", (8, 8), 0.1)
+    with pytest.raises(WeightsError, match=r"train_unet\.weights: .* is a tiny_cnn, not a unet_tiny"):
+        load_segmenter_weights("unet_tiny", model, bundle_weights("lesion-classifier/7", bundle_digest(parent)), parent)
+
+
+def test_a_bundle_that_is_not_there_is_named() -> None:
+    with pytest.raises(BundleError, match=r"parent/bundle\.json: does not exist"):
+        load_classifier_weights("tiny_cnn", tiny(2), bundle_weights("lesion-classifier/7", "0" * 64), NO_PARENT)

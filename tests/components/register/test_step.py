@@ -20,9 +20,10 @@ from components.lesions import CODES, Diagnosis
 from components.register import register, step
 from components.register.context import RunContext
 from components.reporter import Reporter
+from components.scores import read_scores
 from components.tracking import Ledger, Tracker
-from tests.bundles import classifier_bundle
-from tests.components.register.conftest import PARAMS, RUN, Made, trained
+from tests.bundles import classifier_bundle, trained_on
+from tests.components.register.conftest import PARAMS, RUN, Made, judged, trained
 from tests.datasets import draw_lesion
 from tests.mlflow_server import address, free_port, kill, server
 
@@ -389,6 +390,53 @@ def load(uri: str, name: str) -> Any:
 
     mlflow.set_tracking_uri(uri)
     return mlflow.pyfunc.load_model(f"models:/{name}@production")
+
+
+class TestTrainedOn:
+    """A second run whose model was trained on from the first one's."""
+
+    @pytest.fixture
+    def child(self, skilled, ledger, tmp_path):
+        skilled.register(ledger, tmp_path / "first")
+        bundle = trained_on(trained(classifier_bundle(tmp_path / "child", name="child", sharpness=30)), skilled.models[0])
+        return Made(skilled.dataset, [bundle], judged(skilled.dataset, [bundle], tmp_path / "judged"))
+
+    def test_the_version_and_the_run_name_their_parent(self, child, ledger, tmp_path):
+        child.register(ledger, tmp_path / "second", RunContext(run_id="later", learned={"child": 0}))
+        assert versions(ledger)[1].tags["parent"] == "lesion-classifier/1"
+        assert "parent" not in versions(ledger)[0].tags
+        run = ledger.model_run("later", "child")
+        assert run.data.tags["dermacare.parent"] == "lesion-classifier/1"
+        scores = read_scores(child.evaluation).models["child"]
+        assert run.data.metrics["test/forgotten"] == sum(scores.parent.forgotten.values())
+        assert run.data.metrics["parent/test/macro_f1"] == scores.parent.test.macro.f1
+
+    def test_the_notes_say_what_was_forgotten_and_learned(self, child, ledger, tmp_path):
+        child.register(ledger, tmp_path / "second", RunContext(run_id="later", learned={"child": 0}))
+        parent = read_scores(child.evaluation).models["child"].parent
+        for run in (ledger.pipeline_run("later"), ledger.model_run("later", "child")):
+            note = run.data.tags["mlflow.note.content"]
+            assert "Trained on from lesion-classifier/1:" in note
+            assert f"| balanced accuracy, test | {parent.test.balanced_accuracy:.3f} |" in note
+            forgotten, learned = sum(parent.forgotten.values()), sum(parent.learned.values())
+            assert f"Of 16 test images, {forgotten} forgotten (right before, wrong now), {learned} learned (the reverse)" in note
+            assert "optimistic" not in note
+
+    @pytest.mark.parametrize(
+        ("learned", "told"),
+        [
+            (None, "Whether lesion-classifier/1 learned from some of these images is not known"),
+            (3, "lesion-classifier/1 learned from 3 of the images of val and test: figures of both models may be optimistic."),
+        ],
+    )
+    def test_a_parent_that_may_have_learned_from_these_images_is_doubted(self, child, ledger, tmp_path, learned, told):
+        child.register(ledger, tmp_path / "second", RunContext(run_id="later", learned={"child": learned}))
+        assert told in ledger.pipeline_run("later").data.tags["mlflow.note.content"]
+
+    def test_a_parent_that_no_version_has_is_named_by_its_digest(self, made, ledger, tmp_path):
+        bundle = trained_on(trained(classifier_bundle(tmp_path / "child", name="child")), made.models[1])
+        Made(made.dataset, [bundle], judged(made.dataset, [bundle], tmp_path / "judged")).register(ledger, tmp_path / "out")
+        assert versions(ledger)[0].tags["parent"] == bundle_digest(made.models[1])
 
 
 class TestLoading:

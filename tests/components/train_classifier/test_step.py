@@ -1,6 +1,7 @@
 """The step on a small drawn dataset, in each combination of its phases."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,16 @@ import numpy as np
 import pytest
 
 from components.augment_balance.reader import TrainingReader, read_split
-from components.bundle import Bundle, read_description
+from components.bundle import Bundle, Parent, bundle_digest, read_description
 from components.dataset import Dataset
 from components.errors import WeightsError
 from components.lesions import CODES, Split, Task
-from components.params import Stage
+from components.params import Stage, TrainClassifierParams, bundle_weights
 from components.train_classifier import step
 from components.train_classifier.registry import build
 from components.training.backend import start_afresh
 from components.training.card import write_card
+from components.training.feed import open_feed
 from tests.datasets import preprocessed_dataset
 from tests.trainings import Data, classifier_params, make_data, train_tiny
 
@@ -160,3 +162,33 @@ def test_the_card_of_photographs_does_not_warn_and_names_their_licences(trained:
     assert card.startswith("# tiny_cnn")
     assert "CC BY-NC 4.0 (48 images)" in card
     assert "from isic2019" in card
+
+
+class TestTrainedOn:
+    """From a bundle that lies in `parent/`."""
+
+    def start(self, trained: Path, out: Path, **changes: Any) -> TrainClassifierParams:
+        """Parameters that go on from a bundle, and the bundle where the step looks for it."""
+        shutil.copytree(trained, out / "parent")
+        return classifier_params(weights=bundle_weights("lesion-classifier/1", bundle_digest(trained)), **changes)
+
+    def test_before_the_first_step_all_weights_are_the_parents(self, data: Data, trained: Path, tmp_path: Path) -> None:
+        params = self.start(trained, tmp_path / "out")
+        feed = open_feed(data.dataset, data.plan, Task.CLASSIFICATION, params)
+        started = step._start(feed, params, None, tmp_path / "out" / "parent")
+        parent = build("tiny_cnn", (16, 16), 0.3).model
+        parent.load_weights(trained / "weights.weights.h5")
+        for ours, theirs in zip(started.model.get_weights(), parent.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+    def test_it_goes_on_from_what_the_parent_knew_and_names_it(self, data: Data, trained: Path, tmp_path: Path) -> None:
+        params = self.start(trained, tmp_path / "out", frozen_epochs=0, epochs=1, learning_rate=1e-4)
+        out = train_tiny(data, tmp_path / "out", params)
+        assert epochs_of(out)[0]["val_loss"] < 1.5 * min(epoch["val_loss"] for epoch in epochs_of(trained))
+        parent, description = Bundle.load(trained).description, Bundle.load(out).description
+        assert description.parent == Parent(
+            digest=bundle_digest(trained), name="tiny_cnn", data_version=parent.data_version, phantom=True
+        )
+        assert description.training["weights"] == f"bundle#sha256={bundle_digest(trained)}"
+        told = f"Trained on from `tiny_cnn`, which had learned from the data version `{parent.data_version}`, drawn images"
+        assert told in (out / "MODEL_CARD.md").read_text()

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from components.augment_balance.reader import read_split
-from components.bundle import Bundle
+from components.bundle import Bundle, bundle_digest
 from components.dataset import Dataset, write_manifest
 from components.errors import DatasetError, ParamsError
 from components.lesions import Split, Task
+from components.params import bundle_weights
 from components.train_unet.registry import build
 from tests.trainings import Data, make_data, train_tiny, unet_params
 
@@ -102,3 +103,11 @@ def test_without_val_images_there_is_nothing_to_judge_by(tmp_path: Path) -> None
     write_manifest(data.dataset, manifest[manifest["split"] != "val"])
     with pytest.raises(DatasetError, match="segmentation has no val images"):
         train_tiny(data, tmp_path / "out", unet_params())
+
+
+def test_it_goes_on_from_a_bundle_at_another_size(data: Data, trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "out" / "parent")
+    weights = bundle_weights("lesion-segmenter/1", bundle_digest(trained))
+    out = train_tiny(data, tmp_path / "out", unet_params(epochs=1, input_size=(32, 32), learning_rate=1e-4, weights=weights))
+    assert val_dice(Bundle.load(out), data, (32, 32)) > 0.5
+    assert Bundle.load(out).description.parent.digest == bundle_digest(trained)

@@ -1,0 +1,109 @@
+"""The bundle that a training goes on from: fetched by its digest, and refused where it knows the images that judge."""
+
+from pathlib import Path
+
+import pytest
+
+from components.bundle import Bundle, bundle_digest, read_description
+from components.dataset import Dataset, read_manifest, write_manifest
+from components.errors import DataRefused, TrackingError
+from components.lesions import Split, Task
+from components.params import bundle_weights
+from components.register.context import RunContext
+from components.store import Store, copy_tree
+from components.tracking import Ledger
+from pipelines.home import Home
+from pipelines.parents import count_learned, take_parent
+from tests.bundles import classifier_bundle
+from tests.components.register.conftest import Made, judged, trained
+from tests.datasets import preprocessed_dataset
+from tests.trainings import classifier_params
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return preprocessed_dataset(tmp_path_factory.mktemp("data"), per_class=3)
+
+
+@pytest.fixture
+def home(dataset: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
+    """A home that has a dataset, as preprocess left it, and MLflow's database."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    home = Home(tmp_path / "home")
+    Store(home.root).execute("preprocess", "a" * 20, lambda work: copy_tree(dataset, work))
+    return home
+
+
+def moved(dataset: Path, out: Path, before: Split, after: Split) -> Path:
+    """The dataset with all images of a split in another one."""
+    copy_tree(dataset, out)
+    manifest = read_manifest(out)
+    manifest.loc[manifest["split"] == before.value, "split"] = after.value
+    manifest.loc[manifest["split"] == Split.TEST.value, "fold"] = None
+    write_manifest(out, manifest)
+    return out
+
+
+def register(home: Home, dataset: Path, root: Path) -> Path:
+    """Register a classifier that was trained on a dataset."""
+    bundle = trained(classifier_bundle(root / "tiny_cnn", name="tiny_cnn", data_version=Dataset(dataset).version))
+    made = Made(dataset, [bundle], judged(dataset, [bundle], root / "judged"))
+    made.register(Ledger(home.tracking_uri, "dermacare"), root / "registered", RunContext(run_id="first"))
+    return bundle
+
+
+def take(home: Home, bundle: Path, dataset: Path, out: Path) -> None:
+    out.mkdir(exist_ok=True)
+    params = classifier_params(weights=bundle_weights("elsewhere/3", bundle_digest(bundle)))
+    take_parent(home, params, Task.CLASSIFICATION, dataset, out)
+
+
+def test_it_is_fetched_by_its_digest_whatever_the_version_is_called(home: Home, dataset: Path, tmp_path: Path) -> None:
+    bundle = register(home, dataset, tmp_path)
+    take(home, bundle, dataset, tmp_path / "out")
+    assert bundle_digest(tmp_path / "out" / "parent") == bundle_digest(bundle)
+    Bundle.load(tmp_path / "out" / "parent")
+
+
+def test_what_lies_there_already_is_not_fetched_again(home: Home, dataset: Path, tmp_path: Path) -> None:
+    bundle = register(home, dataset, tmp_path)
+    take(home, bundle, dataset, tmp_path / "out")
+    (home.root / "mlflow.db").unlink()
+    take(home, bundle, dataset, tmp_path / "out")
+
+
+def test_a_training_that_starts_from_something_else_asks_nobody(dataset: Path, tmp_path: Path) -> None:
+    take_parent(Home(tmp_path / "none"), classifier_params(weights="none"), Task.CLASSIFICATION, dataset, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("database", [True, False])
+def test_a_bundle_that_mlflow_does_not_know_is_refused(home: Home, dataset: Path, tmp_path: Path, database: bool) -> None:
+    if not database:
+        (home.root / "mlflow.db").unlink()
+    with pytest.raises(TrackingError, match=r"no registered model whose bundle is bundle:elsewhere/3#sha256=.*; name the server"):
+        take(home, classifier_bundle(tmp_path / "unknown", name="tiny_cnn"), dataset, tmp_path / "out")
+
+
+def test_a_parent_that_learned_from_what_is_test_now_is_refused(home: Home, dataset: Path, tmp_path: Path) -> None:
+    bundle = register(home, dataset, tmp_path)
+    now = moved(dataset, tmp_path / "now", Split.TRAIN, Split.TEST)
+    learned = len(Dataset(dataset).rows(Task.CLASSIFICATION, Split.TRAIN))
+    with pytest.raises(DataRefused, match=rf"learned from {learned} images that are val or test now"):
+        take(home, bundle, now, tmp_path / "out")
+
+
+def test_data_that_grew_gives_no_image_another_split(home: Home, dataset: Path, tmp_path: Path) -> None:
+    grown = preprocessed_dataset(tmp_path / "grown", per_class=6)
+    assert count_learned(Store(home.root), Dataset(dataset).version, Dataset(grown), Task.CLASSIFICATION) == 0
+    # What was judged may be learned from: nobody has learned from it before.
+    fewer = moved(dataset, tmp_path / "fewer", Split.VAL, Split.TRAIN)
+    assert count_learned(Store(home.root), Dataset(dataset).version, Dataset(fewer), Task.CLASSIFICATION) == 0
+
+
+def test_data_of_another_home_is_not_known(home: Home, dataset: Path, tmp_path: Path) -> None:
+    assert count_learned(Store(home.root), "e" * 64, Dataset(dataset), Task.CLASSIFICATION) is None
+    bundle = register(home, dataset, tmp_path)
+    Store(home.root).delete("preprocess", "a" * 20)
+    take(home, bundle, dataset, tmp_path / "out")
+    assert read_description(tmp_path / "out" / "parent").name == "tiny_cnn"

@@ -1,0 +1,196 @@
+"""`--from`: which version is meant, which model starts from it, and what is refused."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from components.bundle import bundle_digest
+from components.errors import ParamsError
+from components.params import Params, bundle_weights, for_model, load_params
+from components.register.context import RunContext
+from components.tracking import Ledger
+from pipelines.home import Home
+from pipelines.plan import make_plan
+from pipelines.runs import RunRecord
+from pipelines.start_from import Start, check_reachable, earlier_starts, find_starts, started
+from tests.bundles import classifier_bundle, segmenter_bundle
+from tests.components.register.conftest import Made, judged, trained
+from tests.datasets import preprocessed_dataset
+from tests.mlflow_server import address
+
+TINY = (
+    "train_classifier.models=[tiny_cnn,resnet50]",
+    "train_unet.models=[unet_tiny]",
+    "preprocess.remove_hair=false",
+    "preprocess.equalise=false",
+)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A home in which two classifiers and a segmenter are registered."""
+
+    home: Home
+    models: dict[str, Path]
+
+
+@pytest.fixture(scope="module")
+def registered(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Registered:
+    root = tmp_path_factory.mktemp("registered")
+    ledger = Ledger(address(mlflow_database, root / "home"), "dermacare")
+    dataset = preprocessed_dataset(root / "data", per_class=3)
+    models = {
+        "lesion-segmenter/1": trained(segmenter_bundle(root / "unet_tiny", name="unet_tiny")),
+        "lesion-classifier/1": trained(classifier_bundle(root / "first", name="tiny_cnn")),
+        "lesion-classifier/2": trained(classifier_bundle(root / "second", name="tiny_cnn", sharpness=300)),
+    }
+    for number, paths in enumerate([list(models.values())[:2], list(models.values())[2:]]):
+        made = Made(dataset, paths, judged(dataset, paths, root / f"evaluation-{number}"))
+        made.register(ledger, root / f"out-{number}", RunContext(run_id=f"run-{number}"))
+    return Registered(Home(root / "home"), models)
+
+
+@pytest.fixture(autouse=True)
+def _own_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def params(*assignments: str) -> Params:
+    return load_params(assignments=[*TINY, *assignments]).params
+
+
+def weights(params: Params) -> dict[str, str]:
+    sections = (params.train_unet, params.train_classifier)
+    return {model: for_model(section, model).weights for section in sections for model in section.models}
+
+
+@pytest.mark.parametrize(
+    ("references", "versions"),
+    [
+        (["lesion-classifier/1"], {"tiny_cnn": "lesion-classifier/1"}),
+        (["2"], {"tiny_cnn": "lesion-classifier/2"}),
+        (["previous"], {"tiny_cnn": "lesion-classifier/1"}),
+        (["production"], {"tiny_cnn": "lesion-classifier/2", "unet_tiny": "lesion-segmenter/1"}),
+        (["lesion-segmenter/production"], {"unet_tiny": "lesion-segmenter/1"}),
+        (["lesion-classifier/1", "lesion-segmenter/1"], {"tiny_cnn": "lesion-classifier/1", "unet_tiny": "lesion-segmenter/1"}),
+    ],
+)
+def test_models_of_the_versions_architecture_start_from_it_and_others_do_not(
+    registered: Registered, references: list[str], versions: dict[str, str]
+) -> None:
+    then = weights(params())
+    now = weights(started(params(), find_starts(registered.home, params(), references)))
+    expected = {model: bundle_weights(version, bundle_digest(registered.models[version])) for model, version in versions.items()}
+    assert now == then | expected
+
+
+def test_a_number_names_the_version_of_the_task_that_is_trained(registered: Registered) -> None:
+    (start,) = find_starts(registered.home, params("train_classifier.models=[]"), ["1"])
+    assert start.version == "lesion-segmenter/1"
+
+
+@pytest.mark.parametrize(
+    ("references", "assignments", "told"),
+    [
+        (["1"], [], r"--from: 1 may be lesion-classifier/1 or lesion-segmenter/1; write one of these"),
+        (
+            ["7"],
+            [],
+            r"--from: 7 is no version and no alias of a registered model; there are lesion-classifier/1 \(previous\), "
+            r"lesion-classifier/2 \(production\), lesion-segmenter/1 \(production\)",
+        ),
+        (["staging"], [], "staging is no version and no alias"),
+        (["lesion-finder/1"], [], "lesion-finder/1 is no version and no alias"),
+        (
+            ["2"],
+            ["train_classifier.models=[resnet50]"],
+            r"lesion-classifier/2 is a tiny_cnn, which this run does not train; give --set "
+            r"train_classifier.models=\[resnet50,tiny_cnn\], or \[tiny_cnn\] alone",
+        ),
+        (["lesion-segmenter/1"], ["train_unet.models=[]"], r"lesion-segmenter/1 is given, but train_unet.models is empty"),
+        (["lesion-classifier/1", "2"], [], "lesion-classifier/1, lesion-classifier/2 are all a tiny_cnn"),
+        (
+            ["2"],
+            ["preprocess.remove_hair=true"],
+            "lesion-classifier/2 saw images that preprocess.remove_hair=false made, and it is true; "
+            "give --set preprocess.remove_hair=false",
+        ),
+        (["2"], ["preprocess.equalise=true"], "saw images that preprocess.equalise=false made"),
+    ],
+)
+def test_what_cannot_be_started_from_is_refused_with_a_way_out(
+    registered: Registered, references: list[str], assignments: list[str], told: str
+) -> None:
+    with pytest.raises(ParamsError, match=told):
+        find_starts(registered.home, params(*assignments), references)
+
+
+def test_a_home_without_registered_models_says_so_and_makes_no_database(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"nothing is registered in .* yet; run once without --from"):
+        find_starts(Home(tmp_path), params(), ["1"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_stays_off_and_lengths_that_follow_the_size_may_differ(registered: Registered) -> None:
+    changed = params("preprocess.clip_limit=3", "preprocess.hair_kernel=5", "preprocess.shard_rows=7", "preprocess.mode=fast")
+    assert find_starts(registered.home, changed, ["2"])
+
+
+def test_a_version_that_learned_from_withdrawn_images_is_named(registered: Registered, monkeypatch, tmp_path: Path) -> None:
+    row = f"P_1,patient,2026-11-01,,1,T_1,{'0' * 64},{'d' * 64},,\n"
+    (tmp_path / "withdrawn.csv").write_text("id,kind,when,reason,images,image_ids,sha256,versions,folders,seen_by\n" + row)
+    monkeypatch.chdir(tmp_path)
+    (start,) = find_starts(registered.home, params(), ["2"])
+    assert start.withdrawn == ("P_1",)
+
+
+def test_a_cluster_cannot_fetch_from_a_home_of_this_machine(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = started(params(), find_starts(registered.home, params(), ["2"]))
+    with pytest.raises(ParamsError, match=r"tiny_cnn starts from lesion-classifier/2, which lies in this home's own MLflow"):
+        check_reachable(registered.home, asked)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example")
+    check_reachable(registered.home, asked)
+
+
+class TestAliasThatMoved:
+    """The same command again, once `production` is what it made."""
+
+    PARENT = bundle_weights("lesion-classifier/1", "1" * 64)
+    START = Start("train_classifier", "tiny_cnn", "lesion-classifier/2", bundle_weights("x/2", "2" * 64), "first", True, ())
+
+    def record(self, params: Params) -> RunRecord:
+        plan = make_plan(params, fingerprint="f", run_id="first")
+        return RunRecord("first", "", "", params.model_dump(mode="json", by_alias=True), plan.as_json())
+
+    def again(self, asked: Params, record: RunRecord, start: Start = START) -> Params | None:
+        def is_work_of(params: Params, run: RunRecord) -> bool:
+            return make_plan(params, fingerprint="f", run_id="again").same_work(run.steps)
+
+        return earlier_starts(asked, [start], [record], is_work_of)
+
+    def test_the_run_that_made_it_is_taken_up(self) -> None:
+        begun = started(params(), [replace(self.START, weights=self.PARENT)])
+        assert self.again(params(), self.record(begun)) == begun
+
+    def test_after_any_change_it_starts_from_what_is_in_production_now(self) -> None:
+        begun = started(params(), [replace(self.START, weights=self.PARENT)])
+        assert self.again(params("train_classifier.epochs=31"), self.record(begun)) is None
+
+    def test_a_number_means_what_it_says(self) -> None:
+        begun = started(params(), [replace(self.START, weights=self.PARENT)])
+        assert self.again(params(), self.record(begun), replace(self.START, by_alias=False)) is None
+
+    def test_a_run_that_started_from_nothing_is_gone_on_from(self) -> None:
+        assert self.again(params(), self.record(params())) is None
+
+
+def test_the_key_of_a_training_knows_the_bytes_that_it_starts_from_and_not_where_they_lie() -> None:
+    def key(weights: str) -> str:
+        asked = params(f"train_classifier.weights={weights}")
+        return make_plan(asked, fingerprint="f", run_id="r")["train_classifier/tiny_cnn"].key
+
+    digest, other = "1" * 64, "2" * 64
+    assert key(f"/a/b.weights.h5#sha256={digest}") == key(f"c.weights.h5#sha256={digest}") != key(f"c.weights.h5#sha256={other}")
+    assert key(bundle_weights("lesion-classifier/1", digest)) == key(f"bundle#sha256={digest}")
+    assert key(f"bundle#sha256={digest}") != key(f"c.weights.h5#sha256={digest}")
