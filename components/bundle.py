@@ -4,6 +4,7 @@
     model.onnx           `image` (N x H x W x 3 float32 RGB, 0 to 1) → `probabilities` (N x 8) or `mask` (N x H x W x 1)
     weights.weights.h5   the same weights for Keras, to train on; of a mean of several models weights-00.weights.h5, …, one a model
     MODEL_CARD.md        for people
+    segmenter/           the bundle of the segmenter that images are cropped by, where they are: a part of this one
     parent/              the bundle that training went on from, where there is one; no part of this one
 
 It predicts through ONNX Runtime alone, without TensorFlow, and holds nothing of the machine or the time that made it. The folder
@@ -21,10 +22,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from components.dataset import SEGMENTER
 from components.errors import BundleError, ImageFormatError
-from components.files import atomic_write, link_file, sha256_bytes, sha256_file, write_text
+from components.files import atomic_write, link_file, link_files, sha256_bytes, sha256_file, write_text
 from components.flips import mean_over_flips
 from components.images import RGBImage
+from components.lesion_crop import crop, find_lesion
 from components.lesions import Task
 from components.params import PreprocessParams, Size
 from components.preprocess.normalise import normalise
@@ -86,6 +89,7 @@ class Description(BaseModel):
         phantom: whether any of that data was drawn, not photographed.
         training: parameters of the step that trained it.
         parent: the model that it was trained on from; None: it started from something else.
+        segmenter_files: names of the files of the segmenter that images are cropped by, below `segmenter/`; empty: they are not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -107,6 +111,7 @@ class Description(BaseModel):
     phantom: bool
     training: dict[str, Any]
     parent: Parent | None = None
+    segmenter_files: tuple[str, ...] = ()
 
     @property
     def stored_size(self) -> tuple[int, int]:
@@ -123,10 +128,12 @@ class Description(BaseModel):
     @property
     def files(self) -> tuple[str, ...]:
         """Names of all the bundle's files."""
-        return (DESCRIPTION, MODEL, *self.weights, CARD)
+        return (DESCRIPTION, MODEL, *self.weights, CARD, *(f"{SEGMENTER}/{name}" for name in self.segmenter_files))
 
 
-def write_bundle(root: Path, description: Description, *, model: bytes, weights: Sequence[Path], card: str) -> None:
+def write_bundle(
+    root: Path, description: Description, *, model: bytes, weights: Sequence[Path], card: str, segmenter: Path | None = None
+) -> None:
     """Write a bundle's files, bundle.json last; killed before that, it can be called again with the same files.
 
     Args:
@@ -135,7 +142,10 @@ def write_bundle(root: Path, description: Description, *, model: bytes, weights:
         model: the network, a serialised ONNX model.
         weights: files of Keras weights, one for each member, or one; they stay where they are, and nobody may change them any more.
         card: the model card, Markdown.
+        segmenter: folder of the bundle whose files `description.segmenter_files` names.
     """
+    if segmenter is not None:
+        link_files(segmenter, root / SEGMENTER, description.segmenter_files)
     with atomic_write(root / MODEL) as handle:
         handle.write(model)
     for source, name in zip(weights, description.weights, strict=True):
@@ -238,7 +248,24 @@ class Bundle:
             ImageFormatError: an image is not H x W x 3 uint8.
         """
         size, params = self.description.stored_size, self.description.preprocess
+        if self._segmenter is not None:
+            images = self._segmenter.crop_to_lesion(images, margin=params.crop_margin, size=size)
         return self._predict([preprocess_image(image, size, params) for image in images])
+
+    def crop_to_lesion(self, images: Sequence[RGBImage], *, margin: float, size: tuple[int, int]) -> list[RGBImage]:
+        """Crop raw images to the lesion that this segmenter finds in each; an image in which it finds none is left whole.
+
+        Args:
+            images: H x W x 3, uint8, RGB, of any sizes.
+            margin, size: see `components.lesion_crop.crop`.
+
+        Raises:
+            ImageFormatError: an image is not H x W x 3 uint8.
+        """
+        threshold = self.description.mask_threshold
+        assert threshold is not None, f"{self.name} is no segmenter"
+        boxes = [find_lesion(probabilities >= threshold) for probabilities in self.predict(images)]
+        return [crop(image, box, margin=margin, size=size) for image, box in zip(images, boxes, strict=True)]
 
     def predict_pixels(self, pixels: npt.NDArray[np.uint8]) -> Probabilities:
         """Predict images that are preprocessed already.
@@ -274,6 +301,11 @@ class Bundle:
         """What the network itself says: N x 8, or N x H x W x 1."""
         answer: npt.NDArray[np.float32] = self._session.run(None, {"image": pixels})[0]
         return answer
+
+    @cached_property
+    def _segmenter(self) -> "Bundle | None":
+        """The segmenter that images are cropped by."""
+        return Bundle.load(self._root / SEGMENTER) if self.description.segmenter_files else None
 
     @cached_property
     def _session(self) -> "InferenceSession":

@@ -4,6 +4,7 @@
     shards/*.zip         encoded files, as they came (after ingest and validate): <image_id>.jpg, <image_id>_segmentation.png
     shards/*.npy         decoded pixels (after preprocess): uint8, N x H x W x 3; *.masks.npy: uint8 0 | 255, N x H x W
     preprocess.json      what the pixels went through (after preprocess), so that whoever predicts can do the same
+    segmenter/           the bundle of the segmenter that classifier images were cropped by, where they were (after preprocess)
 
 A folder is readable alone: it holds no absolute path and needs nothing outside it. A shard is named by the digest of what
 goes into it, is written whole or not at all, and never changes; labels live in the manifest alone.
@@ -65,6 +66,8 @@ Row = pd.Series | Mapping[Any, Any]
 
 # Where pixels lie says nothing about an image.
 VERSIONED: tuple[str, ...] = tuple(name for name in COLUMNS if name not in ("shard", "row"))
+
+SEGMENTER = "segmenter"
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _OPEN_ARCHIVES = 4
@@ -271,6 +274,11 @@ class Dataset:
             return PreprocessParams.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             raise DatasetError(f"{path}: cannot be read ({str(error).splitlines()[0]}); preprocess again") from error
+
+    @property
+    def segmenter(self) -> Path | None:
+        """The bundle of the segmenter that classifier images of a preprocessed dataset were cropped by; None: they were not."""
+        return self.root / SEGMENTER if self.preprocessing.segmenter is not None else None
 
     def rows(self, task: Task, split: Split | None = None) -> pd.DataFrame:
         """Rows of a task (and split), in the manifest's order."""

@@ -72,6 +72,14 @@ def link_file(source: Path | str, target: Path | str) -> None:
         copy_file(source, target)
 
 
+def link_files(source: Path, target: Path, names: Iterable[str]) -> None:
+    """Give files of one folder, named by their paths below it, the same names below another, in place of what has them there."""
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).unlink(missing_ok=True)
+        link_file(source / name, target / name)
+
+
 def take_over(relative: str, target: Path, folders: Iterable[Path]) -> bool:
     """Link a file that is named by its content from the first of `folders` that has it to the same place below `target`.
 

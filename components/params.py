@@ -100,6 +100,26 @@ class ValidateParams(Section):
         return self
 
 
+_DIGEST = "#sha256="
+_BUNDLE = "bundle"
+
+
+def bundle_weights(version: str, digest: str) -> str:
+    """The parameter `weights` that names a bundle: by its version, `lesion-classifier/7`, for people, and by its digest."""
+    return f"{_BUNDLE}:{version}{_DIGEST}{digest}"
+
+
+def bundle_of(weights: str) -> str | None:
+    """Digest of the bundle that a parameter `weights` names; None: it names none."""
+    place, _, digest = weights.rpartition(_DIGEST)
+    return digest if place == _BUNDLE or place.startswith(f"{_BUNDLE}:") else None
+
+
+def version_of(weights: str) -> str:
+    """The registered version that a parameter `weights` names, `lesion-classifier/7`; empty where it names none."""
+    return weights.rpartition(_DIGEST)[0].removeprefix(_BUNDLE).removeprefix(":") if bundle_of(weights) else ""
+
+
 class PreprocessParams(Section):
     """The report's chapter 4: resize, hair removal, CLAHE, normalise."""
 
@@ -116,6 +136,25 @@ class PreprocessParams(Section):
     clip_limit: float = Field(gt=0, le=40, description="CLAHE's clip limit (report: 2.0)")
     tiles: int = Field(ge=1, le=64, description="CLAHE's tiles a side (report: 8)")
     shard_rows: int = Field(ge=1, le=10_000, description="images in one shard file")
+
+    segmenter: str | None = Field(
+        # What was preprocessed before this was there was not cropped.
+        default=None,
+        pattern=r"^bundle(:.+)?#sha256=[0-9a-f]{64}$",
+        description="classifier images are cropped to the lesion that this registered segmenter finds (`--crop-by`); null: left whole",
+    )
+    crop_margin: float = Field(
+        default=0.2,
+        ge=0,
+        le=2,
+        description="margin around the lesion, as a share of its height and width; where images are cropped",
+    )
+
+    def identity(self) -> Self:
+        """These parameters as far as they decide the output: of a segmenter the digest does, its name does not."""
+        if self.segmenter is None:
+            return self
+        return self.model_copy(update={"segmenter": f"{_BUNDLE}{_DIGEST}{bundle_of(self.segmenter)}"})
 
 
 class AugmentBalanceParams(Section):
@@ -137,26 +176,6 @@ class AugmentBalanceParams(Section):
     max_repeats: int = Field(ge=1, le=100, description="most times one image comes in an epoch")
     class_weights: bool = Field(description="weigh the loss by balanced class weights")
     seed: Seed
-
-
-_DIGEST = "#sha256="
-_BUNDLE = "bundle"
-
-
-def bundle_weights(version: str, digest: str) -> str:
-    """The parameter `weights` that names a bundle: by its version, `lesion-classifier/7`, for people, and by its digest."""
-    return f"{_BUNDLE}:{version}{_DIGEST}{digest}"
-
-
-def bundle_of(weights: str) -> str | None:
-    """Digest of the bundle that a parameter `weights` names; None: it names none."""
-    place, _, digest = weights.rpartition(_DIGEST)
-    return digest if place == _BUNDLE or place.startswith(f"{_BUNDLE}:") else None
-
-
-def version_of(weights: str) -> str:
-    """The registered version that a parameter `weights` names, `lesion-classifier/7`; empty where it names none."""
-    return weights.rpartition(_DIGEST)[0].removeprefix(_BUNDLE).removeprefix(":") if bundle_of(weights) else ""
 
 
 class Stage(Section):

@@ -17,7 +17,7 @@ from components.reporter import Reporter, append_event
 from components.store import Finished, Store, code_digest, link_tree, made_by, step_key
 from components.withdrawn import read_withdrawn
 from pipelines.home import Home
-from pipelines.parents import take_parent
+from pipelines.parents import take_parent, take_segmenter
 from pipelines.runs import EventTail
 from pipelines.runs import load as load_run
 
@@ -166,6 +166,7 @@ def _function(call: StepCall, home: Home, run: str) -> Callable[[Path, Reporter]
             case "preprocess":
                 from components.preprocess import preprocess
 
+                take_segmenter(home, params, out)
                 preprocess(out=out, params=params, reporter=reporter, earlier=earlier, **inputs)
             case "augment_balance":
                 from components.augment_balance import augment_balance

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.bundle import PARENT, read_parent
-from components.dataset import Dataset
+from components.dataset import SEGMENTER, Dataset
 from components.errors import DataRefused, TrackingError
 from components.lesions import Split, Task
-from components.params import TrainingParams
+from components.params import PreprocessParams, TrainingParams, bundle_of
 from components.store import Store
 from components.tracking import Ledger
 from pipelines.home import Home
@@ -34,7 +34,7 @@ def take_parent(home: Home, params: TrainingParams, task: Task, dataset: Path, o
     if params.parent is None:
         return
     if not (out / PARENT).exists():
-        _fetch(home, params, out / PARENT)
+        _fetch(home, params.weights, out / PARENT)
     parent = read_parent(out)
     assert parent is not None
     learned = count_learned(Store(home.root), parent.data_version, Dataset(dataset), task)
@@ -45,19 +45,32 @@ def take_parent(home: Home, params: TrainingParams, task: Task, dataset: Path, o
         )
 
 
-def _fetch(home: Home, params: TrainingParams, target: Path) -> None:
+def take_segmenter(home: Home, params: PreprocessParams, out: Path) -> None:
+    """Bring the segmenter that `params.segmenter` names, if it names one, into `segmenter/` of the preprocess step's folder.
+
+    Raises:
+        TrackingError: MLflow does not answer, or does not know the bundle.
+        BundleError: what MLflow has is not what was registered.
+    """
+    if params.segmenter is not None and not (out / SEGMENTER).exists():
+        _fetch(home, params.segmenter, out / SEGMENTER)
+
+
+def _fetch(home: Home, spec: str, target: Path) -> None:
+    """Fetch the bundle that a parameter names by its digest."""
     from components.register.fetch import fetch_bundle
     from components.register.registry import Registry
 
-    assert params.parent is not None
+    digest = bundle_of(spec)
+    assert digest is not None
     ledger = open_ledger(home)
     version = None
     if ledger is not None:
-        with ledger.answering(f"looking up {params.weights}"):
-            version = Registry(ledger).of_bundle(params.parent)
+        with ledger.answering(f"looking up {spec}"):
+            version = Registry(ledger).of_bundle(digest)
     if ledger is None or version is None:
         raise TrackingError(
-            f"{home.tracking_uri}: has no registered model whose bundle is {params.weights}; "
+            f"{home.tracking_uri}: has no registered model whose bundle is {spec}; "
             "name the server that has it in MLFLOW_TRACKING_URI"
         )
     fetch_bundle(ledger, version, target)

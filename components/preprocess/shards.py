@@ -10,6 +10,11 @@ from components.lesions import Task
 from components.params import PreprocessParams
 
 
+# Sizes stand in the name themselves. Where nothing is cropped, what one would crop by says nothing of the pixels.
+_ELSEWHERE = {"classification_size", "segmentation_size", "shard_rows"}
+_CROP = {"segmenter", "crop_margin"}
+
+
 @dataclass(frozen=True)
 class PixelShard:
     """A shard to write.
@@ -47,7 +52,8 @@ def _parts(rows: pd.DataFrame, most: int) -> Iterator[pd.DataFrame]:
 
 
 def _name(task: Task, size: tuple[int, int], rows: pd.DataFrame, params: PreprocessParams) -> str:
-    settings = params.model_dump_json(exclude={"classification_size", "segmentation_size", "shard_rows"})
+    cropped = params.segmenter is not None and task is Task.CLASSIFICATION
+    settings = params.identity().model_dump_json(exclude=_ELSEWHERE if cropped else _ELSEWHERE | _CROP)
     files = rows["sha256"].tolist()
     if task is Task.SEGMENTATION:
         files += rows["mask_sha256"].tolist()

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from components.bundle import Bundle
 from components.dataset import (
+    SEGMENTER,
     Dataset,
     Row,
     has_pixels_shard,
@@ -18,12 +20,12 @@ from components.dataset import (
     write_pixels_shard,
     write_preprocessing,
 )
-from components.images import Mask, RGBImage, decode_mask, one_thread_a_call
+from components.images import Mask, RGBImage, decode_image, decode_mask, one_thread_a_call
 from components.lesions import Task
 from components.params import PreprocessParams
 from components.preprocess.figures import draw_stages
 from components.preprocess.shards import PixelShard, cut_shards
-from components.preprocess.stages import preprocess_mask, read_image
+from components.preprocess.stages import preprocess_image, preprocess_mask, read_image
 from components.reporter import Reporter
 
 # Rows that a thread takes at once: enough that handing them out costs nothing beside them.
@@ -36,31 +38,14 @@ def preprocess(
     params: PreprocessParams,
     reporter: Reporter,
     *,
-    earlier: Sequence[Path] = (),
-    workers: int | None = None,
+    earlier: Sequence[Path],
+    workers: int | None,
 ) -> None:
-    """Write a dataset folder with the pixels of every row, preprocessed as the report does; figure `preprocess_stages`.
-
-    Labels, splits and the data version stay those of `dataset`: only `shard` and `row` of the manifest change. Shards that an
-    earlier attempt left whole in `out` are kept, and those of earlier outputs are taken over. The bytes do not depend on `workers`.
-
-    Args:
-        dataset: a validated dataset folder, encoded files in zip shards.
-        out: the folder to write.
-        params: sizes, and what each stage is set to.
-        reporter: is told how many images are done.
-        earlier: outputs that this code made before; their shards are linked: a name tells all that pixels follow from.
-        workers: threads that decode and preprocess; None: one a core. Memory: two shards, whatever the number of images.
-
-    Raises:
-        DatasetError: `dataset` breaks its contract.
-        ImageFormatError: a file of it cannot be decoded.
-        StoreError: `out` cannot be written.
-    """
+    """See `components.preprocess.preprocess`."""
     source = Dataset(dataset)
     shards = cut_shards(source, params)
     with one_thread_a_call(), ThreadPoolExecutor(workers or os.cpu_count()) as pool, ThreadPoolExecutor(1) as writer:
-        reader = PixelReader(source, params)
+        reader = PixelReader(source, params, Bundle.load(out / SEGMENTER) if params.segmenter else None)
         done, total = 0, len(source.manifest)
         written: Future[str] | None = None
         for shard in shards:
@@ -77,7 +62,7 @@ def preprocess(
             written.result()
     write_preprocessing(out, params)
     write_manifest(out, pd.concat([_placed(shard) for shard in shards]))
-    reporter.figure("preprocess_stages", draw_stages(source, params))
+    reporter.figure("preprocess_stages", draw_stages(source, params, reader.cropped if params.segmenter else None))
     reporter.progress(total, total, "images")
 
 
@@ -88,11 +73,18 @@ def empty_pixels(shard: PixelShard) -> tuple[RGBImage, Mask | None]:
 
 
 class PixelReader(threading.local):
-    """Decodes and preprocesses rows of a validated dataset; each thread has archives of its own open."""
+    """Decodes and preprocesses rows of a validated dataset; each thread has archives of its own open.
 
-    def __init__(self, dataset: Dataset, params: PreprocessParams) -> None:
+    Args:
+        dataset: the dataset.
+        params: what each stage is set to.
+        segmenter: crops the images of classification; None: they are left whole.
+    """
+
+    def __init__(self, dataset: Dataset, params: PreprocessParams, segmenter: Bundle | None = None) -> None:
         self._dataset = dataset.reopened()
         self._params = params
+        self._segmenter = segmenter
 
     def read(self, shard: PixelShard, images: RGBImage, masks: Mask | None, pool: ThreadPoolExecutor) -> Iterator[int]:
         """Fill `images` and `masks` with a shard's pixels on the threads of `pool`; yields how many rows are done, in order."""
@@ -109,7 +101,15 @@ class PixelReader(threading.local):
 
     def image(self, row: Row, size: tuple[int, int]) -> RGBImage:
         """The preprocessed image of a row."""
+        if self._segmenter is not None and row["task"] == Task.CLASSIFICATION.value:
+            return preprocess_image(self.cropped(row, size), size, self._params)
         return read_image(self._dataset.image_bytes(row), str(row["image_id"]), size, self._params)
+
+    def cropped(self, row: Row, size: tuple[int, int]) -> RGBImage:
+        """The image of a classification row, decoded whole and cropped to its lesion."""
+        assert self._segmenter is not None
+        image = decode_image(self._dataset.image_bytes(row), str(row["image_id"]))
+        return self._segmenter.crop_to_lesion([image], margin=self._params.crop_margin, size=size)[0]
 
     def mask(self, row: Row, size: tuple[int, int]) -> Mask:
         """The preprocessed mask of a segmentation row."""

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from components.bundle import Description, bundle_digest
-from components.files import link_file
+from components.files import link_files
 from components.lesions import Task
 from components.store import link_tree
 from components.tracking import Ledger
@@ -105,8 +105,7 @@ def _put_together(folder: Path, model: "LoggedModel", bundle: Path, description:
     )
     stored = folder / "artifacts" / "bundle"
     stored.mkdir(parents=True)
-    for name in description.files:
-        link_file(bundle / name, stored / name)
+    link_files(bundle, stored, description.files)
     described = Model.load(str(folder))
     flavour = described.flavors["python_function"]
     flavour["artifacts"] = {"bundle": {"path": "artifacts/bundle", "uri": "bundle"}}

@@ -53,7 +53,10 @@ def _data_section(description: Description, dataset: Dataset) -> str:
 def _input_section(description: Description) -> str:
     settings = description.preprocess
     height, width = description.stored_size
-    stages = [f"scaled to {height} x {width} pixels (height x width)"]
+    stages = []
+    if description.segmenter_files:
+        stages.append(f"cropped to the lesion that the segmenter in `segmenter/` finds, with {settings.crop_margin:.0%} around it")
+    stages += [f"scaled to {height} x {width} pixels (height x width)"]
     if settings.remove_hair:
         stages.append(f"hairs painted over (cross of {settings.hair_kernel} pixels, threshold {settings.hair_threshold})")
     if settings.equalise:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from components.bundle import Description, read_parent, write_bundle
+from components.bundle import Description, read_description, read_parent, write_bundle
 from components.flips import mean_over_flips
 from components.lesions import CODES, Split, Task
 from components.params import TrainClassifierParams, TrainUnetParams
@@ -54,6 +54,7 @@ def deliver(
         reporter: gets the figure.
     """
     (name,) = params.models
+    segmenter = feed.dataset.segmenter if feed.task is Task.CLASSIFICATION else None
     description = Description(
         name=name,
         task=feed.task,
@@ -69,6 +70,7 @@ def deliver(
         phantom=feed.dataset.phantom,
         training=params.identity().model_dump(mode="json"),
         parent=read_parent(out),
+        segmenter_files=read_description(segmenter).files if segmenter else (),
     )
     reporter.figure("curves", draw_curves(name, read_epochs(out / "metrics.jsonl"), _footnote(feed)))
     # Beside the checkpoints, so that what a killed attempt leaves of it goes with them.
@@ -80,6 +82,7 @@ def deliver(
         model=export_onnx(model, _OUTPUTS[feed.task]),
         weights=[weights],
         card=write_card(description, feed.dataset),
+        segmenter=segmenter,
     )
     reporter.progress(1, 1, "bundle")  # training may have stopped before its last epoch
 

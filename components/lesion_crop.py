@@ -1,0 +1,69 @@
+"""Segment, then classify (the report's future work): an image is cropped to the lesion that a segmenter finds in it, and a margin."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from components.images import RGBImage
+
+# A spot below this share of the image is a hair or a bubble; the image is then left whole, as it is where nothing is found.
+_LEAST_SHARE = 0.002
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of an image, in shares of its height and width, 0 to 1; bottom and right are the first that are outside."""
+
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+
+
+def find_lesion(mask: npt.NDArray[np.bool_]) -> Box:
+    """The box around the largest connected part of a mask, H x W, True where lesion; `WHOLE` where there is none worth the name."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count == 1:
+        return WHOLE
+    left, top, width, height, area = map(int, stats[1:][stats[1:, cv2.CC_STAT_AREA].argmax()])
+    if area < _LEAST_SHARE * mask.size:
+        return WHOLE
+    rows, columns = mask.shape
+    return Box(top / rows, left / columns, (top + height) / rows, (left + width) / columns)
+
+
+def crop(image: RGBImage, lesion: Box, *, margin: float, size: tuple[int, int]) -> RGBImage:
+    """Cut out a lesion so that it lies in the middle and is not stretched when the cut is scaled to `size`.
+
+    The box grows by the margin on each side, then to the proportions of `size`; it is moved inwards where it would leave the image,
+    and is as long as the image at most.
+
+    Args:
+        image: H x W x 3, uint8, RGB.
+        lesion: where it lies; `WHOLE` leaves the image as it is.
+        margin: added on each side, as a share of the lesion's own height and width.
+        size: height, width that the cut will be scaled to.
+
+    Returns:
+        A view of the image: h x w x 3.
+    """
+    if lesion == WHOLE:
+        return image
+    rows, columns = image.shape[:2]
+    height = (lesion.bottom - lesion.top) * rows * (1 + 2 * margin)
+    width = (lesion.right - lesion.left) * columns * (1 + 2 * margin)
+    height, width = max(height, width * size[0] / size[1]), max(width, height * size[1] / size[0])
+    down = _place((lesion.top + lesion.bottom) / 2 * rows, height, rows)
+    across = _place((lesion.left + lesion.right) / 2 * columns, width, columns)
+    return image[down, across]
+
+
+def _place(middle: float, length: float, room: int) -> slice:
+    whole = min(max(round(length), 1), room)
+    start = min(max(round(middle - whole / 2), 0), room - whole)
+    return slice(start, start + whole)
