@@ -1,4 +1,4 @@
-"""Segment, then classify (the report's future work): an image is cropped to the lesion that a segmenter finds in it, and a margin."""
+"""Segment, then classify (the report's future work): images are cropped to the lesion that a segmenter finds, and a margin."""
 
 from dataclasses import dataclass
 

@@ -141,7 +141,7 @@ class PreprocessParams(Section):
         # What was preprocessed before this was there was not cropped.
         default=None,
         pattern=r"^bundle(:.+)?#sha256=[0-9a-f]{64}$",
-        description="classifier images are cropped to the lesion that this registered segmenter finds (`--crop-by`); null: left whole",
+        description="classifier images are cropped to the lesion that this segmenter finds (`--crop-by`); null: left whole",
     )
     crop_margin: float = Field(
         default=0.2,

@@ -9,7 +9,6 @@ from components.dataset import Dataset, shard_name
 from components.lesions import Task
 from components.params import PreprocessParams
 
-
 # Sizes stand in the name themselves. Where nothing is cropped, what one would crop by says nothing of the pixels.
 _ELSEWHERE = {"classification_size", "segmentation_size", "shard_rows"}
 _CROP = {"segmenter", "crop_margin"}

@@ -1,4 +1,4 @@
-"""Segment, then classify: classifier images are cropped by a segmenter, which travels with the dataset and with what learns from it."""
+"""Segment, then classify: images are cropped by a segmenter, which travels with the dataset and with what learns from it."""
 
 import shutil
 from pathlib import Path
