@@ -43,6 +43,13 @@ From = Annotated[
         "for models of its architecture; the others start as the recipe says.",
     ),
 ]
+CropBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VERSION",
+        help="Crop classifier images to the lesion that a registered segmenter finds: `3`, `production`, `lesion-segmenter/3`.",
+    ),
+]
 RunId = Annotated[str | None, typer.Argument(help="The run's id; by default the newest run.", show_default=False)]
 
 
@@ -60,6 +67,7 @@ def run(
     assignments: Assignments = None,
     file: ParamsFile = None,
     start_from: From = None,
+    crop_by: CropBy = None,
     runner: Annotated[Runner, typer.Option(help="Where the steps run.")] = Runner.SUBPROCESS,
     plan: Annotated[bool, typer.Option("--plan", help="Say which steps would run, and why; run nothing.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Do everything again, whatever is done already.")] = False,
@@ -74,6 +82,7 @@ def run(
             assignments=assignments or [],
             file=file,
             start_from=start_from or [],
+            crop_by=crop_by,
             runner=runner,
             plan_only=plan,
             fresh=fresh,
@@ -89,17 +98,20 @@ def compile_(
     assignments: Assignments = None,
     file: ParamsFile = None,
     start_from: From = None,
+    crop_by: CropBy = None,
 ) -> None:
     """Write the pipeline for a Kubeflow cluster, as its intermediate representation."""
     from components.params import load_params
+    from pipelines.crop_by import cropped_by
     from pipelines.home import Home
     from pipelines.plan import check_models, source_fingerprint
     from pipelines.start_from import check_reachable, find_starts, started
     from pipelines.training import compile_pipeline
 
     home = Home.here()
-    params = load_params(file, profile=profile, data=data or [], assignments=assignments or []).params
-    check_models(params)
+    resolved = load_params(file, profile=profile, data=data or [], assignments=assignments or [])
+    check_models(resolved.params)
+    params = cropped_by(home, resolved, crop_by).params
     params = started(params, find_starts(home, params, start_from or []))
     check_reachable(home, params)
     compile_pipeline(params, source_fingerprint(params.ingest, home.root), output)
@@ -131,16 +143,19 @@ def params(
     assignments: Assignments = None,
     file: ParamsFile = None,
     start_from: From = None,
+    crop_by: CropBy = None,
     yaml: Annotated[bool, typer.Option("--yaml", help="Print a params.yaml with these values instead of the table.")] = False,
 ) -> None:
     """Every parameter: value, type, range, where the value comes from, what it means."""
     from components.params import load_params
     from dermacare.params_command import show_params
+    from pipelines.crop_by import cropped_by
     from pipelines.home import Home
     from pipelines.start_from import find_starts, resolved_with
 
-    resolved = load_params(file, profile=profile, data=data or [], assignments=assignments or [])
-    show_params(resolved_with(resolved, find_starts(Home.here(), resolved.params, start_from or [])), as_yaml=yaml)
+    home = Home.here()
+    resolved = cropped_by(home, load_params(file, profile=profile, data=data or [], assignments=assignments or []), crop_by)
+    show_params(resolved_with(resolved, find_starts(home, resolved.params, start_from or [])), as_yaml=yaml)
 
 
 @app.command()

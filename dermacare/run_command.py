@@ -15,6 +15,7 @@ from dermacare.console import console, duration
 from dermacare.progress import view_of
 from dermacare.results import show_results
 from pipelines import local, runs
+from pipelines.crop_by import cropped_by
 from pipelines.home import Home
 from pipelines.plan import Plan, state_of, why_stale
 from pipelines.runner import Runner, check_runner
@@ -32,6 +33,7 @@ def run_pipeline(
     assignments: Sequence[str],
     file: Path | None,
     start_from: Sequence[str],
+    crop_by: str | None,
     runner: Runner,
     plan_only: bool,
     fresh: bool,
@@ -39,7 +41,7 @@ def run_pipeline(
     """Carry out `dermacare run`; returns the exit code."""
     home = Home.here()
     check_runner(runner)
-    resolved = load_params(file, profile=profile, data=data, assignments=assignments)
+    resolved = cropped_by(home, load_params(file, profile=profile, data=data, assignments=assignments), crop_by)
     starts = find_starts(home, resolved.params, start_from)
     prepared = prepare(home, resolved, profile=profile or "", arguments=sys.argv[1:], fresh=fresh, starts=starts)
     _tell_starts(prepared.record, starts)

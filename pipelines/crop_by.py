@@ -11,7 +11,7 @@ from pipelines.home import Home
 from pipelines.parents import open_ledger
 
 
-def crop_by(home: Home, resolved: Resolved, reference: str | None) -> Resolved:
+def cropped_by(home: Home, resolved: Resolved, reference: str | None) -> Resolved:
     """The parameters with the segmenter that `--crop-by` names.
 
     Args:

@@ -90,20 +90,21 @@ def resolved_with(resolved: Resolved, starts: Sequence[Start]) -> Resolved:
 
 
 def check_reachable(home: Home, params: Params) -> None:
-    """A cluster must be able to fetch the bundles that models start from.
+    """A cluster must be able to fetch the bundles that models start from, or that images are cropped by.
 
     Raises:
         ParamsError: they lie in the home's own MLflow.
     """
-    for name in _SECTIONS.values():
-        section = _section(params, name)
-        for model in section.models:
-            version = version_of(for_model(section, model).weights)
-            if version and home.tracking_uri.startswith("sqlite:"):
-                raise ParamsError(
-                    f"{name}: {model} starts from {version}, which lies in this home's own MLflow, out of a cluster's reach; "
-                    "name the cluster's server in MLFLOW_TRACKING_URI, and a version that it has"
-                )
+    if not home.tracking_uri.startswith("sqlite:"):
+        return
+    sections = [_section(params, name) for name in _SECTIONS.values()]
+    named = [for_model(section, model).weights for section in sections for model in section.models]
+    for version in map(version_of, [*named, params.preprocess.segmenter or ""]):
+        if version:
+            raise ParamsError(
+                f"{version} is to be used, but lies in this home's own MLflow, out of a cluster's reach; "
+                "name the cluster's server in MLFLOW_TRACKING_URI, and a version that it has"
+            )
 
 
 def earlier_starts(
@@ -209,6 +210,8 @@ def _check_architecture(version: str, architecture: str, section: str, models: S
 def _check_preprocessing(version: str, description: "Description", now: PreprocessParams) -> None:
     """Colours must mean the same to the network and in the figures that compare parent and child; another size may be seen."""
     then = description.preprocess
+    if description.task is Task.CLASSIFICATION:
+        _check_crop(version, then, now)
     same_size = description.stored_size == description.model_copy(update={"preprocess": now}).stored_size
     for switch, colours in _COLOURS.items():
         for name in (*colours, *(_LENGTHS[switch] if same_size else ())):
@@ -218,6 +221,16 @@ def _check_preprocessing(version: str, description: "Description", now: Preproce
                     f"--from: {version} saw images that preprocess.{name}={_yaml(before)} made, and it is {_yaml(after)}; "
                     f"give --set preprocess.{name}={_yaml(before)}, or train without --from"
                 )
+
+
+def _check_crop(version: str, then: PreprocessParams, now: PreprocessParams) -> None:
+    crops = [(params.identity().segmenter, params.crop_margin if params.segmenter else None) for params in (then, now)]
+    if crops[0] != crops[1]:
+        before = f"cropped by {then.segmenter} with a margin of {then.crop_margin:g}" if then.segmenter else "that were not cropped"
+        raise ParamsError(
+            f"--from: {version} saw images {before}, and this run does otherwise; set preprocess.segmenter and "
+            "preprocess.crop_margin as they were, or train without --from"
+        )
 
 
 def _yaml(value: Any) -> str:

@@ -8,13 +8,13 @@ from components.bundle import Bundle, bundle_digest, read_description
 from components.dataset import Dataset, read_manifest, write_manifest
 from components.errors import DataRefused, TrackingError
 from components.lesions import Split, Task
-from components.params import bundle_weights
+from components.params import bundle_weights, load_params
 from components.register.context import RunContext
 from components.store import Store, copy_tree
 from components.tracking import Ledger
 from pipelines.home import Home
-from pipelines.parents import count_learned, take_parent
-from tests.bundles import classifier_bundle
+from pipelines.parents import count_learned, take_parent, take_segmenter
+from tests.bundles import classifier_bundle, segmenter_bundle
 from tests.components.register.conftest import Made, judged, trained
 from tests.datasets import preprocessed_dataset
 from tests.trainings import classifier_params
@@ -107,3 +107,16 @@ def test_data_of_another_home_is_not_known(home: Home, dataset: Path, tmp_path: 
     Store(home.root).delete("preprocess", "a" * 20)
     take(home, bundle, dataset, tmp_path / "out")
     assert read_description(tmp_path / "out" / "parent").name == "tiny_cnn"
+
+
+def test_the_segmenter_to_crop_by_is_fetched_too(home: Home, dataset: Path, tmp_path: Path) -> None:
+    segmenter = trained(segmenter_bundle(tmp_path / "unet_tiny", name="unet_tiny"))
+    classifier = trained(classifier_bundle(tmp_path / "tiny_cnn", name="tiny_cnn"))
+    made = Made(dataset, [segmenter, classifier], judged(dataset, [segmenter, classifier], tmp_path / "judged"))
+    made.register(Ledger(home.tracking_uri, "dermacare"), tmp_path / "registered", RunContext(run_id="first"))
+    whole = load_params().params.preprocess
+    take_segmenter(home, whole, tmp_path)
+    assert not (tmp_path / "segmenter").exists()
+    named = bundle_weights("lesion-segmenter/1", bundle_digest(segmenter))
+    take_segmenter(home, whole.model_copy(update={"segmenter": named}), tmp_path)
+    assert bundle_digest(tmp_path / "segmenter") == bundle_digest(segmenter)

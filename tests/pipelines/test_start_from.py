@@ -7,9 +7,10 @@ import pytest
 
 from components.bundle import bundle_digest
 from components.errors import ParamsError
-from components.params import Params, bundle_weights, for_model, load_params
+from components.params import Params, Resolved, bundle_weights, for_model, load_params
 from components.register.context import RunContext
 from components.tracking import Ledger
+from pipelines.crop_by import cropped_by
 from pipelines.home import Home
 from pipelines.plan import make_plan
 from pipelines.runs import RunRecord
@@ -147,7 +148,7 @@ def test_a_version_that_learned_from_withdrawn_images_is_named(registered: Regis
 
 def test_a_cluster_cannot_fetch_from_a_home_of_this_machine(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = started(params(), find_starts(registered.home, params(), ["2"]))
-    with pytest.raises(ParamsError, match=r"tiny_cnn starts from lesion-classifier/2, which lies in this home's own MLflow"):
+    with pytest.raises(ParamsError, match=r"lesion-classifier/2 is to be used, but lies in this home's own MLflow"):
         check_reachable(registered.home, asked)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example")
     check_reachable(registered.home, asked)
@@ -194,3 +195,34 @@ def test_the_key_of_a_training_knows_the_bytes_that_it_starts_from_and_not_where
     assert key(f"/a/b.weights.h5#sha256={digest}") == key(f"c.weights.h5#sha256={digest}") != key(f"c.weights.h5#sha256={other}")
     assert key(bundle_weights("lesion-classifier/1", digest)) == key(f"bundle#sha256={digest}")
     assert key(f"bundle#sha256={digest}") != key(f"c.weights.h5#sha256={digest}")
+
+
+def test_images_must_be_cropped_as_the_version_saw_them(registered: Registered) -> None:
+    with pytest.raises(ParamsError, match="lesion-classifier/2 saw images that were not cropped, and this run does otherwise"):
+        find_starts(registered.home, cropped(registered, "production").params, ["lesion-classifier/2"])
+
+
+def cropped(registered: Registered, reference: str | None) -> Resolved:
+    return cropped_by(registered.home, load_params(assignments=[*TINY]), reference)
+
+
+@pytest.mark.parametrize("reference", ["1", "production", "lesion-segmenter/1"])
+def test_a_segmenter_to_crop_by_is_named_by_its_version(registered: Registered, reference: str) -> None:
+    resolved = cropped(registered, reference)
+    digest = bundle_digest(registered.models["lesion-segmenter/1"])
+    assert resolved.params.preprocess.segmenter == bundle_weights("lesion-segmenter/1", digest)
+    assert resolved.sources["preprocess.segmenter"] == "--crop-by"
+    with pytest.raises(ParamsError, match="out of a cluster's reach"):
+        check_reachable(registered.home, resolved.params)
+
+
+@pytest.mark.parametrize("reference", ["7", "lesion-classifier/1", "challenger"])
+def test_what_is_no_segmenter_is_refused(registered: Registered, reference: str) -> None:
+    with pytest.raises(ParamsError, match=f"--crop-by: {reference} is no version .* of lesion-segmenter; its versions are: 1"):
+        cropped(registered, reference)
+
+
+def test_without_a_segmenter_there_is_nothing_to_crop_by(registered: Registered, tmp_path: Path) -> None:
+    assert cropped(registered, None).params.preprocess.segmenter is None
+    with pytest.raises(ParamsError, match=r"nothing is registered in .* yet; run once without it"):
+        cropped_by(Home(tmp_path), load_params(assignments=[*TINY]), "production")
