@@ -10,6 +10,8 @@ DermaCareError                 anything that we raise on purpose; its text is on
 ├── DataRefused                too much of the data is bad, or a class or a split would be empty
 ├── BundleError                a model bundle breaks its contract, or its bytes changed
 ├── WeightsError               pretrained weights cannot be had or do not fit
+├── TrainingDiverged           a loss or a weight is no number any more
+├── CheckpointError            what a training left to go on from was damaged
 ├── StoreError                 a step's store cannot be used: disk full, no permission, held by another run
 ├── TrackingError              the tracking server or its data cannot be used
 ├── VersionError               a version of the data cannot be read, sent, fetched or withdrawn
@@ -64,7 +66,11 @@ class WeightsError(DermaCareError):
 
 
 class TrainingDiverged(DermaCareError):
-    """A loss is no number any more; the text names the epoch and the learning rate."""
+    """A loss or a weight is no number any more; the text names the epoch and the learning rate."""
+
+
+class CheckpointError(DermaCareError):
+    """What a training left to go on from was damaged; the text names the file."""
 
 
 class StoreError(DermaCareError):

@@ -15,13 +15,28 @@ from components.errors import StoreError
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """In here a full disk, or a folder that may not be written, is one sentence.
+
+    Raises:
+        StoreError: the disk is full, or the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG):
+            raise StoreError(f"{path}: cannot be written ({error.strerror}); free space or permissions, then run again") from error
+        raise
+
+
+@contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a binary file that appears under `path` only when the block ends without an error.
 
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False)  # noqa: SIM115
         try:
@@ -34,10 +49,6 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         except BaseException:
             Path(handle.name).unlink(missing_ok=True)
             raise
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG):
-            raise StoreError(f"{path}: cannot be written ({error.strerror}); free space or permissions, then run again") from error
-        raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.files import writing
+
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
@@ -52,13 +54,14 @@ class Reporter:
     def figure(self, name: str, figure: "Figure | np.ndarray[Any, np.dtype[np.uint8]]") -> Path:
         """Save a matplotlib figure or an H x W x 3 RGB picture as `figures/<name>.png` of the output."""
         path = self.out / "figures" / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if hasattr(figure, "savefig"):
-            figure.savefig(path, dpi=110, bbox_inches="tight")
-        else:
-            from PIL import Image
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if hasattr(figure, "savefig"):
+                figure.savefig(path, dpi=110, bbox_inches="tight")
+            else:
+                from PIL import Image
 
-            Image.fromarray(figure).save(path)
+                Image.fromarray(figure).save(path)
         return path
 
     def _send(self, line: dict[str, Any]) -> None:
@@ -69,5 +72,5 @@ class Reporter:
 def append_event(path: Path, step: str, line: Mapping[str, Any]) -> None:
     """Append one event as a JSON line with its time and step; one write, so that lines of several processes do not mix."""
     stamped = {"time": round(time.time(), 3), "step": step, **line}
-    with path.open("a", encoding="utf-8") as handle:
+    with writing(path), path.open("a", encoding="utf-8") as handle:
         handle.write(json.dumps(stamped) + "\n")

@@ -4,7 +4,7 @@ While the backbone is frozen (its batch norm in inference mode) an image's featu
 the head trains on what comes out: an epoch takes seconds. Augmentation and oversampling are those of the plan's epoch 0: each
 sample is drawn once, and every epoch shows the same draws in another order. Phase 2 draws them anew each epoch.
 
-    checkpoints/features/train-0000.npz     features, targets and weights of 32 batches; whole or not there
+    checkpoints/features/train-0000.npz     features, targets and weights of 32 batches, sealed; computed again where damaged
 """
 
 from collections.abc import Callable, Iterator
@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from components.augment_balance.reader import Batch
-from components.files import atomic_write
+from components.errors import CheckpointError
 from components.training.objective import Values
+from components.training.sealed import read_sealed, write_sealed
 
 _CHUNK = 32
 
@@ -39,14 +40,16 @@ def compute_features(
     for number in count():
         part = enumerate(islice(batches, _CHUNK), number * _CHUNK + 1)
         path = folder / f"{name}-{number:04d}.npz"
-        if path.exists():
+        chunk = _kept(path)
+        if chunk is not None:
             _pass_over(part)
         else:
             featured = [_featured(batch, backbone, done, tell) for done, batch in part]
             if not featured:
                 break
-            _write(path, featured)
-        chunks.append(_read(path))
+            chunk = _joined(featured)
+            write_sealed(path, vars(chunk).items())
+        chunks.append(chunk)
     return _joined(chunks)
 
 
@@ -98,11 +101,11 @@ def _joined(batches: list[Batch]) -> Batch:
     return Batch(*(np.concatenate([getattr(batch, name) for batch in batches]) for name in ("images", "targets", "weights")))
 
 
-def _write(path: Path, batches: list[Batch]) -> None:
-    with atomic_write(path) as handle:
-        np.savez(handle, allow_pickle=False, **vars(_joined(batches)))
-
-
-def _read(path: Path) -> Batch:
-    with np.load(path, allow_pickle=False) as arrays:
-        return Batch(**{name: arrays[name] for name in arrays.files})
+def _kept(path: Path) -> Batch | None:
+    """What an earlier attempt left of a chunk; a damaged one is as none."""
+    if not path.exists():
+        return None
+    try:
+        return Batch(**read_sealed(path))
+    except CheckpointError:
+        return None

@@ -1,4 +1,4 @@
-"""Checkpoints of a training, one after every epoch and some within: a numpy .npz without pickle, written whole or not at all.
+"""Checkpoints of a training, one after every epoch and some within: sealed files (sealed.py), written whole or not at all.
 
     checkpoints/0007-00000.npz     after 7 epochs (over both phases): all that the next step follows from
     checkpoints/0007-00250.npz     after 250 batches of the next epoch
@@ -8,19 +8,16 @@ The newest two are kept: should the disk spoil one, training goes on from the on
 
 import json
 import shutil
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from components.files import atomic_write, write_text
+from components.errors import CheckpointError
+from components.files import write_text
 from components.training.schedule import EarlyStopping, ReduceLROnPlateau
-
-Array = npt.NDArray[Any]
+from components.training.sealed import Array, read_sealed, write_sealed
 
 FOLDER = "checkpoints"
 _KEPT = 2
@@ -80,26 +77,23 @@ class Checkpoints:
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint and remove all but the newest two."""
         name = f"{checkpoint.standing.epoch:04d}-{checkpoint.standing.step:05d}.npz"
-        with atomic_write(self.folder / name) as handle, zipfile.ZipFile(handle, "w") as archive:
-            # As numpy.savez does it, but one array after another: all of them together would be a second model in memory.
-            for name, value in _arrays(checkpoint):
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, value, allow_pickle=False)
+        write_sealed(self.folder / name, _arrays(checkpoint))
         for old in self._files()[:-_KEPT]:
             old.unlink()
 
     def newest(self, warn: Callable[[str], None]) -> Checkpoint | None:
-        """The newest checkpoint that can be read; None where there is none.
+        """The newest checkpoint that is as it was written; None where there is none.
 
         Args:
-            warn: told of each one that cannot be read, which is removed.
+            warn: told of each damaged one, which is removed.
         """
         for path in reversed(self._files()):
             try:
                 return _load(path)
-            except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-                warn(f"{path.name}: this checkpoint cannot be read ({error}); going on from the one before it")
+            except CheckpointError as error:
                 path.unlink()
+                left = "going on from the one before it" if self._files() else "no other is left, so training starts anew"
+                warn(f"{error}; this checkpoint is removed, {left}")
         return None
 
     def standing(self, warn: Callable[[str], None]) -> Standing | None:
@@ -142,9 +136,9 @@ def _arrays(checkpoint: Checkpoint) -> Iterator[tuple[str, Array]]:
 
 
 def _load(path: Path) -> Checkpoint:
-    with np.load(path, allow_pickle=False) as arrays:
-        values = json.loads(str(arrays["standing"]))
-        groups = [[arrays[name] for name in arrays.files if name.startswith(f"{group}/")] for group in _GROUPS]
+    arrays = read_sealed(path)
+    values = json.loads(str(arrays["standing"]))
+    groups = [[value for name, value in arrays.items() if name.startswith(f"{group}/")] for group in _GROUPS]
     schedules = {"rate": ReduceLROnPlateau(**values["rate"]), "stopping": EarlyStopping(**values["stopping"])}
     standing = Standing(**values | schedules | {"sums": tuple(values["sums"])})
     return Checkpoint(standing, *groups)

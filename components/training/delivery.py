@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from components.bundle import Description, read_description, read_parent, write_bundle
+from components.files import writing
 from components.flips import mean_over_flips
 from components.lesions import CODES, Split, Task
 from components.params import TrainClassifierParams, TrainUnetParams
@@ -75,7 +76,8 @@ def deliver(
     reporter.figure("curves", draw_curves(name, read_epochs(out / "metrics.jsonl"), _footnote(feed)))
     # Beside the checkpoints, so that what a killed attempt leaves of it goes with them.
     weights = Checkpoints(out).folder / "finished.weights.h5"
-    model.save_weights(weights)
+    with writing(weights):
+        model.save_weights(weights)
     write_bundle(
         out,
         description,

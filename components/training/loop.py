@@ -120,6 +120,10 @@ class Trainer:
         """Copies of the values of all the model's variables."""
         return (np.array(variable) for variable in self._model.variables)
 
+    def is_finite(self) -> bool:
+        """Whether all the model's variables are numbers: a gradient can be none although its loss is one."""
+        return all(bool(np.isfinite(value).all()) for value in self.model_values())
+
     def checkpoint(self, standing: Standing, best: Iterable[Array]) -> Checkpoint:
         """All that the next step follows from."""
         average = self.average.values() if self.average is not None else ()
@@ -266,6 +270,7 @@ def _train_epoch(
         _refuse_divergence("loss", mean.loss, standing.epoch, trainer)
         tell(done, mean.loss)
         if done < train.steps and time.perf_counter() - saved >= run.interval:
+            _refuse_divergence("a weight", 0.0 if trainer.is_finite() else math.nan, standing.epoch, trainer)
             here = replace(standing, step=done, sums=(mean.loss_sum, mean.score_sum, mean.images))
             run.checkpoints.save(trainer.checkpoint(here, best))
             saved = time.perf_counter()

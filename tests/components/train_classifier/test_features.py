@@ -49,6 +49,18 @@ def test_a_second_attempt_computes_only_what_the_first_left_out(tmp_path: Path) 
     assert samples.images[:, 0].tolist() == list(range(BATCHES))
 
 
+def test_a_damaged_file_is_computed_again(tmp_path: Path) -> None:
+    whole = compute_features(batches(), mean_colour, tmp_path, "train", lambda done: None)
+    path = tmp_path / "train-0001.npz"
+    content = path.read_bytes()
+    path.write_bytes(content[:400] + bytes([content[400] ^ 1]) + content[401:])
+    told: list[int] = []
+    again = compute_features(batches(), mean_colour, tmp_path, "train", told.append)
+    assert told == list(range(33, 65))
+    np.testing.assert_array_equal(again.images, whole.images)
+    assert path.read_bytes() == content
+
+
 def test_progress_counts_batches(tmp_path: Path) -> None:
     told: list[int] = []
     compute_features(batches(), mean_colour, tmp_path, "train", told.append)

@@ -2,6 +2,8 @@
 
 import json
 import math
+import resource
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from components.augment_balance.reader import Batch
-from components.errors import TrainingDiverged
+from components.errors import StoreError, TrainingDiverged
 from components.reporter import Reporter
 from components.train_classifier.objective import DIAGNOSES
 from components.training.backend import keras, layers
@@ -79,6 +81,10 @@ def script(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> list[list[np
 
     monkeypatch.setattr(Trainer, "judge", judge)
     return weights
+
+
+def fail(text: str) -> None:
+    raise AssertionError(text)
 
 
 def a_trainer() -> Trainer:
@@ -181,7 +187,8 @@ def test_it_goes_on_from_the_one_before_a_damaged_checkpoint(tmp_path: Path) -> 
     assert points.asked == [0, 1, 2, 2]
     for ours, theirs in zip(second.variables, first.variables, strict=True):
         np.testing.assert_array_equal(np.array(ours), np.array(theirs))
-    assert "0003-00000.npz: this checkpoint cannot be read" in (tmp_path / "events").read_text()
+    told = (tmp_path / "events").read_text()
+    assert "0003-00000.npz: its bytes are not those that were written; this checkpoint is removed" in told
 
 
 LATEST = {"schedule": "cosine", "warmup": 0.3, "ema": 0.9, "weight_decay": 0.1, "clip_norm": 0.5}
@@ -236,6 +243,33 @@ def test_a_loss_that_is_no_number_ends_training_and_says_what_to_do(tmp_path: Pa
     script(monkeypatch, [1.0, math.nan])
     with pytest.raises(TrainingDiverged, match=r"val_loss is nan in epoch 2: training diverged at the learning rate 0\.01"):
         fit(model(), DIAGNOSES, Points(), Points().val, PHASE, run(tmp_path))
+
+
+def test_no_checkpoint_holds_a_weight_that_is_no_number(tmp_path: Path) -> None:
+    def steep(targets: Any, predictions: Any) -> Any:
+        """A loss that is a number and has no gradient."""
+        return DIAGNOSES.loss(targets, predictions) + keras.ops.sqrt(keras.ops.sum(0 * predictions, axis=-1))
+
+    often = replace(run(tmp_path), interval=0.0)
+    with pytest.raises(TrainingDiverged, match="a weight is nan in epoch 1"):
+        fit(model(), replace(DIAGNOSES, loss=steep), Points(), Points().val, PHASE, often)
+    assert often.checkpoints.newest(fail) is None
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """The kernel refuses what goes beyond the limit in the way in which it refuses a full disk: write() fails."""
+    limit, before = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, limit[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_half_checkpoint(tmp_path: Path, full_disk: None) -> None:
+    with pytest.raises(StoreError, match=r"0001-00000\.npz: cannot be written \(File too large\); free space"):
+        fit(model(), DIAGNOSES, Points(), Points().val, PHASE, run(tmp_path))
+    assert not list((tmp_path / "checkpoints").iterdir())
 
 
 def test_the_predictor_infers_without_dropout() -> None:
