@@ -90,6 +90,7 @@ class Description(BaseModel):
         training: parameters of the step that trained it.
         parent: the model that it was trained on from; None: it started from something else.
         segmenter_files: names of the files of the segmenter that images are cropped by, below `segmenter/`; empty: they are not.
+        libraries: version of each library that trained it, by name; empty where it was written before they were noted.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -112,6 +113,7 @@ class Description(BaseModel):
     training: dict[str, Any]
     parent: Parent | None = None
     segmenter_files: tuple[str, ...] = ()
+    libraries: dict[str, str] = {}
 
     @property
     def stored_size(self) -> tuple[int, int]:

@@ -110,6 +110,7 @@ def _describe(name: str, task: Task, size: tuple[int, int], parameters: int, dat
         data_version=data_version,
         phantom=True,
         training={"models": [name], "epochs": 2, "learning_rate": 0.001, "overrides": {}, "input_size": None},
+        libraries={"keras": "3.15.1"},
     )
 
 

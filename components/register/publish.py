@@ -144,7 +144,7 @@ def read_points(bundle: Path) -> Iterator[Point]:
 
 
 def _params(description: Description) -> dict[str, str]:
-    """A model's parameters, flat: those of its training by their own names, those of preprocessing after `preprocess.`."""
+    """A model's parameters, flat: those of its training by their own names, others after `preprocess.` and `library.`."""
     training = {key: value for key, value in description.training.items() if key not in ("models", "overrides")}
     facts: dict[str, Any] = {
         **training,
@@ -153,6 +153,7 @@ def _params(description: Description) -> dict[str, str]:
         "parameters_total": description.parameters_total,
         "parameters_trainable": description.parameters_trainable,
         **{f"preprocess.{key}": value for key, value in description.preprocess.model_dump(mode="json").items()},
+        **{f"library.{name}": version for name, version in description.libraries.items()},
     }
     return {key: _text(value) for key, value in facts.items()}
 

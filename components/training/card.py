@@ -134,8 +134,15 @@ def _parameters_section(description: Description) -> str:
     training = ", ".join(f"{name} {value}" for name, value in description.training.items() if name not in ("models", "overrides"))
     return (
         f"## Parameters\n\nArchitecture `{description.architecture}`: {description.parameters_total:,} parameters, "
-        f"{description.parameters_trainable:,} of them trained. {training}.\n"
+        f"{description.parameters_trainable:,} of them trained. {training}.\n" + _libraries(description)
     )
+
+
+def _libraries(description: Description) -> str:
+    if not description.libraries:
+        return ""
+    versions = ", ".join(f"{name} {version}" for name, version in description.libraries.items())
+    return f"\nTrained with {versions}: with the same on the same kind of processor it comes to the same weights, to the bit.\n"
 
 
 def _limits_section(description: Description) -> str:

@@ -16,6 +16,7 @@ from components.training.card import write_card
 from components.training.checkpoint import Checkpoints
 from components.training.curves import draw_curves, read_epochs
 from components.training.feed import Feed
+from components.training.libraries import library_versions
 from components.training.loop import predictor
 from components.training.onnx_export import export_onnx
 from components.training.threshold import choose_mask_threshold
@@ -72,6 +73,7 @@ def deliver(
         training=params.identity().model_dump(mode="json"),
         parent=read_parent(out),
         segmenter_files=read_description(segmenter).files if segmenter else (),
+        libraries=library_versions(),
     )
     reporter.figure("curves", draw_curves(name, read_epochs(out / "metrics.jsonl"), _footnote(feed)))
     # Beside the checkpoints, so that what a killed attempt leaves of it goes with them.

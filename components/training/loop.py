@@ -21,11 +21,12 @@ from components.errors import TrainingDiverged
 from components.reporter import Reporter
 from components.training.averaging import RunningMean
 from components.training.backend import keras, ops
-from components.training.checkpoint import Array, Checkpoint, Checkpoints, Standing
+from components.training.checkpoint import Checkpoint, Checkpoints, Standing
 from components.training.objective import Objective, Tensor, Values
 from components.training.optimizer import make_optimizer
 from components.training.phase import Phase
 from components.training.schedule import EarlyStopping, ReduceLROnPlateau
+from components.training.sealed import Array
 
 import tensorflow as tf  # isort: skip  # after Keras, whose import sets how TensorFlow runs
 

@@ -168,16 +168,17 @@ def test_a_bundle_is_whole_once_its_description_is_there(tmp_path: Path) -> None
     assert is_whole(classifier_bundle(tmp_path))
 
 
-def test_a_bundle_of_before_flips_and_members_is_read_as_one_without(tmp_path: Path) -> None:
+def test_a_bundle_of_before_flips_members_and_libraries_is_read_as_one_without(tmp_path: Path) -> None:
     from components import bundle
 
     path = classifier_bundle(tmp_path) / "bundle.json"
     values = json.loads(path.read_text())
     digests = {name: digest for name, digest in values.pop("digests").items() if name != "bundle.json"}
-    del values["test_flips"], values["members"]
+    del values["test_flips"], values["members"], values["libraries"]
     path.write_text(json.dumps(bundle._sealed(values, digests)))
     described = Bundle.load(tmp_path).description
     assert (described.test_flips, described.members, described.weights) == (False, (), ("weights.weights.h5",))
+    assert described.libraries == {}
 
 
 def rebuilt(root: Path, out: Path, **changes: object) -> Path:

@@ -71,6 +71,7 @@ class TestRuns:
         assert run.data.params["learning_rate"] == "0.001"
         assert run.data.params["parameters_total"] == "32"
         assert run.data.params["preprocess.remove_hair"] == "False"
+        assert run.data.params["library.keras"] == "3.15.1"
         assert run.data.metrics["parameters_total"] == 32
         assert {"val/macro_f1", "test/macro_f1", "test/MEL/recall", "test/weighted_precision"} <= set(run.data.metrics)
         assert run.data.tags["dermacare.commit"] == "c" * 40

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -66,6 +67,9 @@ def test_the_bundle_says_what_it_is_and_what_it_was_trained_on(data: Data, train
     assert described.mask_threshold == 0.5
     assert described.training["learning_rate"] == 0.01
     assert described.phantom
+    assert described.libraries["keras"] == keras.__version__
+    assert set(described.libraries) == {"python", "numpy", "opencv", "tensorflow", "keras", "onnx", "onnxruntime"}
+    assert f"keras {keras.__version__}" in (trained / "MODEL_CARD.md").read_text()
 
 
 def test_no_path_of_this_machine_is_in_the_bundle(data: Data, trained: Path) -> None:

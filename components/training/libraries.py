@@ -1,0 +1,18 @@
+"""The versions that a training's numbers depend on: another one may round otherwise, and then weights differ in their last digits."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+# What draws, what augments, what trains, what exports. TensorFlow comes as one package or the other.
+_PACKAGES = ("numpy", "opencv-python-headless", "tensorflow", "tensorflow-cpu", "keras", "onnx", "onnxruntime")
+
+
+def library_versions() -> dict[str, str]:
+    """Version of Python and of each library that made a model, by name: `python`, `tensorflow`, …"""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package.removesuffix("-cpu").removesuffix("-python-headless")] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
