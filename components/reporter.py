@@ -32,12 +32,19 @@ class Reporter:
         self._events = events
         self._last = 0.0
 
-    def progress(self, done: int, total: int, what: str = "") -> None:
-        """Say how far the step is; calls more frequent than ten a second are dropped, the last one (done = total) never."""
+    def progress(self, done: int, total: int, what: str = "", left: float | None = None) -> None:
+        """Say how far the step is; calls more frequent than ten a second are dropped, the last one (done = total) never.
+
+        Args:
+            done: of `total`.
+            total: of whatever the step counts.
+            what: a few words on it.
+            left: seconds left, where the step knows better than `done` and `total` tell.
+        """
         now = time.monotonic()
         if done >= total or now - self._last >= 0.1:
             self._last = now
-            self._send({"kind": "progress", "done": done, "total": total, "what": what})
+            self._send({"kind": "progress", "done": done, "total": total, "what": what, "left": left})
 
     def message(self, text: str) -> None:
         """One line that the user should read."""

@@ -2,7 +2,8 @@
 
 from typing import Any, Protocol
 
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, Task, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from dermacare.console import console, duration
 from pipelines.plan import Plan
@@ -25,6 +26,7 @@ class PlainView:
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}
+        self._first: dict[str, tuple[float, float]] = {}
         self._last = 0.0
 
     def show(self, event: dict[str, Any]) -> None:
@@ -40,14 +42,32 @@ class PlainView:
                 console.print(f"{step}: failed")
         elif event["kind"] == "message":
             console.print(f"{step}: {event['text']}", markup=False)
-        elif event["kind"] == "progress" and now - self._last > _PLAIN_EVERY and event["total"]:
-            self._last = now
+        elif event["kind"] == "progress" and event["total"]:
             share = event["done"] / event["total"]
-            left = (now - self._started.get(step, now)) * (1 - share) / share if share else 0
-            console.print(f"{step}: {share:.0%}, {duration(left)} left, {event['what']}", markup=False)
+            self._first.setdefault(step, (now, share))
+            if now - self._last > _PLAIN_EVERY:
+                self._last = now
+                console.print(f"{step}: {share:.0%}{self._left(event, share)}, {event['what']}", markup=False)
+
+    def _left(self, event: dict[str, Any], share: float) -> str:
+        """Time left: what the step says, else by how far it came since it was first heard of (it may have gone on from a break)."""
+        left = event.get("left")
+        then, begun = self._first[event["step"]]
+        if left is None and share > begun:
+            left = (event["time"] - then) * (1 - share) / (share - begun)
+        return "" if left is None else f", {duration(left)} left"
 
     def close(self) -> None:
         """Nothing is left open."""
+
+
+class _TimeLeft(TimeRemainingColumn):
+    """Time left as the step itself tells it, else by how fast the bar moves."""
+
+    def render(self, task: Task) -> Text:
+        """The column of one bar."""
+        left = task.fields.get("left")
+        return super().render(task) if left is None else Text(duration(left), style="progress.remaining")
 
 
 class LiveView:
@@ -60,12 +80,13 @@ class LiveView:
             TaskProgressColumn(),
             TimeElapsedColumn(),
             TextColumn("eta"),
-            TimeRemainingColumn(elapsed_when_finished=False),
+            _TimeLeft(elapsed_when_finished=False),
             TextColumn("{task.fields[what]}", style="dim", markup=False),
             console=console,
         )
         self._tasks: dict[str, TaskID] = {
-            step.name: self._progress.add_task(step.name, total=None, start=False, visible=False, what="") for step in plan.steps
+            step.name: self._progress.add_task(step.name, total=None, start=False, visible=False, what="", left=None)
+            for step in plan.steps
         }
         self._progress.start()
 
@@ -77,13 +98,13 @@ class LiveView:
         if event["kind"] == "message":
             self._progress.console.print(f"{event['step']}: {event['text']}", markup=False)
         elif event["kind"] == "progress":
-            self._progress.update(task, completed=event["done"], total=event["total"], what=event["what"])
+            self._progress.update(task, completed=event["done"], total=event["total"], what=event["what"], left=event.get("left"))
         elif event["kind"] == "state" and event["state"] == "started":
             self._progress.update(task, visible=True)
             self._progress.start_task(task)
         elif event["kind"] == "state":
             done = event["state"] == "finished"
-            self._progress.update(task, total=1, completed=1 if done else 0, what=event.get("outcome", "failed"))
+            self._progress.update(task, total=1, completed=1 if done else 0, what=event.get("outcome", "failed"), left=None)
             self._progress.stop_task(task)
 
     def close(self) -> None:

@@ -37,6 +37,7 @@ class Standing:
         rate: the learning rate's schedule.
         stopping: when to stop.
         figures: the newest epoch's measures on val, for the line that tells of progress.
+        history: of each epoch of the phase: loss on train, loss on val, the headline figure of val.
     """
 
     phase: str
@@ -47,6 +48,7 @@ class Standing:
     rate: ReduceLROnPlateau
     stopping: EarlyStopping
     figures: Mapping[str, float]
+    history: tuple[tuple[float, float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,5 +142,6 @@ def _load(path: Path) -> Checkpoint:
     values = json.loads(str(arrays["standing"]))
     groups = [[value for name, value in arrays.items() if name.startswith(f"{group}/")] for group in _GROUPS]
     schedules = {"rate": ReduceLROnPlateau(**values["rate"]), "stopping": EarlyStopping(**values["stopping"])}
-    standing = Standing(**values | schedules | {"sums": tuple(values["sums"])})
+    rows = {"sums": tuple(values["sums"]), "history": tuple(tuple(epoch) for epoch in values["history"])}
+    standing = Standing(**values | schedules | rows)
     return Checkpoint(standing, *groups)

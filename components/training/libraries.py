@@ -1,4 +1,4 @@
-"""The versions that a training's numbers depend on: another one may round otherwise, and then weights differ in their last digits."""
+"""The versions that a training's numbers depend on: another one may round otherwise, and weights differ in their last digits."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version

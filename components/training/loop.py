@@ -22,9 +22,11 @@ from components.reporter import Reporter
 from components.training.averaging import RunningMean
 from components.training.backend import keras, ops
 from components.training.checkpoint import Checkpoint, Checkpoints, Standing
+from components.training.more_epochs import would_more_help
 from components.training.objective import Objective, Tensor, Values
 from components.training.optimizer import make_optimizer
 from components.training.phase import Phase
+from components.training.progress import Progress
 from components.training.schedule import EarlyStopping, ReduceLROnPlateau
 from components.training.sealed import Array
 
@@ -191,20 +193,22 @@ def fit(
     """
     trainer = Trainer(model, objective, phase, phase.epochs * train.steps)
     standing, best = _resume(trainer, phase, run, begun)
+    progress = Progress(run.reporter, phase, train.steps, run.epochs, objective.headline)
     while standing.epoch < standing.begun + phase.epochs and not standing.stopping.stopped:
         if phase.schedule == "plateau":
             trainer.optimizer.learning_rate = standing.rate.rate
-        figures = _train_epoch(trainer, train, standing, best, phase, objective, run)
+        figures = _train_epoch(trainer, train, standing, best, phase, objective, run, progress)
         with trainer.averaged():
             figures |= trainer.judge(val())
             _refuse_divergence("val_loss", figures["val_loss"], standing.epoch, trainer)
             values = list(trainer.model_values())
         run.reporter.metrics(figures, epoch=standing.epoch)
-        standing = _after(standing, figures)
+        standing = _after(standing, figures, objective)
         if phase.keep == "last" or standing.stopping.waited == 0:
             best = values
         run.checkpoints.save(trainer.checkpoint(standing, best))
     trainer.take(best)
+    run.reporter.message(would_more_help(standing.history, phase, objective.headline, stopped=standing.stopping.stopped))
     return standing.epoch
 
 
@@ -259,17 +263,25 @@ def _graphs(step: Step) -> Step:
 
 
 def _train_epoch(
-    trainer: Trainer, train: Batches, standing: Standing, best: Sequence[Array], phase: Phase, objective: Objective, run: Run
+    trainer: Trainer,
+    train: Batches,
+    standing: Standing,
+    best: Sequence[Array],
+    phase: Phase,
+    objective: Objective,
+    run: Run,
+    progress: Progress,
 ) -> dict[str, float]:
     """Train on what is left of an epoch; gives the whole epoch's figures."""
-    mean, tell = Mean(*standing.sums), _teller(standing, train.steps, phase, objective, run)
+    mean = Mean(*standing.sums)
     start = saved = time.perf_counter()
     seen = mean.images
+    progress.start_epoch()
     batches = train.epoch(standing.epoch, standing.step, phase.size(standing.epoch - standing.begun))
     for done, batch in enumerate(batches, standing.step + 1):
         mean = mean.plus(*trainer.train_step(batch.images, batch.targets, batch.weights))
         _refuse_divergence("loss", mean.loss, standing.epoch, trainer)
-        tell(done, mean.loss)
+        progress.step(standing, done, len(batch.images), mean.loss)
         if done < train.steps and time.perf_counter() - saved >= run.interval:
             _refuse_divergence("a weight", 0.0 if trainer.is_finite() else math.nan, standing.epoch, trainer)
             here = replace(standing, step=done, sums=(mean.loss_sum, mean.score_sum, mean.images))
@@ -289,7 +301,7 @@ def _resume(trainer: Trainer, phase: Phase, run: Run, begun: int) -> tuple[Stand
     return checkpoint.standing, list(checkpoint.best)
 
 
-def _after(standing: Standing, figures: dict[str, float]) -> Standing:
+def _after(standing: Standing, figures: dict[str, float], objective: Objective) -> Standing:
     loss = figures["val_loss"]
     return replace(
         standing,
@@ -299,18 +311,8 @@ def _after(standing: Standing, figures: dict[str, float]) -> Standing:
         rate=standing.rate.observe(loss),
         stopping=standing.stopping.observe(loss),
         figures={name: value for name, value in figures.items() if name.startswith("val_")},
+        history=(*standing.history, (figures["loss"], loss, figures[objective.headline])),
     )
-
-
-def _teller(standing: Standing, steps: int, phase: Phase, objective: Objective, run: Run) -> Callable[[int, float], None]:
-    epoch = f"{phase.name + ': ' if phase.name else ''}epoch {standing.epoch - standing.begun + 1}/{phase.epochs}"
-    headline = objective.headline
-    val = f", {headline.replace('_', ' ').replace('f1', 'F1')} {standing.figures[headline]:.2f}" if standing.figures else ""
-
-    def tell(done: int, loss: float) -> None:
-        run.reporter.progress(standing.epoch * steps + done, run.epochs * steps, f"{epoch}, loss {loss:.2f}{val}")
-
-    return tell
 
 
 def _refuse_divergence(name: str, loss: float, epoch: int, trainer: Trainer) -> None:

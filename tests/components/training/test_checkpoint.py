@@ -12,7 +12,7 @@ from components.training.schedule import EarlyStopping, ReduceLROnPlateau
 
 def checkpoint(epoch: int) -> Checkpoint:
     rate, stopping = ReduceLROnPlateau(1e-3 / 3, 0.5, 3), EarlyStopping(8)
-    standing = Standing("all layers", 1, epoch, 0, (0.1, 1 / 3, 7), rate, stopping, {"val_dice": 1 / 3})
+    standing = Standing("all layers", 1, epoch, 0, (0.1, 1 / 3, 7), rate, stopping, {"val_dice": 1 / 3}, ((0.3, 1 / 3, 0.1),))
     seed = np.array([epoch, 7], np.uint32)
     model, best = [np.full((2, 3), epoch, np.float32), seed], [np.zeros((2, 3), np.float32), seed]
     return Checkpoint(standing, model, [np.float32(epoch)], [np.ones(2, np.float32)], best)
