@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from components.colours import DIAGNOSIS_COLOURS, PREDICTED_OUTLINE, TRUE_OUTLINE
+from components.colours import DIAGNOSIS_COLOURS, PREDICTED_OUTLINE
 from components.evaluate.classification import roc
 from components.images import RGBImage
 from components.lesions import CODES, LESIONS, Diagnosis
+from components.outlines import LEGEND, draw_outlines
 from components.scores import ClassificationScores, ClassifierScores
 
 if TYPE_CHECKING:
@@ -143,26 +144,14 @@ def draw_overlays(name: str, overlays: Sequence[Overlay], images: int, footnote:
         axes.set_axis_off()
     for axes, overlay in zip(panels, overlays, strict=False):
         axes.imshow(overlay.image)
-        _outline(axes, overlay.truth, TRUE_OUTLINE, "solid")
-        _outline(axes, overlay.predicted, PREDICTED_OUTLINE, "dashed")
+        draw_outlines(axes, overlay.truth, overlay.predicted)
         empty = "" if overlay.predicted.any() else ", nothing found"
         axes.set_title(f"Dice {overlay.dice:.2f}{empty}", fontsize=12)
         axes.text(0.5, -0.02, overlay.image_id, transform=axes.transAxes, ha="center", va="top", fontsize=8)
     worst, best = overlays[0].dice, overlays[-1].dice
-    where = (
-        "yellow: true outline, dashed blue: predicted outline\n"
-        f"{len(overlays)} of {images:,} test images, evenly spaced from the worst Dice to the best"
-    )
+    where = f"{LEGEND}\n{len(overlays)} of {images:,} test images, evenly spaced from the worst Dice to the best"
     _entitle(figure, f"{name}: outlines from Dice {worst:.2f} to {best:.2f}", where, footnote)
     return figure
-
-
-def _outline(axes: "Axes", mask: npt.NDArray[np.bool_], colour: str, style: str) -> None:
-    # A frame of skin around the mask closes the outline of a lesion that leaves the picture.
-    framed = np.pad(mask.astype(np.float32), 1)
-    if mask.any():
-        down, across = (np.arange(length) - 1 for length in framed.shape)
-        axes.contour(across, down, framed, levels=[0.5], colors=[colour], linewidths=2, linestyles=style)
 
 
 def _confusion_finding(scores: ClassificationScores) -> str:

@@ -9,7 +9,7 @@ __all__ = ["train_classifier"]
 
 
 def train_classifier(dataset: Path, plan: Path, out: Path, params: TrainClassifierParams, reporter: Reporter) -> None:
-    """Train one architecture and write its model bundle, with `metrics.jsonl` and `figures/curves.png`, into `out`.
+    """Train one architecture and write its model bundle, with `metrics.jsonl` and `figures/` (curves, worst images), into `out`.
 
     Two phases (report, chapter 4): the head on the frozen backbone, then all layers at a low rate. The same seed gives the same
     weights, to the bit, also where training was killed and goes on from what it left in `out`: it leaves a checkpoint after every

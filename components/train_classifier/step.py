@@ -8,7 +8,7 @@ from components.params import TrainClassifierParams
 from components.reporter import Reporter
 from components.train_classifier.features import FeatureBatches, compute_features
 from components.train_classifier.head import Classifier
-from components.train_classifier.objective import diagnoses_objective
+from components.train_classifier.objective import DIAGNOSES, diagnoses_objective
 from components.train_classifier.registry import build, load_weights
 from components.training.backend import start_afresh
 from components.training.checkpoint import Checkpoints, Standing, rewind_metrics
@@ -18,6 +18,7 @@ from components.training.loop import Run, fit, predictor
 from components.training.objective import Objective
 from components.training.phase import frozen_phase_of, phase_of
 from components.training.sizes import at_size, training_size
+from components.training.worst import show_worst
 
 _FROZEN = "frozen backbone"
 _WHOLE = "all layers"
@@ -34,6 +35,7 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainClassifierParams, r
         rewind_metrics(out / "metrics.jsonl", newest.epoch if newest else 0)
         reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
         _train_phases(classifier, feed, params, Run(checkpoints, reporter, params.frozen_epochs + params.epochs), newest)
+        show_worst(classifier.model, DIAGNOSES, feed, 0.5, reporter)
         model = at_size(classifier.model, feed.size, lambda: build(params.models[0], feed.size, params.dropout).model)
         deliver(model, parameters, feed, params, out, reporter)
     checkpoints.remove()

@@ -9,7 +9,7 @@ __all__ = ["train_unet"]
 
 
 def train_unet(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporter: Reporter) -> None:
-    """Train one architecture and write its model bundle, with `metrics.jsonl` and `figures/curves.png`, into `out`.
+    """Train one architecture and write its model bundle, with `metrics.jsonl` and `figures/` (curves, worst images), into `out`.
 
     The same seed gives the same weights, to the bit, also where training was killed and goes on from what it left in `out`: it
     leaves a checkpoint after every epoch. The best epoch by the loss on val is the one that is kept.

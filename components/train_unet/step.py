@@ -15,6 +15,7 @@ from components.training.feed import open_feed
 from components.training.loop import Run, fit
 from components.training.phase import phase_of
 from components.training.sizes import at_size, training_size
+from components.training.worst import show_worst
 
 
 def train(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporter: Reporter) -> None:
@@ -32,6 +33,7 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporte
         rewind_metrics(out / "metrics.jsonl", newest.epoch if newest else 0)
         reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
         fit(model, MASKS, feed.train, feed.val, phase_of(params), Run(checkpoints, reporter, params.epochs))
+        show_worst(model, MASKS, feed, params.mask_threshold or 0.5, reporter)
         model = at_size(model, feed.size, lambda: build(name, feed.size, params.dropout))
         deliver(model, parameters, feed, params, out, reporter)
     checkpoints.remove()

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from components.augment_balance.mix import Mix
 from components.augment_balance.plan import Plan, read_plan
 from components.augment_balance.reader import Batch, TrainingReader, read_split
@@ -32,6 +34,11 @@ class Feed:
     plan: Plan
     train: TrainingReader
     batch_size: int
+
+    @property
+    def judged(self) -> pd.DataFrame:
+        """The manifest's rows of val, in the order of its batches."""
+        return self.dataset.rows(self.task, Split.VAL)
 
     def val(self) -> Iterator[Batch]:
         """The batches of val, as they are stored."""
