@@ -14,6 +14,7 @@ from components.training.backend import start_afresh
 from components.training.checkpoint import Checkpoints, Standing, rewind_metrics
 from components.training.delivery import Parameters, count_parameters, deliver
 from components.training.feed import Feed, open_feed
+from components.training.forecast import check_memory
 from components.training.loop import Run, fit, predictor
 from components.training.objective import Objective
 from components.training.phase import frozen_phase_of, phase_of
@@ -32,6 +33,7 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainClassifierParams, r
         newest = checkpoints.standing(reporter.message)
         classifier = _start(feed, params, newest, out / PARENT)
         parameters = _count(classifier, params)
+        check_memory(classifier.model, feed, params, reporter, classifier.backbone)
         rewind_metrics(out / "metrics.jsonl", newest.epoch if newest else 0)
         reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
         _train_phases(classifier, feed, params, Run(checkpoints, reporter, params.frozen_epochs + params.epochs), newest)

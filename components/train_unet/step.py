@@ -12,6 +12,7 @@ from components.training.backend import start_afresh
 from components.training.checkpoint import Checkpoints, rewind_metrics
 from components.training.delivery import count_parameters, deliver
 from components.training.feed import open_feed
+from components.training.forecast import check_memory
 from components.training.loop import Run, fit
 from components.training.phase import phase_of
 from components.training.sizes import at_size, training_size
@@ -27,6 +28,7 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporte
         start_afresh(params.seed)
         model = build(name, training_size(feed.size, params), params.dropout)
         parameters = count_parameters(model)
+        check_memory(model, feed, params, reporter)
         newest = checkpoints.standing(reporter.message)
         if newest is None:
             load_weights(name, model, params.weights, out / PARENT)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from components.augment_balance.reader import Batch
-from components.errors import TrainingDiverged
+from components.errors import MachineError, TrainingDiverged
 from components.reporter import Reporter
 from components.training.averaging import RunningMean
 from components.training.backend import keras, ops
@@ -77,11 +77,16 @@ class Trainer:
         objective: what for.
         phase: how.
         steps: all steps of the phase.
+
+    Attributes:
+        objective: what for.
+        optimizer: with its state.
+        average: the running mean of the weights, where the phase has one.
     """
 
     def __init__(self, model: keras.Model, objective: Objective, phase: Phase, steps: int) -> None:
         self._model = model
-        self._objective = objective
+        self.objective = objective
         self._trained = model.trainable_variables
         self.optimizer = make_optimizer(phase, steps, self._trained)
         self.average = RunningMean(model.variables, phase.ema) if phase.ema is not None else None
@@ -95,7 +100,7 @@ class Trainer:
 
     def judge(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Mean loss and score of batches, and the objective's own measures; every name starts with `val_`."""
-        mean, measure = Mean(), self._objective.measure
+        mean, measure = Mean(), self.objective.measure
         targets: list[Values] = []
         predictions: list[Values] = []
         for batch in batches:
@@ -105,7 +110,7 @@ class Trainer:
                 targets.append(batch.targets)
                 predictions.append(predicted.numpy())
         more = measure(np.concatenate(targets), np.concatenate(predictions)) if measure is not None else {}
-        return {"val_loss": mean.loss, f"val_{self._objective.score_name}": mean.score} | {f"val_{k}": v for k, v in more.items()}
+        return {"val_loss": mean.loss, f"val_{self.objective.score_name}": mean.score} | {f"val_{k}": v for k, v in more.items()}
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -148,19 +153,32 @@ class Trainer:
     def _train_step(self, images: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
         with tf.GradientTape() as tape:
             predictions = self._model(images, training=True)
-            losses = self._objective.loss(targets, predictions) * weights
+            losses = self.objective.loss(targets, predictions) * weights
             loss = ops.mean(losses)
         self.optimizer.apply(tape.gradient(loss, [variable.value for variable in self._trained]), self._trained)
         if self.average is not None:
             self.average.update(self.optimizer.iterations.value)
-        return ops.sum(losses), ops.sum(self._objective.score(targets, predictions)), ops.shape(images)[0]
+        return ops.sum(losses), ops.sum(self.objective.score(targets, predictions)), ops.shape(images)[0]
 
     def _judge_step(self, images: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
         predictions = self._model(images, training=False)
-        losses = self._objective.loss(targets, predictions) * weights
-        return ops.sum(losses), ops.sum(self._objective.score(targets, predictions)), ops.shape(images)[0], predictions
+        losses = self.objective.loss(targets, predictions) * weights
+        return ops.sum(losses), ops.sum(self.objective.score(targets, predictions)), ops.shape(images)[0], predictions
 
 
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """In here a device without memory for a batch is one sentence."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        what = error.message.splitlines()[0]
+        raise MachineError(
+            f"the device has too little memory for a batch ({what}); set batch_size or input_size smaller"
+        ) from error
+
+
+@_enough_memory()
 def fit(
     model: keras.Model,
     objective: Objective,
@@ -190,6 +208,7 @@ def fit(
     Raises:
         TrainingDiverged: the loss is no number any more; no checkpoint holds such weights.
         StoreError: a checkpoint cannot be written; the ones before it are whole.
+        MachineError: the device has too little memory for a batch.
     """
     trainer = Trainer(model, objective, phase, phase.epochs * train.steps)
     standing, best = _resume(trainer, phase, run, begun)

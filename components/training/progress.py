@@ -3,12 +3,15 @@
 import time
 from collections import deque
 
+from components.quantities import duration
 from components.reporter import Reporter
 from components.training.checkpoint import Standing
 from components.training.phase import Phase
 
 # Steps that the pace is measured over: enough to be steady, few enough to follow a machine that gets busy.
 _RECENT = 50
+# Steps after the first, which is traced, until it is told how long all of them will take.
+_WARM = 5
 
 
 class Progress:
@@ -36,6 +39,7 @@ class Progress:
         self._recent: deque[tuple[float, int]] = deque(maxlen=_RECENT)
         self._between = 0.0
         self._ended: float | None = None
+        self._forecast = False
 
     def start_epoch(self) -> None:
         """The next step is the first of an epoch, or of what is left of one."""
@@ -57,8 +61,20 @@ class Progress:
         self._ended = time.perf_counter()
         self._recent.append((self._ended, images))
         what = f"{self._epoch(standing)}, loss {loss:.2f}{self._val(standing)}{self._speed()}"
+        self._tell_forecast(standing, done)
         total = self._epochs * self._steps
         self._reporter.progress(standing.epoch * self._steps + done, total, what, self._seconds_left(standing, done))
+
+    def _tell_forecast(self, standing: Standing, done: int) -> None:
+        """Say once, as soon as the pace is known, how long what is left of the phase will take."""
+        left = self._seconds_left(standing, done)
+        if not self._forecast and left is not None and len(self._recent) > min(_WARM, self._steps - 2):
+            self._forecast = True
+            name = f"{self._phase.name}: " if self._phase.name else ""
+            epochs = standing.begun + self._phase.epochs - standing.epoch
+            self._reporter.message(
+                f"{name}up to {duration(left)} for {epochs} epochs of {self._steps} steps{self._speed()}, judging on val aside"
+            )
 
     @property
     def seconds_a_step(self) -> float | None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from components.augment_balance.reader import Batch
-from components.errors import StoreError, TrainingDiverged
+from components.errors import MachineError, StoreError, TrainingDiverged
 from components.reporter import Reporter
 from components.train_classifier.objective import DIAGNOSES
 from components.training.backend import keras, layers
@@ -271,6 +271,15 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_checkpoint(tmp_path: Pat
     with pytest.raises(StoreError, match=r"0001-00000\.npz: cannot be written \(File too large\); free space"):
         fit(model(), DIAGNOSES, Points(), Points().val, PHASE, run(tmp_path))
     assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_a_device_without_memory_for_a_batch_is_one_sentence(tmp_path: Path) -> None:
+    # A thousand TiB, which no machine has.
+    huge = replace(
+        DIAGNOSES, loss=lambda targets, said: DIAGNOSES.loss(targets, said) + keras.ops.sum(keras.ops.zeros([2**24] * 2))
+    )
+    with pytest.raises(MachineError, match=r"too little memory for a batch .*; set batch_size or input_size smaller"):
+        fit(model(), huge, Points(), Points().val, PHASE, run(tmp_path))
 
 
 def test_the_predictor_infers_without_dropout() -> None:
