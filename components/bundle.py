@@ -80,6 +80,8 @@ class Description(BaseModel):
         preprocess: what raw images go through before the network.
         mask_threshold: least probability that counts as lesion; None for a classifier.
         test_flips: whether it answers with the mean over an image and its three mirror images.
+        out_of_fold: SHA-256 of the out_of_fold.parquet that lies beside the bundle: its answers to what it learned from, each given
+            by members that did not (`components.out_of_fold`); None: it learned from train alone, and val judges it.
         members: names of the models that it is the mean of, in the order of their weights; empty where it is one model. All of them
             are in the one ONNX graph.
         temperature: None: probabilities are as the network gives them.
@@ -104,6 +106,7 @@ class Description(BaseModel):
     preprocess: PreprocessParams
     mask_threshold: float | None
     test_flips: bool = False
+    out_of_fold: str | None = None
     members: tuple[str, ...] = ()
     temperature: None = None
     parameters_total: int

@@ -220,6 +220,11 @@ class TrainingParams(Section):
     )
     progressive: list[Stage] = Field(description="smaller sizes that the first epochs of all layers see; the others see input_size")
     dropout: float = Field(ge=0, lt=1, description="share of activations dropped")
+    folds: int = Field(
+        ge=1, le=20, description="models, each trained on train + val but a fold and judged by it (1: on train, judged by val)"
+    )
+    fold: int | None = Field(ge=0, le=19, description="the one fold to train, from 0; null: all of them")
+    seeds: int = Field(ge=1, le=20, description="models a fold that differ in their seed; the bundle answers with the mean of all")
     test_flips: bool = Field(description="the model answers with the mean over the image and its three mirror images")
     overrides: dict[str, dict[str, Any]] = Field(description="parameters of one architecture that differ: name: {parameter: value}")
     seed: Seed
@@ -240,6 +245,12 @@ class TrainingParams(Section):
     def _stages_fit(self) -> "TrainingParams":
         if self.progressive and sum(stage.epochs for stage in self.progressive) >= self.epochs:
             raise ValueError("progressive takes all the epochs; leave at least one for input_size")
+        return self
+
+    @model_validator(mode="after")
+    def _fold_is_one_of_them(self) -> "TrainingParams":
+        if self.fold is not None and (self.folds == 1 or self.fold >= self.folds):
+            raise ValueError(f"fold is {self.fold}, but folds is {self.folds}; folds count from 0, and folds 1 has none to choose")
         return self
 
 
@@ -322,6 +333,19 @@ class Params(Section):
                     raise ValueError(_sentence(error.errors()[0], f"{name}.overrides.{model}", {})) from error
         if not self.train_unet.models and not self.train_classifier.models:
             raise ValueError("train_unet.models and train_classifier.models are both empty; name at least one model to train")
+        return self
+
+    @model_validator(mode="after")
+    def _folds_are_those_of_the_data(self) -> "Params":
+        for name in ("train_unet", "train_classifier"):
+            section = self.section(name)
+            assert isinstance(section, TrainingParams)
+            for model in section.models:
+                if (folds := for_model(section, model).folds) not in (1, self.validate_.folds):
+                    raise ValueError(
+                        f"{name}.folds is {folds} for {model}, but validate.folds cuts the data into {self.validate_.folds}; set "
+                        "both to the same number, or folds to 1"
+                    )
         return self
 
     @model_validator(mode="after")

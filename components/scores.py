@@ -128,10 +128,21 @@ class SegmenterParent(_ParentScores):
     learned: int
 
 
+VAL_ROWS: Literal["val"] = "val"
+OUT_OF_FOLD_ROWS: Literal["out of fold"] = "out of fold"
+
+
 class _ModelScores(_Figures):
+    """Whom the figures are of.
+
+    `val_rows`: which images the figures of val are of: `val`, or `out of fold`: all of train and val, each judged by members of the
+    model that did not learn from it (a model trained with folds learned from val).
+    """
+
     name: str
     architecture: str
     parameters_total: int
+    val_rows: Literal["val", "out of fold"] = VAL_ROWS
 
 
 class ClassifierScores(_ModelScores):

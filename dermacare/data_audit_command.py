@@ -6,8 +6,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.audit import Findings, audit
+from components.bundle import is_whole, read_description
 from components.dataset import Dataset
 from components.errors import DatasetError
+from components.out_of_fold import OUT_OF_FOLD, read_out_of_fold
 from components.reporter import Reporter
 from components.scores import read_scores
 from components.store import Store
@@ -22,7 +24,8 @@ def audit_data(folder: Path | None, *, predictions: Path | None, out: Path | Non
 
     Args:
         folder: an output of validate; None: the newest one of this home.
-        predictions: out-of-fold predictions; None: those of the newest run of this home on the same data, if there are any.
+        predictions: out-of-fold predictions; None: those of the newest classifier of this home that was trained with folds on the
+            same data, else what the best one of the newest run said of val and test, if there are any.
         out: where the pages go; None: `audit/` of this home.
 
     Raises:
@@ -33,12 +36,15 @@ def audit_data(folder: Path | None, *, predictions: Path | None, out: Path | Non
     store = Store(home.root)
     folder = folder or _newest(store, home)
     out = out or home.audit
-    predictions = predictions or _predictions(store, Dataset(folder).version)
+    version = Dataset(folder).version
+    predictions = predictions or _out_of_fold(store, version) or _predictions(store, version)
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.jsonl").unlink(missing_ok=True)
     with console.status("looking at every image's measures"):
         findings = audit(folder, out, Reporter(out, "audit"), predictions=predictions)
     _show(findings, folder, out)
+    if predictions is not None:
+        console.print(f"labels judged by: {predictions}", markup=False)
 
 
 def _newest(store: Store, home: Home) -> Path:
@@ -52,6 +58,16 @@ def _outs(store: Store, step: str) -> list[Path]:
     """Whole outputs of a step, newest first."""
     outs = [store.out(name, key) for name, key in store.entries() if name == step and store.has(name, key)]
     return sorted(outs, key=lambda out: out.stat().st_mtime, reverse=True)
+
+
+def _out_of_fold(store: Store, version: str) -> Path | None:
+    """Out-of-fold predictions of the newest classifier that was trained with all folds on this data."""
+    for out in filter(is_whole, _outs(store, "train_classifier")):
+        model = read_description(out)
+        if model.data_version == version and model.out_of_fold is not None and model.training["fold"] is None:
+            read_out_of_fold(out, model)  # checks its digest
+            return out / OUT_OF_FOLD
+    return None
 
 
 def _predictions(store: Store, version: str) -> Path | None:

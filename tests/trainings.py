@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.augment_balance.plan import ClassificationPlan, Plan, Ranges, SegmentationPlan, write_plan
-from components.dataset import Dataset
+from components.augment_balance.plan import Balance, ClassificationPlan, Plan, Ranges, SegmentationPlan, write_plan
+from components.dataset import Dataset, read_manifest, write_manifest
 from components.lesions import Diagnosis, Split, Task
 from components.params import TrainClassifierParams, TrainUnetParams, for_model, load_params
 from components.project import project_file
@@ -23,9 +23,11 @@ class Data:
     plan: Path
 
 
-def make_data(root: Path, *, per_class: int = 3, size: tuple[int, int] = (16, 16)) -> Data:
-    """Write a drawn dataset and a plan that augments and does not balance: its classes are."""
+def make_data(root: Path, *, per_class: int = 3, size: tuple[int, int] = (16, 16), folds: int = 5) -> Data:
+    """Write a drawn dataset, cut into at most 5 folds, and a plan that augments and does not balance: its classes are."""
     dataset, plan = preprocessed_dataset(root / "dataset", per_class=per_class, size=size), root / "plan"
+    manifest = read_manifest(dataset)
+    write_manifest(dataset, manifest.assign(fold=manifest["fold"] % folds))
     data = Dataset(dataset)
     labels = data.rows(Task.CLASSIFICATION, Split.TRAIN)["label"].tolist()
     images = {label: labels.count(label.value) for label in Diagnosis}
@@ -36,7 +38,12 @@ def make_data(root: Path, *, per_class: int = 3, size: tuple[int, int] = (16, 16
             data_version=data.version,
             seed=1,
             ranges=Ranges(rotation=30, horizontal_flip=True, vertical_flip=True, zoom=0.1, brightness=0.1),
-            classification=ClassificationPlan(images=images, repeats=once, class_weights=dict.fromkeys(images, 1.0)),
+            classification=ClassificationPlan(
+                balance=Balance(max_repeats=1, class_weights=False),
+                images=images,
+                repeats=once,
+                class_weights=dict.fromkeys(images, 1.0),
+            ),
             segmentation=SegmentationPlan(images=len(data.rows(Task.SEGMENTATION, Split.TRAIN))),
         ),
     )

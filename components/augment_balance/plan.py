@@ -46,10 +46,24 @@ class Ranges(_Part):
     hair: float = Field(default=0, ge=0, le=1)
 
 
+class Balance(_Part):
+    """The rule that repeats and class weights follow from.
+
+    Attributes:
+        max_repeats: most times that an epoch shows an image; 1: none is repeated.
+        class_weights: whether diagnoses are weighed.
+    """
+
+    max_repeats: _Count
+    class_weights: bool
+
+
 class ClassificationPlan(_Part):
     """How the diagnoses are balanced; diagnoses of which no image is in train are left out.
 
     Attributes:
+        balance: by which rule they are, so that other rows than train's can be balanced as well; None: of a plan that was written
+            before it was there.
         images: training images of each diagnosis.
         max_images: most images of a diagnosis that an epoch shows; the next epoch goes on with those that come after them, so that
             all have their turn. None: each epoch shows all of them.
@@ -57,6 +71,7 @@ class ClassificationPlan(_Part):
         class_weights: weight of a sample of each diagnosis in the loss.
     """
 
+    balance: Balance | None = None
     images: dict[Diagnosis, _Count]
     max_images: _Count | None = None
     repeats: dict[Diagnosis, _Count]

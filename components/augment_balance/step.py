@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from components.augment_balance.balance import count_repeats, limit_images, weigh_classes
 from components.augment_balance.figures import draw_classification_sheet, draw_segmentation_sheet
-from components.augment_balance.plan import ClassificationPlan, Plan, Ranges, SegmentationPlan, write_plan
+from components.augment_balance.plan import Balance, ClassificationPlan, Plan, Ranges, SegmentationPlan, write_plan
+from components.augment_balance.planning import balance_images, count_images
 from components.dataset import Dataset
 from components.errors import DataRefused
-from components.lesions import Diagnosis, Split, Task
+from components.lesions import Split, Task
 from components.params import AugmentBalanceParams
 from components.reporter import Reporter
 
@@ -47,15 +47,11 @@ def augment_balance(dataset: Path, out: Path, params: AugmentBalanceParams, repo
 
 
 def _plan_classification(source: Dataset, params: AugmentBalanceParams) -> ClassificationPlan:
-    labels = source.rows(Task.CLASSIFICATION, Split.TRAIN)["label"].tolist()
-    images = {label: labels.count(label.value) for label in Diagnosis if label.value in labels}
+    images = count_images(source.rows(Task.CLASSIFICATION, Split.TRAIN))
     if not images:
         raise DataRefused(_nothing_to_train_on(source, Task.CLASSIFICATION))
-    # An epoch is balanced by what it shows, not by what there is.
-    shown = limit_images(images, params.max_images)
-    repeats = count_repeats(shown, params.max_repeats if params.oversample else 1)
-    weights = weigh_classes(shown, repeats) if params.class_weights else dict.fromkeys(images, 1.0)
-    return ClassificationPlan(images=images, max_images=params.max_images, repeats=repeats, class_weights=weights)
+    balance = Balance(max_repeats=params.max_repeats if params.oversample else 1, class_weights=params.class_weights)
+    return balance_images(images, params.max_images, balance)
 
 
 def _plan_segmentation(source: Dataset) -> SegmentationPlan:

@@ -5,9 +5,9 @@ import pandas as pd
 
 from components.bundle import Parent
 from components.evaluate.classification import measure_classification, predicted_codes
-from components.evaluate.predictions import overlap_of, probabilities_of
 from components.evaluate.segmentation import measure_segmentation
 from components.lesions import CODES, Split
+from components.predictions import overlap_of, probabilities_of
 from components.scores import DICE_CHANGE, ClassifierParent, SegmenterParent
 
 
@@ -16,7 +16,7 @@ def compare_classifiers(parent: Parent, before: pd.DataFrame, now: pd.DataFrame)
 
     Args:
         parent: what was trained on from.
-        before: its predictions, as `components.evaluate.predictions` makes them.
+        before: its predictions, as `components.evaluate.judged` makes them.
         now: those of the new model, of the same images in the same order.
     """
     val, test = (before[before["split"] == split.value] for split in (Split.VAL, Split.TEST))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,21 +15,14 @@ from components.evaluate.classification import measure_classification, predicted
 from components.evaluate.figures import Overlay, draw_confusion, draw_dice, draw_f1, draw_overlays, draw_roc
 from components.evaluate.forgetting import compare_classifiers, compare_segmenters
 from components.evaluate.intervals import f1_intervals
-from components.evaluate.predictions import (
-    judged_rows,
-    overlap_of,
-    predict,
-    predict_masks,
-    probabilities_of,
-    read_predictions,
-    write_predictions,
-)
+from components.evaluate.judged import judged_table, read_predictions, rows_to_predict, split_judged, write_predictions
 from components.evaluate.segmentation import measure_segmentation
 from components.evaluate.tables import write_answers, write_curves, write_metrics
 from components.lesions import Split, Task
 from components.params import EvaluateParams
+from components.predictions import overlap_of, predict_masks, probabilities_of
 from components.reporter import Reporter
-from components.scores import ClassifierScores, Scores, SegmenterScores, write_scores
+from components.scores import OUT_OF_FOLD_ROWS, VAL_ROWS, ClassifierScores, Scores, SegmenterScores, write_scores
 
 _DRAWN = "drawn images (phantom): these figures say nothing about skin"
 
@@ -36,7 +30,9 @@ _DRAWN = "drawn images (phantom): these figures say nothing about skin"
 def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateParams, reporter: Reporter) -> None:
     """Predict val and test with every model, measure and draw: `scores.json`, `predictions/<model>.parquet`, `figures/`.
 
-    A model that was trained on from another is judged beside it, on the same images: `parents/<model>.parquet`.
+    A model that was trained with folds is judged by its out-of-fold predictions in place of val, from which it learned. A model
+    that was trained on from another is judged beside it, on the same images: `parents/<model>.parquet`.
+
     The same figures lie in `metrics/` and `plots/` for other programs: see `components/evaluate/tables.py`.
 
     Predictions that an earlier attempt left whole in `out` are kept.
@@ -49,7 +45,8 @@ def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateP
         reporter: is told how many images are done.
 
     Raises:
-        BundleError: a bundle breaks its contract, two have one name, or a model predicts what is no probability.
+        BundleError: a bundle breaks its contract, two have one name, a model predicts what is no probability, or out-of-fold
+            predictions are absent, changed, or of another version of the data.
         DatasetError: `dataset` breaks its contract, or has no val or test images of a model's task.
     """
     judge = _Judge(Dataset(dataset), out, params, reporter)
@@ -82,12 +79,12 @@ class _Judge:
             if described.name in seen:
                 raise BundleError(f"{path}: is named {described.name}, as {seen[described.name]} is; give each model its own name")
             seen[described.name] = path
-            self._total += len(judged_rows(self.dataset, described.task)) * (1 if described.parent is None else 2)
+            self._total += len(rows_to_predict(self.dataset, described)) * (1 if described.parent is None else 2)
 
     def judge(self, path: Path) -> ClassifierScores | SegmenterScores:
         """Predict, measure and draw one model."""
         bundle = Bundle.load(path)
-        table = self._predictions(bundle, self._out / "predictions" / f"{bundle.name}.parquet")
+        table = self._predictions(path, bundle, self._out / "predictions" / f"{bundle.name}.parquet")
         write_curves(self._out, bundle.name, path)
         scores = self._classifier(bundle, table) if bundle.task is Task.CLASSIFICATION else self._segmenter(bundle, table)
         write_metrics(self._out, scores)
@@ -95,21 +92,20 @@ class _Judge:
         return scores if parent is None else self._beside_parent(scores, parent, path / PARENT, table)
 
     def _beside_parent(
-        self, scores: ClassifierScores | SegmenterScores, parent: Parent, path: Path, table: pd.DataFrame
+        self, scores: ClassifierScores | SegmenterScores, parent: Parent, folder: Path, table: pd.DataFrame
     ) -> ClassifierScores | SegmenterScores:
         """The scores, with those of the model that it was trained on from."""
         # It saw images of the same colours, maybe of another size: `pipelines.start_from` refuses others.
-        bundle = Bundle.load(path).on(self.dataset.preprocessing)
-        before = self._predictions(bundle, self._out / "parents" / f"{scores.name}.parquet")
+        bundle = Bundle.load(folder).on(self.dataset.preprocessing)
+        before = self._predictions(folder, bundle, self._out / "parents" / f"{scores.name}.parquet")
         compare = compare_classifiers if isinstance(scores, ClassifierScores) else compare_segmenters
         return scores.model_copy(update={"parent": compare(parent, before, table)})
 
-    def _predictions(self, bundle: Bundle, path: Path) -> pd.DataFrame:
+    def _predictions(self, folder: Path, bundle: Bundle, path: Path) -> pd.DataFrame:
         if path.exists():
-            table = read_predictions(path)
-            self._tell(bundle.name, len(table))
-            return table
-        table = predict(bundle, self.dataset, lambda images: self._tell(bundle.name, images))
+            self._tell(bundle.name, len(rows_to_predict(self.dataset, bundle.description)))
+            return read_predictions(path)
+        table = judged_table(folder, bundle, self.dataset, lambda images: self._tell(bundle.name, images))
         write_predictions(path, table)
         return table
 
@@ -118,15 +114,13 @@ class _Judge:
         self._reporter.progress(self._done, self._total, f"images, {name}")
 
     def _classifier(self, bundle: Bundle, table: pd.DataFrame) -> ClassifierScores:
-        parts = {split: table[table["split"] == split.value] for split in (Split.VAL, Split.TEST)}
-        val, test = (measure_classification(part["label"].tolist(), probabilities_of(part)) for part in parts.values())
-        scores = ClassifierScores(
-            name=bundle.name, architecture=bundle.architecture, parameters_total=bundle.parameters_total, val=val, test=test
-        )
+        parts = split_judged(table)
+        val, test = (measure_classification(part["label"].tolist(), probabilities_of(part)) for part in parts)
+        scores = ClassifierScores(**_about(bundle), val=val, test=test)
         absent = [code for code, one in test.classes.items() if one.auc is None]
         if absent:
             self._reporter.message(f"{bundle.name}: no AUC on test for {', '.join(absent)}, which it does not hold")
-        shown = parts[Split.TEST]
+        shown = parts[1]
         truth, probabilities = shown["label"].tolist(), probabilities_of(shown)
         write_answers(self._out, bundle.name, truth, probabilities)
         self.intervals[bundle.name] = f1_intervals(truth, predicted_codes(probabilities), shown["group_id"].tolist())
@@ -135,14 +129,9 @@ class _Judge:
         return scores
 
     def _segmenter(self, bundle: Bundle, table: pd.DataFrame) -> SegmenterScores:
-        test = table[table["split"] == Split.TEST.value]
-        scores = SegmenterScores(
-            name=bundle.name,
-            architecture=bundle.architecture,
-            parameters_total=bundle.parameters_total,
-            val=measure_segmentation(overlap_of(table[table["split"] == Split.VAL.value])),
-            test=measure_segmentation(overlap_of(test)),
-        )
+        val, test = split_judged(table)
+        measured = [measure_segmentation(overlap_of(part)) for part in (val, test)]
+        scores = SegmenterScores(**_about(bundle), val=measured[0], test=measured[1])
         self._reporter.figure(f"{bundle.name}/dice", draw_dice(bundle.name, test["dice"].to_numpy(), self.footnote))
         if self._params.overlays:
             self._overlays(bundle, test)
@@ -160,3 +149,12 @@ class _Judge:
             for name, image, true, said, dice in zip(chosen["image_id"], images, truth, predicted, chosen["dice"], strict=True)
         ]
         self._reporter.figure(f"{bundle.name}/overlays", draw_overlays(bundle.name, overlays, len(test), self.footnote))
+
+
+def _about(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "name": bundle.name,
+        "architecture": bundle.architecture,
+        "parameters_total": bundle.parameters_total,
+        "val_rows": VAL_ROWS if bundle.description.out_of_fold is None else OUT_OF_FOLD_ROWS,
+    }

@@ -8,7 +8,7 @@ from components.register.choose import NAMES
 from components.register.context import RunContext
 from components.register.publish import ModelRecord
 from components.release import Promoted, Release
-from components.scores import ClassifierScores, Scores, SegmenterScores
+from components.scores import OUT_OF_FOLD_ROWS, ClassifierScores, Scores, SegmenterScores
 from components.tracking import UsedData
 
 DRAWN = "**Drawn images (phantom): these models know nothing about skin.**"
@@ -142,6 +142,9 @@ def _table(models: Sequence[ClassifierScores | SegmenterScores]) -> list[str]:
     for model in models:
         cells = [_number(value) for pair in zip(_figures(model, "val"), _figures(model, "test"), strict=True) for value in pair]
         lines.append(f"| {model.name} | {model.parameters_total:,} | " + " | ".join(cells) + " |")
+    crossed = [model.name for model in models if model.val_rows == OUT_OF_FOLD_ROWS]
+    if crossed:
+        lines += ["", f"val of {', '.join(crossed)}: out-of-fold predictions of train and val, since it was trained with folds."]
     return lines
 
 

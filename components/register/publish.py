@@ -112,6 +112,7 @@ class Publisher:
             **code_tags(self._run),
             "dermacare.data_version": record.description.data_version,
             "dermacare.phantom": str(record.description.phantom).lower(),
+            "dermacare.val_rows": record.scores.val_rows,
             "dermacare.step_key": self._run.step_key(record.name),
             **({"dermacare.parent": record.parent} if record.parent else {}),
         }

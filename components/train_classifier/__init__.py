@@ -13,7 +13,8 @@ def train_classifier(dataset: Path, plan: Path, out: Path, params: TrainClassifi
 
     Two phases (report, chapter 4): the head on the frozen backbone, then all layers at a low rate. The same seed gives the same
     weights, to the bit, also where training was killed and goes on from what it left in `out`: it leaves a checkpoint after every
-    epoch. Of each phase the best epoch by the loss on val is the one that is kept.
+    epoch. With `folds` or `seeds` above 1 several members are trained, and the bundle answers with their mean; with folds their
+    answers to what they did not learn from lie beside it (`components.out_of_fold`).
 
     Args:
         dataset: a preprocessed dataset folder.
@@ -26,7 +27,7 @@ def train_classifier(dataset: Path, plan: Path, out: Path, params: TrainClassifi
         ParamsError: the architecture is not known, or cannot see images of this size.
         BundleError: the bundle to start from is not whole.
         WeightsError: the weights to start from cannot be had, or do not fit.
-        DatasetError: dataset or plan break their contracts, do not belong together, or hold no val images.
+        DatasetError: dataset or plan break their contracts, do not belong together, or hold nothing that judges a member.
         TrainingDiverged: the loss is no number any more.
     """
     # TensorFlow takes seconds to import, and `registry` must answer without it.

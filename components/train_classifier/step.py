@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from components.augment_balance.plan import read_plan
 from components.bundle import PARENT, is_whole
+from components.dataset import Dataset
 from components.lesions import Task
 from components.params import TrainClassifierParams
 from components.reporter import Reporter
@@ -10,12 +12,15 @@ from components.train_classifier.features import FeatureBatches, compute_feature
 from components.train_classifier.head import Classifier
 from components.train_classifier.objective import DIAGNOSES, diagnoses_objective
 from components.train_classifier.registry import build, load_weights
-from components.training.backend import start_afresh
-from components.training.checkpoint import Checkpoints, Standing, rewind_metrics
-from components.training.delivery import Parameters, count_parameters, deliver
-from components.training.feed import Feed, open_feed
+from components.training.backend import keras, start_afresh
+from components.training.checkpoint import Standing
+from components.training.delivery import deliver
+from components.training.ensemble import refuse_too_many
+from components.training.feed import Feed
+from components.training.folds import plan_members
 from components.training.forecast import check_memory
 from components.training.loop import Run, fit, predictor
+from components.training.members import Learning, Parameters, count_parameters, remove_members, train_members
 from components.training.objective import Objective
 from components.training.phase import frozen_phase_of, phase_of
 from components.training.sizes import at_size, training_size
@@ -27,26 +32,29 @@ _WHOLE = "all layers"
 
 def train(dataset: Path, plan: Path, out: Path, params: TrainClassifierParams, reporter: Reporter) -> None:
     """See `components.train_classifier.train_classifier`."""
-    checkpoints = Checkpoints(out)
     if not is_whole(out):
-        feed = open_feed(dataset, plan, Task.CLASSIFICATION, params)
-        newest = checkpoints.standing(reporter.message)
-        classifier = _start(feed, params, newest, out / PARENT)
-        parameters = _count(classifier, params)
-        check_memory(classifier.model, feed, params, reporter, classifier.backbone)
-        rewind_metrics(out / "metrics.jsonl", newest.epoch if newest else 0)
-        reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
-        _train_phases(classifier, feed, params, Run(checkpoints, reporter, params.frozen_epochs + params.epochs), newest)
-        show_worst(classifier.model, DIAGNOSES, feed, 0.5, reporter)
-        model = at_size(classifier.model, feed.size, lambda: build(params.models[0], feed.size, params.dropout).model)
-        deliver(model, parameters, feed, params, out, reporter)
-    checkpoints.remove()
+        learning = Learning(Dataset(dataset), read_plan(plan), Task.CLASSIFICATION, params)
+        epochs = params.frozen_epochs + params.epochs
+        deliver(learning, train_members(learning, _train_member, epochs, out, reporter), out, reporter)
+    remove_members(out)
+
+
+def _train_member(feed: Feed, params: TrainClassifierParams, run: Run, newest: Standing | None) -> tuple[keras.Model, Parameters]:
+    """Train one classifier; see `train_members`."""
+    classifier = _start(feed, params, newest, run.reporter.out / PARENT)
+    parameters = _count(classifier, params)
+    check_memory(classifier.model, feed, params, run.reporter, classifier.backbone)
+    run.reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
+    _train_phases(classifier, feed, params, run, newest)
+    show_worst(classifier.model, DIAGNOSES, feed, 0.5, run.reporter)
+    return at_size(classifier.model, feed.size, lambda: build(params.models[0], feed.size, params.dropout).model), parameters
 
 
 def _start(feed: Feed, params: TrainClassifierParams, newest: Standing | None, parent: Path) -> Classifier:
     (name,) = params.models
     start_afresh(params.seed)
     classifier = build(name, training_size(feed.size, params), params.dropout)
+    refuse_too_many(classifier.model.count_params(), len(plan_members(params)))
     # A checkpoint of phase 2 holds the backbone; one of phase 1 the head alone.
     if newest is None or newest.phase == _FROZEN:
         load_weights(name, classifier, params.weights, parent)

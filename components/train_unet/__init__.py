@@ -12,7 +12,8 @@ def train_unet(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, re
     """Train one architecture and write its model bundle, with `metrics.jsonl` and `figures/` (curves, worst images), into `out`.
 
     The same seed gives the same weights, to the bit, also where training was killed and goes on from what it left in `out`: it
-    leaves a checkpoint after every epoch. The best epoch by the loss on val is the one that is kept.
+    leaves a checkpoint after every epoch. With `folds` or `seeds` above 1 several members are trained, and the bundle answers with
+    their mean; with folds their answers to what they did not learn from lie beside it (`components.out_of_fold`).
 
     Args:
         dataset: a preprocessed dataset folder.
@@ -25,7 +26,7 @@ def train_unet(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, re
         ParamsError: the architecture is not known, or cannot see images of this size.
         BundleError: the bundle to start from is not whole.
         WeightsError: the weights to start from cannot be had, or do not fit.
-        DatasetError: dataset or plan break their contracts, do not belong together, or hold no val images.
+        DatasetError: dataset or plan break their contracts, do not belong together, or hold nothing that judges a member.
         TrainingDiverged: the loss is no number any more.
     """
     # TensorFlow takes seconds to import, and `registry` must answer without it.

@@ -3,6 +3,8 @@
 from components.bundle import Description, Parent
 from components.dataset import Dataset
 from components.lesions import LESIONS, Diagnosis, Split, Task
+from components.params import TrainClassifierParams, TrainUnetParams
+from components.training.folds import choices_on_judged
 
 _DRAWN = "> **Trained on drawn images (phantom): this model knows nothing about skin. Never use it on people.**\n\n"
 
@@ -15,6 +17,10 @@ _LIMITS = {
     "- Its probabilities are not calibrated: 0.9 does not mean right nine times out of ten.\n",
     Task.SEGMENTATION: "- It draws a mask whatever it is shown; an image without a lesion gets one too.\n"
     "- It sees the image at the size above; an outline is no finer than a pixel of that.\n",
+}
+_PARAMS: dict[Task, type[TrainClassifierParams] | type[TrainUnetParams]] = {
+    Task.CLASSIFICATION: TrainClassifierParams,
+    Task.SEGMENTATION: TrainUnetParams,
 }
 
 
@@ -44,9 +50,10 @@ def _data_section(description: Description, dataset: Dataset) -> str:
             counts += [int((part["label"] == code.value).sum()) for code in Diagnosis]
         lines.append(f"| {split} | {' | '.join(map(str, counts))} |")
     sources = ", ".join(sorted(set(rows["source"])))
+    folds = "" if description.out_of_fold is None else " and, of train and val, in one fold alone"
     return (
         f"## Trained on\n\nData version `{description.data_version}`, from {sources}. A group (patient, lesion, near-duplicates) "
-        "lies in one split alone; test was not looked at.\n\n" + "\n".join(lines) + "\n"
+        f"lies in one split alone{folds}; test was not looked at.\n\n" + "\n".join(lines) + "\n"
     )
 
 
@@ -68,8 +75,10 @@ def _input_section(description: Description) -> str:
 
 def _classes_section(description: Description) -> str:
     if description.task is Task.SEGMENTATION:
-        chosen = description.training["mask_threshold"] is None
-        where = "chosen on val, for the best mean Jaccard index there" if chosen else "set before training"
+        where = "set before training"
+        if description.training["mask_threshold"] is None:
+            images = "val" if description.out_of_fold is None else "the out-of-fold predictions"
+            where = f"chosen on {images}, for the best mean Jaccard index there"
         return f"## Output\n\nOne probability a pixel; {description.mask_threshold:g} or more counts as lesion ({where}).\n"
     lines = [
         f"| {code} | {LESIONS[code].name} | {'malignant' if LESIONS[code].malignant else 'benign'} |"
@@ -83,6 +92,8 @@ def _recipe_section(description: Description) -> str:
     lines = [_loss(description), _kept(description)]
     if description.members:
         lines.append(_members(description))
+    if description.out_of_fold is not None:
+        lines.append(_out_of_fold(description))
     if description.test_flips:
         lines.append("Its answer is the mean over the image and its left-right, up-down and both-ways mirror images.")
     else:
@@ -128,6 +139,18 @@ def _parent(parent: Parent) -> str:
 def _members(description: Description) -> str:
     names = ", ".join(description.members)
     return f"The mean of {len(description.members)} models: {names}."
+
+
+def _out_of_fold(description: Description) -> str:
+    """What the model learned from with folds, and how far its figures of val can be trusted."""
+    params = _PARAMS[description.task].model_validate(description.training)
+    if params.fold is None:
+        whole = "each member learned from train and val but its own fold, and its figures of val are out of fold, pooled"
+    else:
+        whole = f"it learned from train and val but fold {params.fold}, and its figures of val are of that fold"
+    chosen = choices_on_judged(params)
+    bias = f" They are a little too good, since the same images chose {', '.join(chosen)}." if chosen else ""
+    return f"{params.folds} folds: {whole}.{bias} Test judges the model itself."
 
 
 def _parameters_section(description: Description) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from components.errors import CheckpointError
 from components.files import write_text
+from components.training.curves import names_prefix
 from components.training.schedule import EarlyStopping, ReduceLROnPlateau
 from components.training.sealed import Array, read_sealed, write_sealed
 
@@ -112,22 +113,29 @@ class Checkpoints:
         return sorted(self.folder.glob("[0-9]*.npz"))
 
 
-def rewind_metrics(file: Path, epochs: int) -> None:
-    """Keep of a metrics.jsonl the lines of the first `epochs` epochs alone, so that no epoch stands there twice.
+def rewind_metrics(file: Path, epochs: int, prefix: str = "") -> None:
+    """Keep of what a member wrote into a metrics.jsonl the lines of the first `epochs` epochs alone, so that no epoch stands there
+    twice.
 
-    Final values go as well: the step writes them again. So does a line that was cut off.
+    Its final values go as well: the step writes them again. So does a line that was cut off.
+
+    Args:
+        file: the metrics.jsonl.
+        epochs: that the member has done.
+        prefix: of the names of its values (`components.training.curves.prefix_of`); empty: of the first member.
     """
     if file.exists():
         lines = file.read_text(encoding="utf-8").splitlines()
-        write_text(file, "".join(f"{line}\n" for line in lines if _epoch(line) < epochs))
+        write_text(file, "".join(f"{line}\n" for line in lines if _stays(line, epochs, prefix)))
 
 
-def _epoch(line: str) -> float:
+def _stays(line: str, epochs: int, prefix: str) -> bool:
     try:
-        epoch = json.loads(line)["epoch"]
+        values = json.loads(line)
     except ValueError:
-        return np.inf
-    return np.inf if epoch is None else float(epoch)
+        return False
+    is_own = names_prefix(values["values"]) == prefix
+    return not is_own or (values["epoch"] is not None and values["epoch"] < epochs)
 
 
 def _arrays(checkpoint: Checkpoint) -> Iterator[tuple[str, Array]]:

@@ -1,7 +1,7 @@
 """The figure of a training: loss, score and learning rate of every epoch."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,10 +23,25 @@ class Epoch:
     values: dict[str, float]
 
 
-def read_epochs(file: Path) -> list[Epoch]:
-    """The epochs of a metrics.jsonl."""
+def prefix_of(member: int) -> str:
+    """What the names of a member's values and figures start with: nothing for the first one (0), `member-01/` for the next."""
+    return f"member-{member:02d}/" if member else ""
+
+
+def names_prefix(names: Iterable[str]) -> str:
+    """The prefix of one member's names; see `prefix_of`."""
+    name = next(iter(names), "")
+    return name[: name.index("/") + 1] if name.startswith("member-") else ""
+
+
+def read_epochs(file: Path, prefix: str = "") -> list[Epoch]:
+    """The epochs of a metrics.jsonl: those of the first member, or of the one with this prefix, which their names lose."""
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    return [Epoch(line["epoch"], line["values"]) for line in lines if line["epoch"] is not None]
+    return [
+        Epoch(line["epoch"], {name.removeprefix(prefix): value for name, value in line["values"].items()})
+        for line in lines
+        if line["epoch"] is not None and names_prefix(line["values"]) == prefix
+    ]
 
 
 def draw_curves(name: str, epochs: Sequence[Epoch], footnote: str) -> "Figure":

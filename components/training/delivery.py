@@ -1,107 +1,162 @@
-"""From a trained model to a whole bundle: curves, weights, ONNX, card."""
+"""From trained members to a whole bundle: curves, the network that answers with their mean, out-of-fold predictions, card."""
 
-import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import groupby
 from pathlib import Path
 
-from components.bundle import Description, read_description, read_parent, write_bundle
-from components.files import writing
-from components.flips import mean_over_flips
-from components.lesions import CODES, Split, Task
-from components.params import TrainClassifierParams, TrainUnetParams
-from components.reporter import Reporter
-from components.training.backend import keras
-from components.training.card import write_card
-from components.training.checkpoint import Checkpoints
-from components.training.curves import draw_curves, read_epochs
-from components.training.feed import Feed
-from components.training.libraries import library_versions
-from components.training.loop import predictor
-from components.training.onnx_export import export_onnx
-from components.training.threshold import choose_mask_threshold
+import pandas as pd
 
-_OUTPUTS = {Task.CLASSIFICATION: "probabilities", Task.SEGMENTATION: "mask"}
+from components.augment_balance.reader import read_rows
+from components.bundle import MODEL, WEIGHTS, Bundle, Description, read_description, read_parent, write_bundle
+from components.files import atomic_write
+from components.lesions import CODES, Task
+from components.out_of_fold import write_out_of_fold
+from components.params import TrainClassifierParams, TrainUnetParams
+from components.predictions import predict_rows
+from components.reporter import Reporter
+from components.training.card import write_card
+from components.training.curves import draw_curves, prefix_of, read_epochs
+from components.training.ensemble import average
+from components.training.feed import seen_size
+from components.training.folds import Member, select_rows
+from components.training.libraries import library_versions
+from components.training.members import FOLDER, OUTPUTS, Learning, Trained
+from components.training.threshold import Floats, choose_mask_threshold
+
+AnyLearning = Learning[TrainClassifierParams] | Learning[TrainUnetParams]
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """Numbers of a model's weights: all of them, and those that training may change."""
+class _Judge:
+    """The mean of the members of one fold, which differ in their seed, and the rows that none of them learned from."""
 
-    total: int
-    trainable: int
+    fold: int | None
+    folder: Path
+    rows: pd.DataFrame
+
+    def bundle(self, description: Description) -> Bundle:
+        """Its network, to predict with."""
+        return Bundle(self.folder, description)
 
 
-def count_parameters(model: keras.Model) -> Parameters:
-    """Count a model's weights as it stands, frozen layers as not trainable."""
-    return Parameters(model.count_params(), sum(math.prod(variable.shape) for variable in model.trainable_variables))
+def deliver(learning: AnyLearning, trained: Sequence[Trained], out: Path, reporter: Reporter) -> None:
+    """Write the bundle of a model whose members are trained, and the curves of their training, into the folder `out`.
 
-
-def deliver(
-    model: keras.Model,
-    parameters: Parameters,
-    feed: Feed,
-    params: TrainUnetParams | TrainClassifierParams,
-    out: Path,
-    reporter: Reporter,
-) -> None:
-    """Write the bundle of a trained model, and the curves of its training, into the folder `out`.
+    Killed anywhere and called again it writes the same.
 
     Args:
-        model: trained; its weights go into the bundle.
-        parameters: of the model as it was trained.
-        feed: what it was trained on.
-        params: how it was trained; `models` holds one name.
-        out: the folder; holds the training's metrics.jsonl and checkpoints.
-        reporter: gets the figure.
+        learning: what the members learned from, and how.
+        trained: all of them.
+        out: the folder; holds the training's metrics.jsonl, and the members.
+        reporter: gets the figures.
     """
-    (name,) = params.models
-    segmenter = feed.dataset.segmenter if feed.task is Task.CLASSIFICATION else None
-    description = Description(
-        name=name,
-        task=feed.task,
-        architecture=name,
-        input_size=feed.size,
-        classes=CODES if feed.task is Task.CLASSIFICATION else (),
-        preprocess=feed.dataset.preprocessing,
-        mask_threshold=_mask_threshold(model, feed, params),
-        test_flips=params.test_flips,
-        parameters_total=parameters.total,
-        parameters_trainable=parameters.trainable,
-        data_version=feed.dataset.version,
-        phantom=feed.dataset.phantom,
-        training=params.identity().model_dump(mode="json"),
-        parent=read_parent(out),
-        segmenter_files=read_description(segmenter).files if segmenter else (),
-        libraries=library_versions(),
-    )
-    reporter.figure("curves", draw_curves(name, read_epochs(out / "metrics.jsonl"), _footnote(feed)))
-    # Beside the checkpoints, so that what a killed attempt leaves of it goes with them.
-    weights = Checkpoints(out).folder / "finished.weights.h5"
-    with writing(weights):
-        model.save_weights(weights)
+    for place, one in enumerate(trained):
+        _draw(learning, one.member, prefix_of(place), len(trained), out, reporter)
+    judges = [_judge(learning, list(part), out) for _, part in groupby(trained, key=lambda one: one.member.fold)]
+    draft = _describe(learning, trained, out)
+    description = draft.model_copy(update={"mask_threshold": _mask_threshold(learning, judges, draft)})
+    if learning.params.folds > 1:
+        table = pd.concat([_answers(learning, judge, description, out, reporter) for judge in judges], ignore_index=True)
+        digest = write_out_of_fold(out, learning.task, table.sort_values("image_id", ignore_index=True))
+        description = description.model_copy(update={"out_of_fold": digest})
     write_bundle(
         out,
         description,
-        model=export_onnx(model, _OUTPUTS[feed.task]),
-        weights=[weights],
-        card=write_card(description, feed.dataset),
-        segmenter=segmenter,
+        model=_mean(learning, trained),
+        weights=[one.folder / WEIGHTS for one in trained],
+        card=write_card(description, learning.dataset),
+        segmenter=_segmenter(learning),
     )
     reporter.progress(1, 1, "bundle")  # training may have stopped before its last epoch
 
 
-def _mask_threshold(model: keras.Model, feed: Feed, params: TrainUnetParams | TrainClassifierParams) -> float | None:
+def _describe(learning: AnyLearning, trained: Sequence[Trained], out: Path) -> Description:
+    """What the bundle is, but for what is known later: the mask threshold, and the digest of the out-of-fold predictions."""
+    (name,) = learning.params.models
+    segmenter = _segmenter(learning)
+    return Description(
+        name=name,
+        task=learning.task,
+        architecture=name,
+        input_size=seen_size(learning.dataset, learning.task, learning.params),
+        classes=CODES if learning.task is Task.CLASSIFICATION else (),
+        preprocess=learning.dataset.preprocessing,
+        mask_threshold=None,
+        test_flips=learning.params.test_flips,
+        members=tuple(one.member.name for one in trained) if len(trained) > 1 else (),
+        parameters_total=sum(one.parameters.total for one in trained),
+        parameters_trainable=sum(one.parameters.trainable for one in trained),
+        data_version=learning.dataset.version,
+        phantom=learning.dataset.phantom,
+        training=learning.params.identity().model_dump(mode="json"),
+        parent=read_parent(out),
+        segmenter_files=read_description(segmenter).files if segmenter else (),
+        libraries=library_versions(),
+    )
+
+
+def _segmenter(learning: AnyLearning) -> Path | None:
+    """The bundle of the segmenter that what it learned from was cropped by."""
+    return learning.dataset.segmenter if learning.task is Task.CLASSIFICATION else None
+
+
+def _mean(learning: AnyLearning, trained: Sequence[Trained]) -> bytes:
+    return average([(one.folder / MODEL).read_bytes() for one in trained], OUTPUTS[learning.task])
+
+
+def _judge(learning: AnyLearning, trained: Sequence[Trained], out: Path) -> _Judge:
+    """What the members of one fold make of the rows that judge them."""
+    member, folder = trained[0].member, trained[0].folder
+    if len(trained) > 1:
+        folder = out / FOLDER / f"mean-{folder.name}"
+        with atomic_write(folder / MODEL) as handle:
+            handle.write(_mean(learning, trained))
+    return _Judge(member.fold, folder, select_rows(learning.dataset, learning.task, learning.params, member).judged)
+
+
+def _answers(learning: AnyLearning, judge: _Judge, description: Description, out: Path, reporter: Reporter) -> pd.DataFrame:
+    """The rows of out_of_fold.parquet of one fold; those that a killed attempt left are kept."""
+    path = out / FOLDER / f"out-of-fold-{judge.fold}.parquet"
+    if not path.exists():
+        done = 0
+
+        def tell(images: int) -> None:
+            nonlocal done
+            done += images
+            reporter.progress(done, len(judge.rows) + 1, f"out-of-fold predictions, fold {judge.fold}")
+
+        known = ["image_id", "group_id", "fold", *(["label"] if learning.task is Task.CLASSIFICATION else [])]
+        table = judge.rows[known].join(predict_rows(judge.bundle(description), learning.dataset, judge.rows, tell))
+        with atomic_write(path) as handle:
+            table.to_parquet(handle)
+    return pd.read_parquet(path)
+
+
+def _mask_threshold(learning: AnyLearning, judges: Sequence[_Judge], draft: Description) -> float | None:
+    params = learning.params
     if isinstance(params, TrainClassifierParams):
         return None
     if params.mask_threshold is not None:
         return params.mask_threshold
-    answer = predictor(model)
-    whole = partial(mean_over_flips, answer) if params.test_flips else answer
-    return choose_mask_threshold((batch.targets, whole(batch.images)) for batch in feed.val())
+    return choose_mask_threshold(pair for judge in judges for pair in _masks(learning, judge, draft))
 
 
-def _footnote(feed: Feed) -> str:
-    train, val = (len(feed.dataset.rows(feed.task, split)) for split in (Split.TRAIN, Split.VAL))
-    drawn = "; drawn images (phantom), these figures say nothing about skin" if feed.dataset.phantom else ""
-    return f"{train:,} images in train, {val:,} in val{drawn}"
+def _masks(learning: AnyLearning, judge: _Judge, draft: Description) -> Iterator[tuple[Floats, Floats]]:
+    """True masks of a judge's rows and what it predicts for them, both N x H x W x 1, batch by batch."""
+    bundle, size = judge.bundle(draft), learning.params.batch_size
+    for start in range(0, len(judge.rows), size):
+        rows = judge.rows.iloc[start : start + size]
+        (batch,) = read_rows(learning.dataset, learning.task, rows, draft.input_size, size)
+        yield batch.targets, bundle.predict_pixels(learning.dataset.images(rows))[..., None]
+
+
+def _draw(learning: AnyLearning, member: Member, prefix: str, members: int, out: Path, reporter: Reporter) -> None:
+    (name,) = learning.params.models
+    title = name if members == 1 and member.fold is None else f"{name}, {member.name}"
+    rows = select_rows(learning.dataset, learning.task, learning.params, member)
+    images = f"{len(rows.learned):,} images in train, {len(rows.judged):,} in val"
+    if member.fold is not None:
+        images = f"{len(rows.learned):,} images learned from, {len(rows.judged):,} in fold {member.fold}, which judges"
+    drawn = "; drawn images (phantom), these figures say nothing about skin" if learning.dataset.phantom else ""
+    reporter.figure(f"{prefix}curves", draw_curves(title, read_epochs(out / "metrics.jsonl", prefix), images + drawn))

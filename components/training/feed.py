@@ -1,31 +1,30 @@
-"""What a model is trained on and judged by: the train and val parts of a dataset, at the size that the model sees."""
+"""What a member of a model is trained on and judged by, at the size that the model sees."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-
-import pandas as pd
 
 from components.augment_balance.mix import Mix
-from components.augment_balance.plan import Plan, read_plan
-from components.augment_balance.reader import Batch, TrainingReader, read_split
+from components.augment_balance.plan import Plan
+from components.augment_balance.planning import plan_rows
+from components.augment_balance.reader import Batch, TrainingReader, read_rows
 from components.dataset import Dataset
-from components.errors import DatasetError
-from components.lesions import Split, Task
+from components.lesions import Task
 from components.params import TrainClassifierParams, TrainUnetParams
+from components.training.folds import Member, Rows, select_rows
 
 
 @dataclass(frozen=True)
 class Feed:
-    """Data for one model.
+    """Data for one member.
 
     Attributes:
         dataset: a preprocessed dataset.
         task: whose images and targets.
         size: height, width that the model sees, in pixels.
-        plan: by which train is augmented and balanced.
+        plan: by which what it learns from is augmented and balanced.
         train: the augmented and balanced epochs.
-        batch_size: images of a batch of val.
+        rows: of the dataset that it learns from, and that judge it.
+        batch_size: images of a batch of what judges it.
     """
 
     dataset: Dataset
@@ -33,35 +32,39 @@ class Feed:
     size: tuple[int, int]
     plan: Plan
     train: TrainingReader
+    rows: Rows
     batch_size: int
 
-    @property
-    def judged(self) -> pd.DataFrame:
-        """The manifest's rows of val, in the order of its batches."""
-        return self.dataset.rows(self.task, Split.VAL)
-
     def val(self) -> Iterator[Batch]:
-        """The batches of val, as they are stored."""
-        return read_split(self.dataset, self.task, Split.VAL, self.size, self.batch_size)
+        """The batches of what judges it, as they are stored: val, or its fold."""
+        return read_rows(self.dataset, self.task, self.rows.judged, self.size, self.batch_size)
 
 
-def open_feed(dataset: Path, plan: Path, task: Task, params: TrainUnetParams | TrainClassifierParams) -> Feed:
-    """Open a preprocessed dataset folder and a plan for it.
+def open_feed(data: Dataset, plan: Plan, task: Task, params: TrainUnetParams | TrainClassifierParams, member: Member) -> Feed:
+    """Put together what a member needs of a dataset.
+
+    Args:
+        data: a preprocessed dataset.
+        plan: for its train split.
+        task: whose images.
+        params: how the model is trained.
+        member: which of its members.
 
     Raises:
-        DatasetError: one of them breaks its contract, they do not belong together, or there is nothing in val.
+        DatasetError: they do not belong together, or nothing judges the member.
     """
-    data = Dataset(dataset)
-    if data.rows(task, Split.VAL).empty:
-        raise DatasetError(
-            f"{dataset}: {task} has no val images, by which training is judged; add data or raise validate.val_share"
-        )
+    rows = select_rows(data, task, params, member)
+    planned = plan if member.fold is None else plan_rows(plan, task, rows.learned)
+    planned = planned.model_copy(update={"seed": plan.seed + member.seed})
+    size = seen_size(data, task, params)
+    train = TrainingReader(data, task, planned, size, params.batch_size, rows=rows.learned, mix=_mix(params))
+    return Feed(data, task, size, planned, train, rows, params.batch_size)
+
+
+def seen_size(data: Dataset, task: Task, params: TrainUnetParams | TrainClassifierParams) -> tuple[int, int]:
+    """Height, width that the model sees, in pixels."""
     settings = data.preprocessing
-    stored = settings.classification_size if task is Task.CLASSIFICATION else settings.segmentation_size
-    size = params.input_size or stored
-    planned = read_plan(plan)
-    train = TrainingReader(data, task, planned, size, params.batch_size, mix=_mix(params))
-    return Feed(data, task, size, planned, train, params.batch_size)
+    return params.input_size or (settings.classification_size if task is Task.CLASSIFICATION else settings.segmentation_size)
 
 
 def _mix(params: TrainUnetParams | TrainClassifierParams) -> Mix | None:

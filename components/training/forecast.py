@@ -134,7 +134,7 @@ def check_memory(
     need = memory.at(params.batch_size) if params.epochs else 0
     features = 0
     if isinstance(params, TrainClassifierParams) and params.frozen_epochs and backbone is not None:
-        features = features_memory(backbone, image, feed.train.samples + len(feed.judged), params.batch_size)
+        features = features_memory(backbone, image, feed.train.samples + len(feed.rows.judged), params.batch_size)
     reporter.message(f"training will take about {size(max(need, features))} of memory; {size(free)} are free")
     if tf.config.list_physical_devices("GPU") or max(need, features) <= free:
         return

@@ -55,7 +55,7 @@ def show_worst(model: keras.Model, objective: Objective, feed: Feed, threshold: 
         threshold: least probability that counts as lesion; of masks alone.
         reporter: gets the figure.
     """
-    ids = feed.judged["image_id"].tolist()
+    ids = feed.rows.judged["image_id"].tolist()
     worst = find_worst(feed.val(), ids, predictor(model), objective)
     where = f"val, {len(worst)} of n = {len(ids):,} images, the highest loss first"
     drawn = "drawn images (phantom), these figures say nothing about skin" if feed.dataset.phantom else ""

@@ -40,6 +40,9 @@ def test_every_profile_holds(profile: str) -> None:
         ("nosuch.thing=1", ["nosuch", "dermacare params"]),
         ("validate.test_share=0.9", ["test_share + val_share must stay below 1"]),
         ("train_classifier.overrides={resnet50: {epoch: 1}}", ["train_classifier.overrides.resnet50", "epoch"]),
+        ("train_classifier.folds=3", ["train_classifier.folds is 3 for resnet50", "validate.folds cuts the data into 5"]),
+        ("train_unet.overrides={unet_plain: {folds: 4}}", ["train_unet.folds is 4 for unet_plain"]),
+        ("train_unet.fold=0", ["fold is 0, but folds is 1"]),
         ("train_classifier.epochs=[", ["train_classifier.epochs", "not valid YAML"]),
     ],
 )

@@ -5,7 +5,8 @@ import pytest
 
 from components.errors import DatasetError
 from components.evaluate.classification import measure_classification
-from components.evaluate.segmentation import count_overlap, measure_segmentation
+from components.evaluate.segmentation import measure_segmentation
+from components.overlap import count_overlap
 from components.scores import ClassifierScores, Scores, SegmenterScores, flat, read_scores, write_scores
 
 
@@ -47,6 +48,14 @@ def test_flat_names_hold_every_figure_that_exists():
     assert "test/SCC/auc" not in figures
     assert flat(segmenter())["val/dice"] == pytest.approx(2 / 3)
     assert flat(segmenter())["test/pooled/jaccard"] == pytest.approx(1 / 2)
+
+
+def test_scores_of_before_folds_are_of_val(tmp_path):
+    values = json.loads(both().model_dump_json())
+    for model in values["models"].values():
+        del model["val_rows"]
+    (tmp_path / "scores.json").write_text(json.dumps(values))
+    assert read_scores(tmp_path) == both()
 
 
 def test_a_file_of_another_make_is_refused_by_name(tmp_path):

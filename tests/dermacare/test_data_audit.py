@@ -9,14 +9,17 @@ import pandas as pd
 import pytest
 
 from components.audit.labels import PREDICTED
+from components.bundle import read_description, write_bundle
 from components.errors import DatasetError
 from components.evaluate.classification import measure_classification
-from components.evaluate.predictions import write_predictions
-from components.lesions import CODES
+from components.evaluate.judged import write_predictions
+from components.lesions import CODES, Task
+from components.out_of_fold import write_out_of_fold
 from components.scores import ClassifierScores, Scores, write_scores
 from components.store import Store
 from dermacare.data_audit_command import audit_data
 from pipelines.home import VARIABLE
+from tests.bundles import classifier_bundle
 from tests.components.audit.validated import Validated
 
 
@@ -79,6 +82,38 @@ def test_labels_are_judged_by_the_best_classifier_of_the_newest_evaluation_of_th
     stored(home, "evaluate", "other", evaluated(tmp_path / "2", validated, {"weak": 0.3}, "0" * 64), made=2000)
     audit_data(validated.root, predictions=None, out=tmp_path / "out")
     assert "A model that did not see them doubts 1 label of 64" in capsys.readouterr().out
+
+
+def folded(folder: Path, validated: Validated, version: str, share: float, **training: object) -> Path:
+    """What training with folds leaves: a bundle with out-of-fold predictions of train and val, right on a share of the images."""
+    rows = validated.rows[(validated.rows["task"] == "classification") & (validated.rows["split"] != "test")].reset_index(drop=True)
+    truth = np.array([CODES.index(image.split("_")[1]) for image in rows["image_id"]])
+    values = np.full((len(rows), 8), 0.02)
+    values[np.arange(len(rows)), np.where(np.arange(len(rows)) < share * len(rows), truth, (truth + 1) % 8)] = 0.86
+    table = rows[["image_id", "group_id", "fold", "label"]].join(pd.DataFrame(values, columns=list(PREDICTED)))
+    plain = classifier_bundle(folder.parent / f"{folder.name}-plain", data_version=version)
+    digest = write_out_of_fold(folder, Task.CLASSIFICATION, table)
+    changes = {"out_of_fold": digest, "training": {"folds": 5, "fold": None} | training}
+    model, weights = (plain / "model.onnx").read_bytes(), [plain / "weights.weights.h5"]
+    write_bundle(folder, read_description(plain).model_copy(update=changes), model=model, weights=weights, card="")
+    return folder
+
+
+def test_out_of_fold_predictions_of_the_same_data_go_before_those_of_val_and_test(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    validated = Validated(tmp_path / "validated", per_class=12)
+    validated.set("T_MEL_003_0", {"label": "NV"})  # in train
+    version = validated.read().dataset.version
+    stored(home, "evaluate", "same", evaluated(tmp_path / "1", validated, {"good": 1.0}, version), made=9000)
+    stored(home, "train_classifier", "a", folded(tmp_path / "2", validated, version, 0.3), made=1000)
+    newest = stored(home, "train_classifier", "b", folded(tmp_path / "3", validated, version, 1.0), made=2000)
+    stored(home, "train_classifier", "c", folded(tmp_path / "4", validated, version, 0.3, fold=2), made=3000)
+    stored(home, "train_classifier", "d", folded(tmp_path / "5", validated, "0" * 64, 0.3), made=4000)
+    audit_data(validated.root, predictions=None, out=tmp_path / "out")
+    said = capsys.readouterr().out
+    assert "A model that did not see them doubts 1 label of 160" in said
+    assert f"labels judged by: {newest / 'out_of_fold.parquet'}" in said
 
 
 def test_a_file_of_predictions_goes_before_what_runs_predicted(

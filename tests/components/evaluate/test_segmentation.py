@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_score, recall_score
 
-from components.evaluate.segmentation import MEASURES, Overlap, count_overlap, measure_overlap, measure_segmentation
+from components.evaluate.segmentation import measure_segmentation
+from components.overlap import MEASURES, Overlap, count_overlap, measure_overlap
 
 
 def masks(*rows: str) -> np.ndarray:

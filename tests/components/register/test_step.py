@@ -19,9 +19,11 @@ from components.images import decode_image
 from components.lesions import CODES, Diagnosis
 from components.register import register, step
 from components.register.context import RunContext
+from components.register.notes import model_note, run_note
+from components.register.publish import ModelRecord
 from components.reporter import Reporter
 from components.scores import read_scores
-from components.tracking import Ledger, Tracker
+from components.tracking import Ledger, Tracker, UsedData
 from tests.bundles import classifier_bundle, trained_on
 from tests.components.register.conftest import PARAMS, RUN, Made, judged, trained
 from tests.datasets import draw_lesion
@@ -78,6 +80,7 @@ class TestRuns:
         assert run.data.tags["dermacare.dirty"] == "false"
         assert run.data.tags["dermacare.phantom"] == "true"
         assert run.data.tags["dermacare.data_version"] == "d" * 64
+        assert run.data.tags["dermacare.val_rows"] == "val"
         assert "dermacare.trained_in" not in run.data.tags
         assert curves(ledger, run.info.run_id)["val_loss"] == [(0, 1.5), (1, 0.75)]
         assert sorted(files(ledger, run.info.run_id)) == [
@@ -116,6 +119,18 @@ class TestRuns:
         assert "lesion-classifier: version 1 is now in production" in note
         assert "Nothing was in production before." in note
         assert "| skilled | 32 |" in ledger.model_run(RUN, "skilled").data.tags["mlflow.note.content"]
+
+    def test_the_description_says_whose_figures_of_val_are_out_of_fold(self, made):
+        scores = read_scores(made.evaluation)
+        folds = scores.models["skilled"].model_copy(update={"val_rows": "out of fold"})
+        scores = scores.model_copy(update={"models": scores.models | {"skilled": folds}})
+        run = RunContext(run_id=RUN)
+        records = [ModelRecord.read(model, scores.models, run) for model in made.models]
+        data = UsedData("phantom", "f" * 64, {"images": {}, "phantom": True})
+        told = "val of skilled: out-of-fold predictions of train and val, since it was trained with folds."
+        assert told in run_note(records, scores, data, run)
+        assert told in model_note(records[2], data, run)
+        assert "out-of-fold" not in model_note(records[1], data, run)
 
     def test_pictures_of_other_steps_belong_to_the_pipeline_run(self, made, ledger, tmp_path):
         sheet = made.models[0] / "figures"

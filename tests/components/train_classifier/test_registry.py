@@ -15,7 +15,7 @@ from components.backbones import resnet
 from components.errors import ParamsError, WeightsError
 from components.train_classifier.registry import architectures, build, load_weights
 from components.training.backend import keras
-from components.training.delivery import Parameters, count_parameters
+from components.training.members import Parameters, count_parameters
 
 HEAD = 1_053_192
 

@@ -9,7 +9,7 @@ import pytest
 from components.errors import ParamsError
 from components.train_unet.registry import architectures, build
 from components.training.backend import start_afresh
-from components.training.delivery import Parameters, count_parameters
+from components.training.members import Parameters, count_parameters
 
 
 def test_names_are_known_without_tensorflow() -> None:

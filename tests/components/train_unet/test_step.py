@@ -90,10 +90,10 @@ def test_a_finished_step_that_is_called_again_trains_nothing(data: Data, trained
 
 def test_checkpoints_that_a_kill_left_beside_the_whole_bundle_are_removed(data: Data, trained: Path, tmp_path: Path) -> None:
     out = Path(shutil.copytree(trained, tmp_path / "out"))
-    (out / "checkpoints").mkdir()
-    (out / "checkpoints/0006.npz").write_bytes(b"left")
+    (out / "members/00/checkpoints").mkdir(parents=True)
+    (out / "members/00/checkpoints/0006.npz").write_bytes(b"left")
     train_tiny(data, out, unet_params(epochs=6, input_size=(16, 24), seed=5))
-    assert not (out / "checkpoints").exists()
+    assert not (out / "members").exists()
 
 
 def test_an_unknown_architecture_is_an_error(data: Data, tmp_path: Path) -> None:

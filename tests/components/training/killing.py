@@ -1,9 +1,9 @@
 """Trainings that are killed: `python -m tests.components.training.killing FOLDER TASK:[SHARE,…] …`.
 
 Trains the tiny architecture of a task without a break, then once for each moment: a process kills itself there (SIGKILL), a second
-one goes on in the same folder. Moments are counted: each time that the training tells of progress, and each time that a file is
-written but not yet there under its name. SHARE is a share of them, 0 to 1; without any, every moment's turn comes. A fake clock
-lets every step end with a checkpoint.
+one goes on in the same folder. TASK+folds trains with folds. Moments are counted: each time that the training tells of progress,
+and each time that a file is written but not yet there under its name. SHARE is a share of them, 0 to 1; without any, every moment's
+turn comes. A fake clock lets every step end with a checkpoint.
 
 Processes are forked from one that has imported what they need and not used it yet, which spares each the import. Prints JSON.
 """
@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import matplotlib.backends.backend_agg  # noqa: F401
 
@@ -23,7 +24,7 @@ import components.train_classifier.step
 import components.train_unet.step
 import components.training.loop
 from components.files import sha256_file
-from components.params import Stage
+from components.params import Stage, TrainClassifierParams, TrainUnetParams
 from components.reporter import Reporter
 from tests.trainings import classifier_params, make_data, train_tiny, unet_params
 
@@ -97,8 +98,13 @@ def left_by(out: Path) -> dict[str, object]:
 
 def run(task: str, folder: Path, shares: list[float]) -> dict[str, object]:
     """What the uninterrupted training of a task and each killed one left."""
-    data, make = make_data(folder), unet_params if task == "segmentation" else classifier_params
-    params = make(**_RECIPE, **({} if task == "segmentation" else {"mix": "mixup"}))
+    task, _, folds = task.partition("+")
+    data = make_data(folder, per_class=6 if folds else 3, folds=2)
+    recipe: dict[str, Any] = _RECIPE | ({"folds": 2, "epochs": 2} if folds else {})
+    if task == "segmentation":
+        params: TrainUnetParams | TrainClassifierParams = unet_params(**recipe, mask_threshold=None if folds else 0.5)
+    else:
+        params = classifier_params(**recipe, mix="mixup")
 
     def train(out: Path, last: int | None = None) -> None:
         components.training.loop.time = _Hours()  # type: ignore[assignment]

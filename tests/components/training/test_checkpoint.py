@@ -105,3 +105,13 @@ def test_metrics_are_rewound_to_the_epochs_of_the_checkpoint(tmp_path: Path) -> 
     file.write_text("\n".join(lines) + '\n{"epoch": 3, "val')
     rewind_metrics(file, 2)
     assert file.read_text() == f"{lines[1]}\n{lines[2]}\n"
+
+
+def test_metrics_of_other_members_stay(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    first, second = (
+        [json.dumps({"epoch": epoch, "values": {f"{prefix}loss": 1}}) for epoch in (None, 0, 1)] for prefix in ("", "member-01/")
+    )
+    file.write_text("\n".join(first + second) + "\n")
+    rewind_metrics(file, 1, "member-01/")
+    assert file.read_text().splitlines() == [*first, second[1]]

@@ -13,6 +13,15 @@ def test_epochs_are_read_without_the_values_that_belong_to_none(tmp_path: Path) 
     assert read_epochs(tmp_path / "metrics.jsonl") == [Epoch(0, {"loss": 0.5})]
 
 
+def test_the_epochs_of_one_member_are_read_alone(tmp_path: Path) -> None:
+    reporter = Reporter(tmp_path, "test")
+    for prefix, loss in (("", 0.5), ("member-01/", 0.4)):
+        reporter.metrics({f"{prefix}parameters_total": 3})
+        reporter.metrics({f"{prefix}loss": loss}, epoch=0)
+    assert read_epochs(tmp_path / "metrics.jsonl") == [Epoch(0, {"loss": 0.5})]
+    assert read_epochs(tmp_path / "metrics.jsonl", "member-01/") == [Epoch(0, {"loss": 0.4})]
+
+
 def test_the_title_names_the_best_epoch_and_the_footnote_stays() -> None:
     losses = (0.9, 0.4, 0.6)
     epochs = [

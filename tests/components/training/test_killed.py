@@ -58,3 +58,13 @@ def test_no_epoch_stands_twice_in_the_metrics_of_a_killed_training(results: dict
 def test_it_does_not_matter_at_which_moment_it_is_killed(tmp_path: Path, task: str) -> None:
     shares = np.random.default_rng(2019).random(11).round(3)
     assert_nothing_shows(kill(tmp_path, f"{task}:{','.join(map(str, shares))}")[task])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
+def test_nor_in_which_member_of_several(tmp_path: Path, task: str) -> None:
+    shares = np.random.default_rng(2020).random(9).round(3)
+    result = kill(tmp_path, f"{task}+folds:{','.join(map(str, shares))},0.98")[f"{task}+folds"]
+    assert_nothing_shows(result)
+    assert {"out_of_fold.parquet", "weights-00.weights.h5", "weights-01.weights.h5"} < result["whole"]["digests"].keys()
+    assert not any(name.startswith("members/") for name in result["whole"]["digests"])
