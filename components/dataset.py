@@ -252,6 +252,13 @@ class Dataset:
         other._archives, other._arrays = {}, {}
         return other
 
+    def with_manifest(self, manifest: pd.DataFrame) -> "Dataset":
+        """The same pixels under other rows: some of this manifest's, with splits of their own; its data version is theirs."""
+        other = self.reopened()
+        other.manifest = _typed(manifest)
+        vars(other).pop("version", None)
+        return other
+
     @cached_property
     def version(self) -> str:
         """The data version: see `data_version`."""

@@ -177,6 +177,11 @@ class Store:
         outs = [out for out in self.root.glob(f"{step.partition('/')[0]}/*/out") if made_by(out).code == code]
         return sorted(outs, key=lambda out: out.stat().st_mtime, reverse=True)
 
+    def outs(self, step: str) -> list[Path]:
+        """Whole outputs of a step, newest first."""
+        outs = [self.out(step, key) for name, key in self.entries() if name == step and self.has(name, key)]
+        return sorted(outs, key=lambda out: out.stat().st_mtime, reverse=True)
+
     def record(self, step: str, key: str) -> dict[str, object]:
         """When, how long and by which run a step's output was made; empty where there is none."""
         file = self.place(step, key) / "record.json"

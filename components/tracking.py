@@ -2,6 +2,7 @@
 
     pipeline run    one MLflow run, tagged `dermacare.run_id`, role `pipeline`; its owner renews `dermacare.heartbeat`
     model run       one child a model, tagged with the same run id, role `model` and `dermacare.model`
+    study run       one MLflow run, tagged with the key of the study's work as `dermacare.step_key`, role `leak study`
 
 Every write can be repeated: runs are found by their tags before one is made, a point of a curve is known by its name and epoch.
 So the live lines of a run (`Tracker`) and the whole that `register` publishes later (`Ledger`) may overlap; nothing is doubled.
@@ -37,6 +38,7 @@ RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 RUN_ID = "dermacare.run_id"
 ROLE = "dermacare.role"
 MODEL = "dermacare.model"
+STEP_KEY = "dermacare.step_key"
 HOST = "dermacare.host"
 PID = "dermacare.pid"
 PROCESS = "dermacare.process"
@@ -222,6 +224,11 @@ class Ledger:
         query = f"tags.`{RUN_ID}` = '{run_id}' and tags.`{MODEL}` = '{model}'"
         tags = {RUN_ID: run_id, ROLE: "model", MODEL: model, PARENT: parent}
         return self._find_or_make(query, model, tags, started)
+
+    def ensure_study_run(self, study: str, key: str, name: str) -> str:
+        """Find or make the MLflow run of a study (its role: `leak study`), known by the key of its work. Returns MLflow's id."""
+        query = f"tags.`{STEP_KEY}` = '{key}' and tags.`{ROLE}` = '{study}'"
+        return self._find_or_make(query, name, {STEP_KEY: key, ROLE: study}, None)
 
     def _find_or_make(self, query: str, name: str, tags: dict[str, str], started: float | None) -> str:
         found = self._first(query)

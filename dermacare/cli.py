@@ -20,6 +20,8 @@ runs_app = typer.Typer(help="What runs and what ran.", no_args_is_help=False)
 app.add_typer(runs_app, name="runs")
 data_app = typer.Typer(help="The data and its versions.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+study_app = typer.Typer(help="Questions to the data and the recipe.", no_args_is_help=True)
+app.add_typer(study_app, name="study")
 
 Profile = Annotated[str | None, typer.Option("--profile", "-p", help="Profile that overrides params.yaml.", show_default=False)]
 Data = Annotated[
@@ -293,6 +295,30 @@ def withdraw_data(
     from dermacare.data_withdraw_command import withdraw
 
     withdraw(ids, reason=reason, yes=yes)
+
+
+@study_app.callback()
+def _study() -> None:
+    """Keeps `leak` a command of its own though it is the only one."""
+
+
+@study_app.command("leak")
+def study_leak(
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Architecture; by default the first of train_classifier.models.")
+    ] = None,
+    profile: Profile = None,
+    assignments: Assignments = None,
+    file: ParamsFile = None,
+) -> None:
+    """What a leak is worth: one classifier trained twice, without and with other images of the test set's lesions.
+
+    On the newest preprocessed data of this home. Killed, the same command goes on from there.
+    """
+    from components.params import load_params
+    from dermacare.study_command import study_leak as study
+
+    study(load_params(file, profile=profile, assignments=assignments or []).params, model)
 
 
 def main() -> None:

@@ -48,21 +48,15 @@ def audit_data(folder: Path | None, *, predictions: Path | None, out: Path | Non
 
 
 def _newest(store: Store, home: Home) -> Path:
-    outs = _outs(store, "validate")
+    outs = store.outs("validate")
     if not outs:
         raise DatasetError(f"{home.root}: holds no validated data yet; `dermacare run` makes some, or name a folder")
     return outs[0]
 
 
-def _outs(store: Store, step: str) -> list[Path]:
-    """Whole outputs of a step, newest first."""
-    outs = [store.out(name, key) for name, key in store.entries() if name == step and store.has(name, key)]
-    return sorted(outs, key=lambda out: out.stat().st_mtime, reverse=True)
-
-
 def _out_of_fold(store: Store, version: str) -> Path | None:
     """Out-of-fold predictions of the newest classifier that was trained with all folds on this data."""
-    for out in filter(is_whole, _outs(store, "train_classifier")):
+    for out in filter(is_whole, store.outs("train_classifier")):
         model = read_description(out)
         if model.data_version == version and model.out_of_fold is not None and model.training["fold"] is None:
             read_out_of_fold(out, model)  # checks its digest
@@ -72,7 +66,7 @@ def _out_of_fold(store: Store, version: str) -> Path | None:
 
 def _predictions(store: Store, version: str) -> Path | None:
     """What the best classifier of the newest evaluation on this data said of the images that it did not learn from."""
-    for out in _outs(store, "evaluate"):
+    for out in store.outs("evaluate"):
         scores = read_scores(out)
         if scores.data_version == version and scores.classifiers():
             best = max(scores.classifiers(), key=lambda one: one.val.macro.f1)

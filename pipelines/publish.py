@@ -68,6 +68,9 @@ def publish(
         models: model bundles.
         evaluation: evaluate's output.
     """
+    from components.dataset import Dataset
+    from components.leak_study.page import write_note
+    from components.leak_study.scores import read_leak
     from components.register import register
     from components.register.context import RunContext
 
@@ -88,7 +91,12 @@ def publish(
         learned=_learned(store, models, dataset),
     )
     figures = _figures(store, record) if record else {}
-    register(dataset, models, evaluation, out, params, reporter, Ledger(home.tracking_uri, params.experiment), context, figures)
+    study = _leak_study(store, Dataset(dataset).version)
+    if study is not None:
+        figures["leak_study"] = study / "figures"
+    appendix = f"\n### What a leak is worth\n\n{write_note(read_leak(study))}\n" if study is not None else ""
+    ledger = Ledger(home.tracking_uri, params.experiment)
+    register(dataset, models, evaluation, out, params, reporter, ledger, context, figures, appendix)
 
 
 def _learned(store: Store, models: Sequence[Path], dataset: Path) -> dict[str, int | None]:
@@ -100,6 +108,13 @@ def _learned(store: Store, models: Sequence[Path], dataset: Path) -> dict[str, i
 def _figures(store: Store, record: RunRecord) -> dict[str, Path]:
     """Pictures that belong to the run as a whole."""
     return {name: store.out(name, record.steps[name].key) / "figures" for name in ("validate", "preprocess", "augment_balance")}
+
+
+def _leak_study(store: Store, version: str) -> Path | None:
+    """The newest leak study of this home on the same data."""
+    from components.leak_study.scores import read_leak
+
+    return next((out for out in store.outs("leak_study") if read_leak(out).data_version == version), None)
 
 
 def released_runs(home: Home) -> list[str]:

@@ -29,13 +29,7 @@ def augment_balance(dataset: Path, out: Path, params: AugmentBalanceParams, repo
         DataRefused: a task has images but none in train.
     """
     source = Dataset(dataset)
-    plan = Plan(
-        data_version=source.version,
-        seed=params.seed,
-        ranges=Ranges(**params.model_dump(include=set(Ranges.model_fields))),
-        classification=_plan_classification(source, params) if Task.CLASSIFICATION in source.tasks() else None,
-        segmentation=_plan_segmentation(source) if Task.SEGMENTATION in source.tasks() else None,
-    )
+    plan = plan_training(source, params)
     write_plan(out, plan)
     if plan.classification is not None:
         reporter.message(f"classification: {plan.classification.samples:,} samples an epoch")
@@ -44,6 +38,17 @@ def augment_balance(dataset: Path, out: Path, params: AugmentBalanceParams, repo
         reporter.message(f"segmentation: {plan.segmentation.samples:,} samples an epoch")
         reporter.figure("samples_segmentation", draw_segmentation_sheet(source, plan))
     reporter.progress(1, 1, "plan")
+
+
+def plan_training(source: Dataset, params: AugmentBalanceParams) -> Plan:
+    """The plan for a dataset; for errors see `augment_balance`."""
+    return Plan(
+        data_version=source.version,
+        seed=params.seed,
+        ranges=Ranges(**params.model_dump(include=set(Ranges.model_fields))),
+        classification=_plan_classification(source, params) if Task.CLASSIFICATION in source.tasks() else None,
+        segmentation=_plan_segmentation(source) if Task.SEGMENTATION in source.tasks() else None,
+    )
 
 
 def _plan_classification(source: Dataset, params: AugmentBalanceParams) -> ClassificationPlan:

@@ -37,6 +37,54 @@ def f1_intervals(
     return ends
 
 
+def paired_intervals(
+    truth: Sequence[str],
+    first: Sequence[str],
+    second: Sequence[str],
+    groups: Sequence[str],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """95 % percentile intervals of how much better the second of two models is on the same images.
+
+    Both are judged on each draw of groups, so that what makes images hard for both falls out of the difference.
+
+    Args:
+        truth: N diagnosis codes.
+        first: N diagnosis codes, what one model said.
+        second: what the other said.
+        groups: N group ids; whole groups are drawn.
+        draws: bootstrap samples.
+        seed: of the draws.
+
+    Returns:
+        `accuracy`, `balanced_accuracy` and `macro_f1` → lower and upper end of second - first. The last two are means over the
+        diagnoses that a draw holds.
+    """
+    counts = [_counts(truth, said, groups) for said in (first, second)]
+    rng = np.random.default_rng(seed)
+    groups_held = len(counts[0])
+    weights = rng.multinomial(groups_held, np.full(groups_held, 1 / groups_held), size=draws)
+    one, other = (_summaries(np.tensordot(weights, held, axes=1)) for held in counts)
+    ends = {name: np.quantile(other[name] - one[name], [0.025, 0.975]) for name in one}
+    return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
+
+
+def _summaries(counts: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float64]]:
+    """Accuracy, balanced accuracy and macro F1 of each draw; `counts`: draws x 3 x 8, as `_counts` has them."""
+    right, said, there = counts.transpose(1, 0, 2)
+    held = there > 0
+    classes = held.sum(axis=1)
+    recall = np.where(held, right / np.maximum(there, 1), 0)
+    f1 = np.where(held, 2 * right / np.maximum(said + there, 1), 0)
+    return {
+        "accuracy": right.sum(axis=1) / there.sum(axis=1),
+        "balanced_accuracy": recall.sum(axis=1) / classes,
+        "macro_f1": f1.sum(axis=1) / classes,
+    }
+
+
 def _counts(truth: Sequence[str], predicted: Sequence[str], groups: Sequence[str]) -> npt.NDArray[np.int64]:
     """Groups x 3 x 8: of each diagnosis, how often it was rightly predicted, predicted, and true."""
     names, place = np.unique(np.array(groups), return_inverse=True)

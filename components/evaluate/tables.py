@@ -58,7 +58,10 @@ def write_answers(out: Path, name: str, truth: Sequence[str], probabilities: Pro
 
 
 def write_curves(out: Path, name: str, bundle: Path) -> None:
-    """Write the curves of a model's training, where its bundle has them; how fast it went is left out, since no two runs agree."""
+    """Write the curves of a model's training (of several members the first one's), where its bundle has them.
+
+    How fast it went is left out, since no two runs agree.
+    """
     record = bundle / "metrics.jsonl"
     if record.exists():
         epochs = [{"epoch": epoch.number + 1, **epoch.values} for epoch in read_epochs(record)]

@@ -11,7 +11,7 @@ from components.register.context import RunContext
 from components.register.logged_model import ensure_logged_model, find_source_run
 from components.register.registry import Registry
 from components.scores import ModelScores, flat
-from components.tracking import NOTE, Ledger, Point, UsedData
+from components.tracking import NOTE, STEP_KEY, Ledger, Point, UsedData
 
 TRAINED_IN = "dermacare.trained_in"
 
@@ -113,7 +113,7 @@ class Publisher:
             "dermacare.data_version": record.description.data_version,
             "dermacare.phantom": str(record.description.phantom).lower(),
             "dermacare.val_rows": record.scores.val_rows,
-            "dermacare.step_key": self._run.step_key(record.name),
+            STEP_KEY: self._run.step_key(record.name),
             **({"dermacare.parent": record.parent} if record.parent else {}),
         }
 

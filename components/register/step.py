@@ -33,6 +33,7 @@ def register(
     ledger: Ledger,
     run: RunContext,
     figures: Mapping[str, Path] | None = None,
+    appendix: str = "",
 ) -> None:
     """Publish the run's models whole, and put the best classifier and segmenter into production: `release.json`.
 
@@ -48,6 +49,7 @@ def register(
         ledger: MLflow.
         run: the run that this belongs to.
         figures: step → folder of pictures that belong to the run as a whole: `augment_balance` → its `figures/`.
+        appendix: what the run's description says besides, Markdown.
 
     Raises:
         TrackingError: MLflow does not answer, or refuses.
@@ -56,7 +58,7 @@ def register(
     """
     scores = read_scores(evaluation)
     records = [ModelRecord.read(model, scores.models, run) for model in models]
-    work = _Registration(scores, records, _used_data(Dataset(dataset)), params, run)
+    work = _Registration(scores, records, _used_data(Dataset(dataset)), params, run, appendix)
     pictures = {"evaluate": evaluation / "figures", **(figures or {})}
     for pause in (*_PAUSES, None):
         try:
@@ -75,12 +77,19 @@ class _Registration:
     """Everything that is known before MLflow is asked."""
 
     def __init__(
-        self, scores: Scores, records: Sequence[ModelRecord], data: UsedData, params: RegisterParams, run: RunContext
+        self,
+        scores: Scores,
+        records: Sequence[ModelRecord],
+        data: UsedData,
+        params: RegisterParams,
+        run: RunContext,
+        appendix: str,
     ) -> None:
         self._scores = scores
         self._records = records
         self._data = data
         self._run = run
+        self._appendix = appendix
         self._metrics = {Task.CLASSIFICATION: params.metric, Task.SEGMENTATION: "dice"}
 
     def publish(self, ledger: Ledger, evaluation: Path, pictures: Mapping[str, Path], out: Path, reporter: Reporter) -> Release:
@@ -88,7 +97,7 @@ class _Registration:
         parent, must_end = ledger.join_pipeline_run(self._run.details())
         registry = Registry(ledger)
         records = [record.with_parent(registry) for record in self._records]
-        note = run_note(records, self._scores, self._data, self._run)
+        note = run_note(records, self._scores, self._data, self._run) + self._appendix
         ledger.set_tags(parent, {NOTE: note, "dermacare.data_version": self._data.version, **code_tags(self._run)})
         ledger.log_dataset(parent, self._data)
         for step, folder in pictures.items():

@@ -32,9 +32,13 @@ _WHOLE = "all layers"
 
 def train(dataset: Path, plan: Path, out: Path, params: TrainClassifierParams, reporter: Reporter) -> None:
     """See `components.train_classifier.train_classifier`."""
+    learn(Learning(Dataset(dataset), read_plan(plan), Task.CLASSIFICATION, params), out, reporter)
+
+
+def learn(learning: Learning[TrainClassifierParams], out: Path, reporter: Reporter) -> None:
+    """The same from a dataset and a plan that are read already."""
     if not is_whole(out):
-        learning = Learning(Dataset(dataset), read_plan(plan), Task.CLASSIFICATION, params)
-        epochs = params.frozen_epochs + params.epochs
+        epochs = learning.params.frozen_epochs + learning.params.epochs
         deliver(learning, train_members(learning, _train_member, epochs, out, reporter), out, reporter)
     remove_members(out)
 

@@ -34,7 +34,7 @@ _STATES = ("out", "work", "deleted")
 _KINDS = (("image", "image_id"), ("lesion", "lesion_id"), ("patient", "patient_id"))
 _PICTURES = frozenset({".jpg", ".jpeg", ".png"})
 # What is made from a version of the data and may show its images has a file that names the version, as `data_version`.
-_MADE_FROM = ("plan.json", "scores.json", "audit.json")
+_MADE_FROM = ("plan.json", "scores.json", "audit.json", "leak.json")
 
 
 @dataclass

@@ -25,6 +25,7 @@ from components.dataset import (
 )
 from components.errors import DatasetError
 from components.lesions import Split, Task
+from tests.datasets import preprocessed_dataset
 
 FULL: dict[str, Any] = {
     "image_id": "ISIC_1",
@@ -299,3 +300,14 @@ def test_members_of_a_shard_are_stored_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / write_files_shard(tmp_path, "x", [("a.jpg", b"0" * 1000)])
     with zipfile.ZipFile(path) as archive:
         assert archive.infolist()[0].compress_type == zipfile.ZIP_STORED
+
+
+def test_other_rows_show_the_same_pixels_under_a_version_of_their_own(tmp_path: Path) -> None:
+    data = Dataset(preprocessed_dataset(tmp_path, per_class=3))
+    version = data.version
+    rows = data.rows(Task.CLASSIFICATION).iloc[::-2].assign(split="train")
+    other = data.with_manifest(rows)
+    assert len(other.rows(Task.CLASSIFICATION, Split.TRAIN)) == len(rows)
+    assert other.rows(Task.SEGMENTATION).empty
+    assert np.array_equal(other.images(other.rows(Task.CLASSIFICATION)), data.images(rows))
+    assert other.version == data_version(rows) != version == data.version

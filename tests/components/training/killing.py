@@ -90,7 +90,7 @@ def in_a_process(work: Callable[[], object]) -> int:
 def left_by(out: Path) -> dict[str, object]:
     """What a training left: digests of its files, and its curves without what is of the clock."""
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    curves = [[line["epoch"], {k: v for k, v in line["values"].items() if k != "images_per_second"}] for line in lines]
+    curves = [[line["epoch"], {k: v for k, v in line["values"].items() if not k.endswith("images_per_second")}] for line in lines]
     files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     digests = {name: sha256_file(out / name) for name in files if name != "metrics.jsonl"}
     return {"digests": digests, "curves": sorted(curves, key=lambda curve: curve[0] if curve[0] is not None else -1)}
