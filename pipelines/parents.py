@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.bundle import PARENT, read_parent
+from components.bundle import PARENT, Description, read_description, read_parent
 from components.dataset import SEGMENTER, Dataset
-from components.errors import DataRefused, TrackingError
+from components.errors import DataRefused, ParamsError, TrackingError
 from components.lesions import Split, Task
 from components.params import PreprocessParams, TrainingParams, bundle_of
 from components.store import Store
@@ -37,6 +37,7 @@ def take_parent(home: Home, params: TrainingParams, task: Task, dataset: Path, o
         _fetch(home, params.weights, out / PARENT)
     parent = read_parent(out)
     assert parent is not None
+    refuse_folds(params.weights, read_description(out / PARENT), params)
     learned = count_learned(Store(home.root), parent.data_version, Dataset(dataset), task)
     if learned:
         raise DataRefused(
@@ -54,6 +55,24 @@ def take_segmenter(home: Home, params: PreprocessParams, out: Path) -> None:
     """
     if params.segmenter is not None and not (out / SEGMENTER).exists():
         _fetch(home, params.segmenter, out / SEGMENTER)
+
+
+def refuse_folds(version: str, parent: Description, params: TrainingParams) -> None:
+    """With folds each image of train and val judges one member and teaches the others: none may start from weights that know it.
+
+    Raises:
+        ParamsError: the parent was trained with folds, or the new model is to be.
+    """
+    if params.folds > 1:
+        raise ParamsError(
+            f"folds is {params.folds}, but {version} learned from images that each fold would be judged by; set folds to 1, "
+            "or start from other weights"
+        )
+    if parent.training.get("folds", 1) > 1:
+        raise ParamsError(
+            f"{version} was trained with folds, so that it learned from val too, which would judge what is trained on from it; "
+            "start from a version that was trained without, or from other weights"
+        )
 
 
 def _fetch(home: Home, spec: str, target: Path) -> None:

@@ -13,7 +13,7 @@ from components.lesions import Task
 from components.params import Params, PreprocessParams, Resolved, TrainingParams, bundle_of, bundle_weights, for_model, version_of
 from components.withdrawn import read_withdrawn
 from pipelines.home import Home
-from pipelines.parents import open_ledger
+from pipelines.parents import open_ledger, refuse_folds
 from pipelines.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -155,6 +155,7 @@ def _starts(home: Home, params: Params, reference: str) -> list[Start]:
         section = _SECTIONS[description.task]
         _check_architecture(version.label, description.architecture, section, _section(params, section).models)
         _check_preprocessing(version.label, description, params.preprocess)
+        refuse_folds(version.label, description, for_model(_section(params, section), description.architecture))
         starts.append(
             Start(
                 section=section,

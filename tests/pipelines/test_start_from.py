@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from components.bundle import bundle_digest
+from components.bundle import bundle_digest, read_description
 from components.errors import ParamsError
 from components.params import Params, Resolved, bundle_weights, for_model, load_params
 from components.register.context import RunContext
 from components.tracking import Ledger
 from pipelines.crop_by import cropped_by
 from pipelines.home import Home
+from pipelines.parents import refuse_folds
 from pipelines.plan import make_plan
 from pipelines.runs import RunRecord
 from pipelines.start_from import Start, check_reachable, earlier_starts, find_starts, started
@@ -226,3 +227,18 @@ def test_without_a_segmenter_there_is_nothing_to_crop_by(registered: Registered,
     assert cropped(registered, None).params.preprocess.segmenter is None
     with pytest.raises(ParamsError, match=r"nothing is registered in .* yet; run once without it"):
         cropped_by(Home(tmp_path), load_params(assignments=[*TINY]), "production")
+
+
+def test_folds_and_a_start_from_what_knows_all_of_them_are_refused(registered: Registered) -> None:
+    folded = params("train_classifier.folds=5")
+    with pytest.raises(
+        ParamsError, match=r"folds is 5, but lesion-classifier/2 learned from images that each fold would be judged by"
+    ):
+        find_starts(registered.home, folded, ["lesion-classifier/2"])
+
+
+def test_a_version_that_was_trained_with_folds_is_refused(registered: Registered) -> None:
+    described = read_description(registered.models["lesion-classifier/2"])
+    with_folds = described.model_copy(update={"training": described.training | {"folds": 5}})
+    with pytest.raises(ParamsError, match=r"lesion-classifier/2 was trained with folds, so that it learned from val too"):
+        refuse_folds("lesion-classifier/2", with_folds, params().train_classifier)
