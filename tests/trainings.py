@@ -51,15 +51,15 @@ def make_data(root: Path, *, per_class: int = 3, size: tuple[int, int] = (16, 16
 
 
 def unet_params(name: str = "unet_tiny", **changes: Any) -> TrainUnetParams:
-    """Parameters of a segmenter: those of params.yaml, a short training, and `changes`."""
-    section = load_params(project_file("params.yaml")).params.train_unet
+    """Parameters of a segmenter: the report's, a short training, and `changes`."""
+    section = load_params(project_file("params.yaml"), profile="report").params.train_unet
     short = {"models": [name], "epochs": 3, "batch_size": 6, "learning_rate": 0.01}
     return for_model(section.model_copy(update=short | changes), name)
 
 
 def classifier_params(name: str = "tiny_cnn", **changes: Any) -> TrainClassifierParams:
-    """Parameters of a classifier: those of params.yaml, a short training from nothing, and `changes`."""
-    section = load_params(project_file("params.yaml")).params.train_classifier
+    """Parameters of a classifier: the report's, a short training from nothing, and `changes`."""
+    section = load_params(project_file("params.yaml"), profile="report").params.train_classifier
     short = {"models": [name], "weights": "none", "frozen_epochs": 2, "epochs": 2, "batch_size": 6, "learning_rate": 0.001}
     return for_model(section.model_copy(update=short | changes), name)
 

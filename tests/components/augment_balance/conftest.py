@@ -12,7 +12,7 @@ STILL = Draw(rotation=0, mirrored=False, flipped=False, zoom=1, brightness=0, co
 
 @pytest.fixture(scope="session")
 def params() -> AugmentBalanceParams:
-    return load_params(project_file("params.yaml")).params.augment_balance
+    return load_params(project_file("params.yaml"), profile="report").params.augment_balance
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ def coloured_lesions(root: Path, lesions: int = 64) -> Path:
 
 def study_params(epochs: int) -> LeakStudyParams:
     """A training that learns by heart: nothing is drawn, nothing is dropped, nothing stops it."""
-    section = load_params(project_file("params.yaml")).params.augment_balance
+    section = load_params(project_file("params.yaml"), profile="report").params.augment_balance
     still = {name: type(value)(0) for name, value in section.model_dump(include=set(Ranges.model_fields)).items()}
     recipe = {"frozen_epochs": 0, "epochs": epochs, "learning_rate": 0.01, "batch_size": 16, "schedule": "cosine", "dropout": 0.0}
     return LeakStudyParams(

@@ -68,7 +68,7 @@ def test_the_number_of_the_segmenter_decides_nothing_but_its_digest_does(small_p
 def trained(encoded: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A dataset whose images are cropped, and the folder of a classifier that learned from it."""
     root = tmp_path_factory.mktemp("trained")
-    section = load_params(project_file("params.yaml")).params
+    section = load_params(project_file("params.yaml"), profile="report").params
     sizes = {"classification_size": (32, 40), "segmentation_size": (40, 48), "hair_kernel": 5}
     dataset = preprocessed(encoded, root / "dataset", cropping(section.preprocess.model_copy(update=sizes)))
     plan = root / "plan"

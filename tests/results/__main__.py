@@ -1,0 +1,26 @@
+"""`python -m tests.results ROW [--set …]`: train and judge what a row of docs/results.md tells; killed, it goes on from there."""
+
+import sys
+from collections.abc import Callable, Iterator
+
+from tests.results import classification, segmentation
+
+ROWS: dict[str, Callable[..., Iterator[str]]] = {
+    "ham10000": classification.measure_ham10000,
+    "isic": classification.measure_isic,
+    "resnets": classification.measure_resnets,
+    "segmentation": segmentation.measure_both,
+    "wang": segmentation.measure_wang,
+}
+
+
+def main(arguments: list[str]) -> None:
+    """Measure a row and print its lines."""
+    if not arguments or arguments[0] not in ROWS:
+        sys.exit(f"usage: python -m tests.results {{{','.join(ROWS)}}} [--set section.key=value …]")
+    for line in ROWS[arguments[0]](*arguments[1:]):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,61 @@
+"""What docs/results.md is measured with, on drawn data: intervals by group, masks judged at their own size, folders of links."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from components.bundle import Bundle
+from components.dataset import Dataset
+from components.images import decode_image, decode_mask
+from components.lesions import Split, Task
+from tests.bundles import segmenter_bundle
+from tests.datasets import encoded_dataset
+from tests.results.intervals import interval
+from tests.results.segmentation import judge
+from tests.results.subset import is_square_256, link_labelled
+
+
+def test_an_interval_draws_whole_groups() -> None:
+    values = np.array([0.0, 1.0, 0.0, 1.0])
+
+    def mean(rows: np.ndarray) -> float:
+        return float(values[rows].mean())
+
+    assert interval(mean, ["a", "a", "b", "b"]) == (0.5, 0.5)
+    low, high = interval(mean, ["a", "b", "c", "d"])
+    assert low < 0.25
+    assert high > 0.75
+
+
+def test_masks_are_judged_at_their_own_size_from_the_files_as_they_came(tmp_path: Path) -> None:
+    data = Dataset(encoded_dataset(tmp_path / "validated", per_class=3))
+    model = segmenter_bundle(tmp_path / "model", size=(16, 16))
+    table = judge(model, data, Split.TEST).set_index("image_id")
+    rows = data.rows(Task.SEGMENTATION, Split.TEST)
+    assert len(table) == len(rows) > 3
+    bundle = Bundle.load(model)
+    for _, row in rows.iterrows():
+        truth = decode_mask(data.mask_bytes(row), "") > 0
+        (said,) = bundle.predict([decode_image(data.image_bytes(row), "")])
+        mask = cv2.resize(said, truth.shape[::-1]) >= bundle.description.mask_threshold
+        here = table.loc[row["image_id"]]
+        assert here["mask"] == f"{truth.shape[0]} x {truth.shape[1]}"
+        jaccard = (truth & mask).sum() / (truth | mask).sum()
+        assert here["jaccard"] == pytest.approx(jaccard)
+        assert here["thresholded_jaccard"] == pytest.approx(jaccard if jaccard >= 0.65 else 0)
+
+
+def test_a_folder_of_links_holds_the_wanted_images_and_their_rows(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "images").mkdir(parents=True)
+    for name, side in (("ISIC_1", 256), ("ISIC_2", 128)):
+        cv2.imwrite(str(source / "images" / f"{name}.jpg"), np.zeros((side, side, 3), np.uint8))
+    for table in ("GroundTruth", "Metadata"):
+        (source / f"ISIC_2019_Training_{table}.csv").write_text("image,x\nISIC_1,a\nISIC_2,b\n")
+    linked = link_labelled(source, tmp_path / "linked", is_square_256)
+    assert [path.name for path in (linked / "images").iterdir()] == ["ISIC_1.jpg"]
+    assert (linked / "images" / "ISIC_1.jpg").resolve() == (source / "images" / "ISIC_1.jpg").resolve()
+    assert pd.read_csv(linked / "ISIC_2019_Training_GroundTruth.csv")["image"].tolist() == ["ISIC_1"]
