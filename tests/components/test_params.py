@@ -26,14 +26,18 @@ def test_every_profile_holds(profile: str) -> None:
     assert load_params(profile=profile).params.train_classifier.models
 
 
+def test_logit_adjustment_of_one_architecture_is_refused_beside_class_weights_too() -> None:
+    with pytest.raises(ParamsError, match="logit_adjustment is on for resnet101"):
+        load_params(profile="report", assignments=["train_classifier.overrides={resnet101: {logit_adjustment: 1}}"])
+
+
 @pytest.mark.parametrize(
     ("assignment", "told"),
     [
         ("train_unet.learning_rat=1", ["train_unet.learning_rat", "did you mean train_unet.learning_rate"]),
         ("train_unet.epochs=0", ["train_unet.epochs is 0", "greater than or equal to 1"]),
         ("train_unet.epochs=many", ["train_unet.epochs is 'many'", "integer"]),
-        ("train_classifier.logit_adjustment=1", ["logit_adjustment is on for resnet50", "augment_balance.class_weights"]),
-        ("train_classifier.overrides={resnet101: {logit_adjustment: 1}}", ["logit_adjustment is on for resnet101"]),
+        ("augment_balance.class_weights=true", ["logit_adjustment is on for resnet50", "augment_balance.class_weights"]),
         ("validate.split=random", ["validate.split is 'random'", "'hash' or 'official'"]),
         ("preprocess.classification_size=[1,64]", ["preprocess.classification_size.0 is 1", "16"]),
         ("train_unet", ["'train_unet' is no assignment", "section.key=value"]),
