@@ -34,7 +34,7 @@ def measure_ham10000(*changes: str) -> Iterator[str]:
 def measure_isic(*changes: str) -> Iterator[str]:
     """The labelled images of the ISIC subset that are 256 x 256, so that resolution tells nothing."""
     more = {"augment_balance.max_images": None, "preprocess.classification_size": [192, 192]}
-    more |= {"train_classifier.progressive": [{"epochs": 10, "size": [160, 160]}]}
+    more |= {"train_classifier.epochs": 16, "train_classifier.progressive": [{"epochs": 8, "size": [160, 160]}]}
     yield from report(run("isic", "--profile", "best", *_squares(), *assigned(_SPLIT | more), *changes), _LITE0)
 
 
