@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.augment_balance.plan import Balance, ClassificationPlan, Plan, Ranges, SegmentationPlan, write_plan
+from components.augment_balance.plan import Balance, ClassificationPlan, Plan, Ranges, SegmentationPlan, read_plan, write_plan
 from components.dataset import Dataset, read_manifest, write_manifest
 from components.lesions import Diagnosis, Split, Task
 from components.params import TrainClassifierParams, TrainUnetParams, for_model, load_params
@@ -12,6 +12,8 @@ from components.project import project_file
 from components.reporter import Reporter
 from components.train_classifier import train_classifier
 from components.train_unet import train_unet
+from components.training.feed import Feed, open_feed
+from components.training.folds import plan_members
 from tests.datasets import preprocessed_dataset
 
 
@@ -48,6 +50,12 @@ def make_data(root: Path, *, per_class: int = 3, size: tuple[int, int] = (16, 16
         ),
     )
     return Data(dataset, plan)
+
+
+def open_first_feed(data: Data, params: TrainUnetParams | TrainClassifierParams) -> Feed:
+    """What the first member of a model is trained on."""
+    task = Task.SEGMENTATION if isinstance(params, TrainUnetParams) else Task.CLASSIFICATION
+    return open_feed(Dataset(data.dataset), read_plan(data.plan), task, params, plan_members(params)[0])
 
 
 def unet_params(name: str = "unet_tiny", **changes: Any) -> TrainUnetParams:

@@ -18,9 +18,8 @@ from components.train_classifier import step
 from components.train_classifier.registry import build
 from components.training.backend import start_afresh
 from components.training.card import write_card
-from components.training.feed import open_feed
 from tests.datasets import preprocessed_dataset
-from tests.trainings import Data, classifier_params, make_data, train_tiny
+from tests.trainings import Data, classifier_params, make_data, open_first_feed, train_tiny
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +173,7 @@ class TestTrainedOn:
 
     def test_before_the_first_step_all_weights_are_the_parents(self, data: Data, trained: Path, tmp_path: Path) -> None:
         params = self.start(trained, tmp_path / "out")
-        feed = open_feed(data.dataset, data.plan, Task.CLASSIFICATION, params)
-        started = step._start(feed, params, None, tmp_path / "out" / "parent")
+        started = step._start(open_first_feed(data, params), params, None, tmp_path / "out" / "parent")
         parent = build("tiny_cnn", (16, 16), 0.3).model
         parent.load_weights(trained / "weights.weights.h5")
         for ours, theirs in zip(started.model.get_weights(), parent.get_weights(), strict=True):

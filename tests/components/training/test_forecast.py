@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 
 from components.errors import MachineError
-from components.lesions import Task
 from components.params import TrainClassifierParams, TrainUnetParams
 from components.reporter import Reporter
 from components.train_classifier import registry as classifiers
 from components.train_unet import registry as segmenters
-from components.training.feed import open_feed
 from components.training.forecast import available_memory, check_memory, features_memory, training_memory
-from tests.trainings import Data, classifier_params, make_data, train_tiny, unet_params
+from tests.trainings import Data, classifier_params, make_data, open_first_feed, train_tiny, unet_params
 
 MIB = 2**20
 
@@ -27,8 +25,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
 
 def check(data: Data, tmp_path: Path, params: TrainUnetParams | TrainClassifierParams, free: int) -> str:
     """What is told."""
-    task = Task.SEGMENTATION if isinstance(params, TrainUnetParams) else Task.CLASSIFICATION
-    feed = open_feed(data.dataset, data.plan, task, params)
+    feed = open_first_feed(data, params)
     reporter, more = Reporter(tmp_path, "test", tmp_path / "events"), {}
     if isinstance(params, TrainUnetParams):
         model = segmenters.build(params.models[0], feed.size, params.dropout)
