@@ -42,7 +42,8 @@ def test_a_run_goes_on_from_production_and_says_what_it_forgot_and_learned(proje
     assert len(all_runs(project.home)) == 2
 
 
-def test_a_kill_once_production_has_moved_is_gone_on_from(project: Project) -> None:
+def test_a_kill_while_it_is_registered_is_gone_on_from(project: Project) -> None:
+    project.settings |= {"ingest.phantom.lesions_per_class": "8", "train_unet.models": "[]", "train_classifier.epochs": "1"}
     assert project.run().returncode == 0
     project.settings["train_classifier.epochs"] = "2"
 
