@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from tests.bench.fine_tune import fine_tune
+from tests.bench.frozen import train_frozen
+from tests.bench.roof import roof
 from tests.bench.row import Row
 
 _CLASSIFIER, _SEGMENTER = (64, 64), (256, 256)
@@ -18,3 +20,12 @@ def measure() -> Iterator[Row]:
         # What a user has who knows that XLA does not pay on a CPU.
         yield Row.of_rates(f"{what}, steady state, against fit without XLA", "images/s", ours=ours.rate, theirs=without.rate)
         yield Row.of_costs(f"{what}, first step, against fit without XLA", "s", ours=ours.first, theirs=without.first)
+    ours, theirs = (train_frozen(side) for side in ("OURS", "KERAS"))
+    what = "phase 1, 12 epochs of a head on frozen efficientnet_lite0 96x96"
+    yield Row.of_costs(
+        f"{what}, against fit that sends images through in every epoch", "s", ours=ours.seconds, theirs=theirs.seconds
+    )
+    yield Row.of_rates(f"{what}, accuracy on val", "share", ours=ours.accuracy, theirs=theirs.accuracy)
+    pace, limit = fine_tune("OURS", "resnet50", _CLASSIFIER, 32), roof("resnet50", _CLASSIFIER)
+    what = "resnet50 64x64 training step, against a large float32 convolution alone"
+    yield Row.of_rates(what, "FLOP/s", ours=pace.rate * limit.image, theirs=limit.rate)
