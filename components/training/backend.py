@@ -19,5 +19,8 @@ __all__ = ["keras", "layers", "ops", "start_afresh"]
 
 def start_afresh(seed: int) -> None:
     """Seed every draw and forget earlier models, so that weights and names of layers follow from the seed alone."""
-    keras.utils.clear_session()
+    from components.training.devices import use_all_gpus  # which imports this file
+
+    keras.utils.clear_session()  # which forgets the devices, too
+    use_all_gpus()
     keras.utils.set_random_seed(seed)

@@ -22,6 +22,7 @@ from components.reporter import Reporter
 from components.training.averaging import RunningMean
 from components.training.backend import keras, ops
 from components.training.checkpoint import Checkpoint, Checkpoints, Standing
+from components.training.devices import compiles, join_all, mean_over_all, on_each, sum_over_all
 from components.training.more_epochs import would_more_help
 from components.training.objective import Objective, Tensor, Values
 from components.training.optimizer import make_optimizer
@@ -151,19 +152,29 @@ class Trainer:
             variable.assign(value)
 
     def _train_step(self, images: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
+        sums = on_each(self._learn, images, targets, weights)
+        if self.average is not None:
+            self.average.update(self.optimizer.iterations.value)
+        return (*sums, ops.shape(images)[0])
+
+    def _learn(self, images: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
         with tf.GradientTape() as tape:
             predictions = self._model(images, training=True)
             losses = self.objective.loss(targets, predictions) * weights
-            loss = ops.mean(losses)
-        self.optimizer.apply(tape.gradient(loss, [variable.value for variable in self._trained]), self._trained)
-        if self.average is not None:
-            self.average.update(self.optimizer.iterations.value)
-        return ops.sum(losses), ops.sum(self.objective.score(targets, predictions)), ops.shape(images)[0]
+            loss = mean_over_all(losses)
+        gradients = sum_over_all(tape.gradient(loss, [variable.value for variable in self._trained]))
+        self.optimizer.apply(gradients, self._trained)
+        return sum_over_all(ops.sum(losses)), sum_over_all(ops.sum(self.objective.score(targets, predictions)))
 
     def _judge_step(self, images: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
+        *sums, predictions = on_each(self._answer, images, targets, weights)
+        return (*sums, ops.shape(images)[0], predictions)
+
+    def _answer(self, images: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
         predictions = self._model(images, training=False)
         losses = self.objective.loss(targets, predictions) * weights
-        return ops.sum(losses), ops.sum(self.objective.score(targets, predictions)), ops.shape(images)[0], predictions
+        sums = ops.sum(losses), ops.sum(self.objective.score(targets, predictions))
+        return sum_over_all(sums[0]), sum_over_all(sums[1]), join_all(predictions)
 
 
 @contextmanager
@@ -272,7 +283,7 @@ def _graphs(step: Step) -> Step:
     @cache
     def graph(shapes: tuple[tuple[int, ...], ...]) -> Step:
         signature = [tf.TensorSpec((None, *shape), tf.float32) for shape in shapes]
-        traced: Step = tf.function(step, input_signature=signature, autograph=False)
+        traced: Step = tf.function(step, input_signature=signature, autograph=False, jit_compile=compiles() or None)
         return traced
 
     def run(*batch: Any) -> tuple[Tensor, ...]:

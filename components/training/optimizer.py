@@ -21,6 +21,10 @@ class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras carries n
         self._powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
         super()._backend_update_step(gradients, variables, learning_rate)
 
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        # The loop has summed them over the devices already: clipping must see the gradient of the whole batch.
+        return grads_and_vars
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Change one variable."""
         place = self._get_variable_index(variable)

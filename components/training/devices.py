@@ -1,0 +1,84 @@
+"""What a step runs on: the processor, one GPU, or several GPUs, each with its part of every batch.
+
+Several GPUs hold the same weights (`tf.distribute.MirroredStrategy`). Losses are divided by the size of the whole batch, gradients
+are summed before they are clipped, and batch norm takes its moments over all parts (batch_norm.py), so that a step is the one that
+a single device would have taken, but for the order of sums: after three epochs of tiny networks, losses agree within 1e-4 and
+weights within 3e-3 of their size. What differs: each GPU draws the dropout of its own part, from the same seed.
+
+A single GPU compiles its steps with XLA; the processor never does, since there it takes minutes and then runs slower. Memory of a
+GPU is taken as it is needed (backend.py).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from components.training.backend import ops
+
+import tensorflow as tf  # isort: skip  # after Keras, whose import sets how TensorFlow runs
+
+
+def use_all_gpus() -> None:
+    """Where there are several GPUs, let what is built from here on live on all of them."""
+    if len(tf.config.list_physical_devices("GPU")) > 1 and not tf.distribute.has_strategy():
+        mirror(None)
+
+
+def mirror(names: Sequence[str] | None) -> None:
+    """Let what is built from here on live on these devices, such as `GPU:0`; None: on all GPUs. Until `start_afresh`."""
+    # NCCL, TensorFlow's choice, may start batch norm's sums in another order on each GPU, which then wait for each other for ever.
+    sums = tf.distribute.ReductionToOneDevice()
+    tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy(names, cross_device_ops=sums))
+
+
+def replicas() -> int:
+    """Devices that a batch is split over."""
+    return int(tf.distribute.get_strategy().num_replicas_in_sync)
+
+
+def compiles() -> bool:
+    """Whether steps are compiled with XLA: on a single GPU."""
+    return replicas() == 1 and bool(tf.config.list_physical_devices("GPU"))
+
+
+def on_each(step: Callable[..., tuple[Any, ...]], *tensors: Any) -> tuple[Any, ...]:
+    """Run a step on every device, each with its part of a batch; of a batch of fewer images than devices each has the whole.
+
+    Args:
+        step: what it returns must be the same on all devices: sums over the batch (scalars), or tensors with a row for each image.
+        tensors: of a batch, with one first axis.
+    """
+    if replicas() == 1:
+        return step(*tensors)
+    size, count = ops.shape(tensors[0])[0], replicas()
+
+    def part_of_step() -> tuple[Any, ...]:
+        place = tf.distribute.get_replica_context().replica_id_in_sync_group
+        # Never none: oneDNN gives a convolution of no images the wrong shape.
+        first, last = (tf.where(size < count, whole, size * end // count) for whole, end in ((0, place), (size, place + 1)))
+        return step(*(tensor[first:last] for tensor in tensors))
+
+    strategy = tf.distribute.get_strategy()
+    answers = [strategy.experimental_local_results(answer)[0] for answer in strategy.run(part_of_step)]
+    copies = tf.where(size < count, float(count), 1.0)
+    return tuple(answer[:size] if answer.shape.rank else answer / copies for answer in answers)
+
+
+def mean_over_all(losses: Any) -> Any:
+    """In a step: this device's share of the mean loss of the whole batch; the shares add up to it."""
+    if replicas() == 1:
+        return ops.mean(losses)
+    return ops.sum(losses) / ops.cast(sum_over_all(ops.shape(losses)[0]), "float32")
+
+
+def sum_over_all(values: Any) -> Any:
+    """In a step: a tensor, or each of a list, summed over all devices."""
+    if replicas() == 1:
+        return values
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
+def join_all(part: Any) -> Any:
+    """In a step: the parts of all devices, one after the other along the first axis."""
+    if replicas() == 1:
+        return part
+    return tf.distribute.get_replica_context().all_gather(part, axis=0)
