@@ -105,12 +105,12 @@ class ClassifierParent(_ParentScores):
         digest: SHA-256 of its bundle.json.
         name: its name.
         data_version: of the data that it was trained on.
-        val, test: its figures.
+        val, test: its figures; val is None where the new model was trained with folds, and both learned from val.
         forgotten: by diagnosis code, all eight: images of test that it has right and the new model has wrong.
         learned: the reverse.
     """
 
-    val: ClassificationScores
+    val: ClassificationScores | None
     test: ClassificationScores
     forgotten: dict[str, int]
     learned: dict[str, int]
@@ -122,7 +122,7 @@ class SegmenterParent(_ParentScores):
     `forgotten` and `learned` are images of test whose Dice fell, or rose, by more than `DICE_CHANGE`.
     """
 
-    val: SegmentationScores
+    val: SegmentationScores | None
     test: SegmentationScores
     forgotten: int
     learned: int
@@ -246,13 +246,13 @@ def _segmentation(scores: SegmentationScores) -> dict[str, float | None]:
 
 def _against(parent: ClassifierParent | SegmenterParent) -> dict[str, float | None]:
     """The parent's main figures, and what was forgotten and learned on test."""
+    judged = {split: scores for split in ("val", "test") if (scores := getattr(parent, split)) is not None}
     if isinstance(parent, SegmenterParent):
         figures: dict[str, float | None] = {"test/forgotten": parent.forgotten, "test/learned": parent.learned}
-        return figures | {f"parent/{split}/dice": getattr(parent, split).per_image.dice for split in ("val", "test")}
+        return figures | {f"parent/{split}/dice": scores.per_image.dice for split, scores in judged.items()}
     figures = {"test/forgotten": sum(parent.forgotten.values()), "test/learned": sum(parent.learned.values())}
     for code in parent.forgotten:
         figures |= {f"test/{code}/forgotten": parent.forgotten[code], f"test/{code}/learned": parent.learned[code]}
-    for split in ("val", "test"):
-        judged: ClassificationScores = getattr(parent, split)
-        figures |= {f"parent/{split}/balanced_accuracy": judged.balanced_accuracy, f"parent/{split}/macro_f1": judged.macro.f1}
+    for split, scores in judged.items():
+        figures |= {f"parent/{split}/balanced_accuracy": scores.balanced_accuracy, f"parent/{split}/macro_f1": scores.macro.f1}
     return figures

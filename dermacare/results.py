@@ -62,10 +62,11 @@ def _show_parents(store: Store, record: RunRecord, scores: Scores) -> None:
         if model.parent is None:
             continue
         section = params.train_unet if isinstance(model, SegmenterScores) else params.train_classifier
-        version = version_of(for_model(section, model.name).weights) or model.parent.digest[:12]
+        recipe = for_model(section, model.name)
+        version = version_of(recipe.weights) or model.parent.digest[:12]
         for name, pair in figures(model, "test").items():
             table.add_row(model.name, version, name, *(f"{value:.3f}" for value in pair))
-        learned = count_learned(store, model.parent.data_version, dataset, Task(model.task))
+        learned = count_learned(store, model.parent.data_version, dataset, Task(model.task), recipe.folds)
         lines += [f"{model.name}: {changes(model.parent)}", doubt(version, model.parent, learned)]
     console.print(table)
     for line in filter(None, lines):

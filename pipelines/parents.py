@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.bundle import PARENT, Description, read_description, read_parent
+from components.bundle import PARENT, read_parent
 from components.dataset import SEGMENTER, Dataset
-from components.errors import DataRefused, ParamsError, TrackingError
+from components.errors import DataRefused, TrackingError
 from components.lesions import Split, Task
 from components.params import PreprocessParams, TrainingParams, bundle_of
 from components.store import Store
@@ -37,12 +37,11 @@ def take_parent(home: Home, params: TrainingParams, task: Task, dataset: Path, o
         _fetch(home, params.weights, out / PARENT)
     parent = read_parent(out)
     assert parent is not None
-    refuse_folds(params.weights, read_description(out / PARENT), params)
-    learned = count_learned(Store(home.root), parent.data_version, Dataset(dataset), task)
+    learned = count_learned(Store(home.root), parent.data_version, Dataset(dataset), task, params.folds)
     if learned:
         raise DataRefused(
-            f"weights: {params.weights}: learned from {learned:,} images that are val or test now, so that no figure of what is "
-            "trained on from it could be believed; set validate as it was when it was trained, or start from other weights"
+            f"weights: {params.weights}: learned from {learned:,} images that would judge what is trained on from it, so that no "
+            "figure could be believed; set validate as it was when it was trained, or start from other weights"
         )
 
 
@@ -55,24 +54,6 @@ def take_segmenter(home: Home, params: PreprocessParams, out: Path) -> None:
     """
     if params.segmenter is not None and not (out / SEGMENTER).exists():
         _fetch(home, params.segmenter, out / SEGMENTER)
-
-
-def refuse_folds(version: str, parent: Description, params: TrainingParams) -> None:
-    """With folds each image of train and val judges one member and teaches the others: none may start from weights that know it.
-
-    Raises:
-        ParamsError: the parent was trained with folds, or the new model is to be.
-    """
-    if params.folds > 1:
-        raise ParamsError(
-            f"folds is {params.folds}, but {version} learned from images that each fold would be judged by; set folds to 1, "
-            "or start from other weights"
-        )
-    if parent.training.get("folds", 1) > 1:
-        raise ParamsError(
-            f"{version} was trained with folds, so that it learned from val too, which would judge what is trained on from it; "
-            "start from a version that was trained without, or from other weights"
-        )
 
 
 def _fetch(home: Home, spec: str, target: Path) -> None:
@@ -95,30 +76,37 @@ def _fetch(home: Home, spec: str, target: Path) -> None:
     fetch_bundle(ledger, version, target)
 
 
-def count_learned(store: Store, learned_from: str, dataset: Dataset, task: Task) -> int | None:
-    """Images of val and test whose group a model learned from; None where the data that it learned from is not in the store.
+def count_learned(store: Store, learned_from: str, dataset: Dataset, task: Task, folds: int) -> int | None:
+    """Images that judge a model, and whose group the model that it goes on from learned from; None where this is not known, since
+    the data that it learned from is not in the store.
 
-    In one home a group keeps its split, so that there are none unless `validate` was set otherwise; another home may have drawn
-    other groups.
+    In one home a group keeps its split and its fold, so that there are none unless `validate` was set otherwise; another home may
+    have drawn other groups.
 
     Args:
         store: the step store.
-        learned_from: the data version that it was trained on.
-        dataset: what it is judged on.
+        learned_from: the data version that the model was trained on.
+        dataset: what judges.
         task: whose rows.
+        folds: of both trainings: each member goes on from one of its own fold.
     """
-    learned = _learned_rows(store, learned_from, task)
-    if learned is None:
+    before = _dataset_of(store, learned_from)
+    if before is None:
         return None
-    rows = dataset.rows(task)
-    judged = rows[rows["split"].isin([Split.VAL.value, Split.TEST.value])]
+    now, then = dataset.rows(task), before.rows(task)
+    if folds == 1:
+        return _count_known(now[now["split"] != Split.TRAIN.value], then[then["split"] == Split.TRAIN.value])
+    crossed = then[then["split"] != Split.TEST.value]
+    parts = [(now[now["split"] == Split.TEST.value], crossed)]
+    parts += [(now[now["fold"] == fold], crossed[crossed["fold"] != fold]) for fold in range(folds)]
+    return sum(_count_known(judged, learned) for judged, learned in parts)
+
+
+def _count_known(judged: "pd.DataFrame", learned: "pd.DataFrame") -> int:
     known = [judged[column].isin(set(learned[column])) for column in ("image_id", "group_id", "sha256")]
     return int((known[0] | known[1] | known[2]).sum())
 
 
-def _learned_rows(store: Store, data_version: str, task: Task) -> "pd.DataFrame | None":
-    for out in store.root.glob("preprocess/*/out"):
-        dataset = Dataset(out)
-        if dataset.version == data_version:
-            return dataset.rows(task, Split.TRAIN)
-    return None
+def _dataset_of(store: Store, data_version: str) -> Dataset | None:
+    found = (Dataset(out) for out in store.root.glob("preprocess/*/out"))
+    return next((dataset for dataset in found if dataset.version == data_version), None)

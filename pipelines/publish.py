@@ -100,9 +100,13 @@ def publish(
 
 
 def _learned(store: Store, models: Sequence[Path], dataset: Path) -> dict[str, int | None]:
-    """Of each model that was trained on from another, how many images of val and test the other learned from; None: not known."""
+    """Of each model that was trained on from another, how many images that judge it the other learned from; None: not known."""
     described = [read_description(model) for model in models]
-    return {one.name: count_learned(store, one.parent.data_version, Dataset(dataset), one.task) for one in described if one.parent}
+    return {
+        one.name: count_learned(store, one.parent.data_version, Dataset(dataset), one.task, one.training["folds"])
+        for one in described
+        if one.parent
+    }
 
 
 def _figures(store: Store, record: RunRecord) -> dict[str, Path]:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from components.errors import ParamsError
+from components.errors import ParamsError, WeightsError
 from components.lesions import Task
 from components.params import Params, PreprocessParams, Resolved, TrainingParams, bundle_of, bundle_weights, for_model, version_of
 from components.withdrawn import read_withdrawn
 from pipelines.home import Home
-from pipelines.parents import open_ledger, refuse_folds
+from pipelines.parents import open_ledger
 from pipelines.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _starts(home: Home, params: Params, reference: str) -> list[Start]:
         section = _SECTIONS[description.task]
         _check_architecture(version.label, description.architecture, section, _section(params, section).models)
         _check_preprocessing(version.label, description, params.preprocess)
-        refuse_folds(version.label, description, for_model(_section(params, section), description.architecture))
+        _check_folds(version.label, description, for_model(_section(params, section), description.architecture))
         starts.append(
             Start(
                 section=section,
@@ -232,6 +232,17 @@ def _check_crop(version: str, then: PreprocessParams, now: PreprocessParams) -> 
             f"--from: {version} saw images {before}, and this run does otherwise; set preprocess.segmenter and "
             "preprocess.crop_margin as they were, or train without --from"
         )
+
+
+def _check_folds(version: str, description: "Description", params: TrainingParams) -> None:
+    from components.training.folds import plan_members
+    from components.training.parent import place_in_parent
+
+    try:
+        for member in plan_members(params):
+            place_in_parent(description, params, member)
+    except WeightsError as error:
+        raise ParamsError(f"--from: {version}: {error}") from error
 
 
 def _yaml(value: Any) -> str:

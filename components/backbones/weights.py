@@ -25,7 +25,7 @@ _DIGEST = "#sha256="
 _SUFFIX = ".weights.h5"
 
 
-def load_weights(section: str, name: str, model: "keras.Model", backbone: str | None, spec: str, parent: Path) -> None:
+def load_weights(section: str, name: str, model: "keras.Model", backbone: str | None, spec: str, parent: Path, place: int) -> None:
     """Give a network the weights that it starts from.
 
     Args:
@@ -35,6 +35,7 @@ def load_weights(section: str, name: str, model: "keras.Model", backbone: str | 
         backbone: name of its backbone; None: it has none.
         spec: the parameter `weights`, as above.
         parent: folder of the bundle that `spec` names, where it names one.
+        place: which of its members' weights, where it is a mean of several models.
 
     Raises:
         BundleError: the bundle is not whole.
@@ -43,7 +44,7 @@ def load_weights(section: str, name: str, model: "keras.Model", backbone: str | 
     if spec == "imagenet":
         _load_imagenet(section, name, model, backbone)
     elif digest := bundle_of(spec):
-        _load_bundle(section, name, model, parent, digest)
+        _load_bundle(section, name, model, parent, place, digest)
     elif spec != "none":
         file, _, digest = spec.rpartition(_DIGEST)
         _load_file(section, name, model, backbone, Path(file), digest)
@@ -62,8 +63,7 @@ def _load_imagenet(section: str, name: str, model: "keras.Model", backbone: str 
         ) from error
 
 
-def _load_bundle(section: str, name: str, model: "keras.Model", folder: Path, digest: str) -> None:
-    """Of a mean of several models the first: the others are as good, and none of them is the mean."""
+def _load_bundle(section: str, name: str, model: "keras.Model", folder: Path, place: int, digest: str) -> None:
     where = f"{section}.weights: {folder}"
     bundle = Bundle.load(folder)
     found = bundle_digest(folder)
@@ -71,7 +71,7 @@ def _load_bundle(section: str, name: str, model: "keras.Model", folder: Path, di
         raise WeightsError(f"{where} is the bundle {found}, not {digest}; put the bundle there that was asked for")
     if bundle.architecture != name:
         raise WeightsError(f"{where} is a {bundle.architecture}, not a {name}; give a bundle of this architecture")
-    _read_into(where, folder / bundle.description.weights[0], model)
+    _read_into(where, folder / bundle.description.weights[place], model)
 
 
 def _load_file(section: str, name: str, model: "keras.Model", backbone: str | None, file: Path, digest: str) -> None:

@@ -12,12 +12,12 @@ from components.scores import DICE_CHANGE, ClassifierParent, SegmenterParent
 
 
 def compare_classifiers(parent: Parent, before: pd.DataFrame, now: pd.DataFrame) -> ClassifierParent:
-    """Compare what a classifier and its parent say of val and test.
+    """Compare what a classifier and its parent say.
 
     Args:
         parent: what was trained on from.
         before: its predictions, as `components.evaluate.judged` makes them.
-        now: those of the new model, of the same images in the same order.
+        now: those of the new model, the images of test in the same order.
     """
     val, test = (before[before["split"] == split.value] for split in (Split.VAL, Split.TEST))
     truth = test["label"].to_numpy()
@@ -27,7 +27,7 @@ def compare_classifiers(parent: Parent, before: pd.DataFrame, now: pd.DataFrame)
         digest=parent.digest,
         name=parent.name,
         data_version=parent.data_version,
-        val=measure_classification(val["label"].tolist(), probabilities_of(val)),
+        val=None if val.empty else measure_classification(val["label"].tolist(), probabilities_of(val)),
         test=measure_classification(truth.tolist(), probabilities_of(test)),
         forgotten={code: int((was_right & ~is_right & (truth == code)).sum()) for code in CODES},
         learned={code: int((~was_right & is_right & (truth == code)).sum()) for code in CODES},
@@ -42,7 +42,7 @@ def compare_segmenters(parent: Parent, before: pd.DataFrame, now: pd.DataFrame) 
         digest=parent.digest,
         name=parent.name,
         data_version=parent.data_version,
-        val=measure_segmentation(overlap_of(val)),
+        val=None if val.empty else measure_segmentation(overlap_of(val)),
         test=measure_segmentation(overlap_of(test)),
         forgotten=int((change < -DICE_CHANGE).sum()),
         learned=int((change > DICE_CHANGE).sum()),

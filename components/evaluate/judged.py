@@ -2,10 +2,12 @@
 
 predictions/<model>.parquet   classifier: image_id, lesion_id, group_id, split, label, p_MEL … p_SCC
                               segmenter: image_id, lesion_id, group_id, split, the four pixel counts, each measure of the image
-parents/<model>.parquet       the same of the model that it was trained on from, where there is one
 
 Rows of split test are what the model answers. The others are, for a model that learned from train, the answers to val; one that was
 trained with folds learned from val too, so there they are its out-of-fold predictions, of train and val.
+
+parents/<model>.parquet   the same of the model that it was trained on from, where there is one: of test, and of val where the
+                          model did not learn from val
 """
 
 from collections.abc import Callable
@@ -59,15 +61,26 @@ def judged_table(folder: Path, bundle: Bundle, dataset: Dataset, tell: Callable[
         DatasetError: a split is empty.
     """
     description = bundle.description
-    rows = rows_to_predict(dataset, description)
-    known = _IDENTITY + (["label"] if bundle.task is Task.CLASSIFICATION else [])
-    answers = predict_rows(bundle, dataset, rows, tell)
-    table = rows[known].join(answers)
-    if description.out_of_fold is not None:
-        _refuse_other_data(folder, description, dataset)
-        out_of_fold = read_out_of_fold(folder, description)[["image_id", *answers.columns]]
-        table = pd.concat([dataset.rows(bundle.task)[known].merge(out_of_fold, on="image_id"), table], ignore_index=True)
-    return table.join(measure_overlap(overlap_of(table))) if bundle.task is Task.SEGMENTATION else table
+    table = answered(bundle, dataset, rows_to_predict(dataset, description), tell)
+    if description.out_of_fold is None:
+        return table
+    _refuse_other_data(folder, description, dataset)
+    known = dataset.rows(bundle.task)[_known(bundle.task)]
+    out_of_fold = known.merge(read_out_of_fold(folder, description).drop(columns=known.columns[1:], errors="ignore"), on="image_id")
+    return pd.concat([_measured(bundle.task, out_of_fold), table], ignore_index=True)[table.columns]
+
+
+def answered(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame, tell: Callable[[int], None]) -> pd.DataFrame:
+    """What a model says of rows of a dataset: the columns that stand at the top of this file; arguments as of `predict_rows`."""
+    return _measured(bundle.task, rows[_known(bundle.task)].join(predict_rows(bundle, dataset, rows, tell)))
+
+
+def _known(task: Task) -> list[str]:
+    return _IDENTITY + (["label"] if task is Task.CLASSIFICATION else [])
+
+
+def _measured(task: Task, table: pd.DataFrame) -> pd.DataFrame:
+    return table.join(measure_overlap(overlap_of(table))) if task is Task.SEGMENTATION else table
 
 
 def _refuse_other_data(folder: Path, description: Description, dataset: Dataset) -> None:

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from components.bundle import PARENT, Bundle, Parent, read_description
+from components.bundle import PARENT, Bundle, Description, read_description
 from components.dataset import Dataset
 from components.errors import BundleError
 from components.evaluate.classification import measure_classification, predicted_codes
 from components.evaluate.figures import Overlay, draw_confusion, draw_dice, draw_f1, draw_overlays, draw_roc
 from components.evaluate.forgetting import compare_classifiers, compare_segmenters
 from components.evaluate.intervals import f1_intervals
-from components.evaluate.judged import judged_table, read_predictions, rows_to_predict, split_judged, write_predictions
+from components.evaluate.judged import answered, judged_table, read_predictions, rows_to_predict, split_judged, write_predictions
 from components.evaluate.segmentation import measure_segmentation
 from components.evaluate.tables import write_answers, write_curves, write_metrics
 from components.lesions import Split, Task
@@ -30,8 +30,9 @@ _DRAWN = "drawn images (phantom): these figures say nothing about skin"
 def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateParams, reporter: Reporter) -> None:
     """Predict val and test with every model, measure and draw: `scores.json`, `predictions/<model>.parquet`, `figures/`.
 
-    A model that was trained with folds is judged by its out-of-fold predictions in place of val, from which it learned. A model
-    that was trained on from another is judged beside it, on the same images: `parents/<model>.parquet`.
+    A model that was trained with folds is judged by its out-of-fold predictions in place of val, from which it learned. One that
+    was trained on from another is judged beside it, on the same images of test, and of val where it did not learn from val:
+    `parents/<model>.parquet`.
 
     The same figures lie in `metrics/` and `plots/` for other programs: see `components/evaluate/tables.py`.
 
@@ -84,24 +85,30 @@ class _Judge:
     def judge(self, path: Path) -> ClassifierScores | SegmenterScores:
         """Predict, measure and draw one model."""
         bundle = Bundle.load(path)
-        table = self._predictions(path, bundle, self._out / "predictions" / f"{bundle.name}.parquet")
+        table = self._predictions(path, bundle)
         write_curves(self._out, bundle.name, path)
         scores = self._classifier(bundle, table) if bundle.task is Task.CLASSIFICATION else self._segmenter(bundle, table)
         write_metrics(self._out, scores)
-        parent = bundle.description.parent
-        return scores if parent is None else self._beside_parent(scores, parent, path / PARENT, table)
+        return self._beside_parent(path, bundle.description, scores, table) if bundle.description.parent else scores
 
     def _beside_parent(
-        self, scores: ClassifierScores | SegmenterScores, parent: Parent, folder: Path, table: pd.DataFrame
+        self, folder: Path, description: Description, scores: ClassifierScores | SegmenterScores, table: pd.DataFrame
     ) -> ClassifierScores | SegmenterScores:
         """The scores, with those of the model that it was trained on from."""
-        # It saw images of the same colours, maybe of another size: `pipelines.start_from` refuses others.
-        bundle = Bundle.load(folder).on(self.dataset.preprocessing)
-        before = self._predictions(folder, bundle, self._out / "parents" / f"{scores.name}.parquet")
+        assert description.parent is not None
+        path = self._out / "parents" / f"{scores.name}.parquet"
+        rows = rows_to_predict(self.dataset, description)
+        if path.exists():
+            self._tell(scores.name, len(rows))
+        else:
+            # It saw images of the same colours, maybe of another size: `pipelines.start_from` refuses others.
+            parent = Bundle.load(folder / PARENT).on(self.dataset.preprocessing)
+            write_predictions(path, answered(parent, self.dataset, rows, lambda images: self._tell(scores.name, images)))
         compare = compare_classifiers if isinstance(scores, ClassifierScores) else compare_segmenters
-        return scores.model_copy(update={"parent": compare(parent, before, table)})
+        return scores.model_copy(update={"parent": compare(description.parent, read_predictions(path), table)})
 
-    def _predictions(self, folder: Path, bundle: Bundle, path: Path) -> pd.DataFrame:
+    def _predictions(self, folder: Path, bundle: Bundle) -> pd.DataFrame:
+        path = self._out / "predictions" / f"{bundle.name}.parquet"
         if path.exists():
             self._tell(bundle.name, len(rows_to_predict(self.dataset, bundle.description)))
             return read_predictions(path)

@@ -4,8 +4,8 @@ from components.scores import DICE_CHANGE, ClassifierParent, ClassifierScores, S
 
 
 def figures(model: ClassifierScores | SegmenterScores, split: str) -> dict[str, tuple[float, float]]:
-    """Figure, as people call it, → the parent's and the model's, on one split; empty where it was not trained on from another."""
-    if model.parent is None:
+    """Figure, as people call it, → the parent's and the model's, on one split; empty where the two are not compared on it."""
+    if model.parent is None or getattr(model.parent, split) is None:
         return {}
     before, now = getattr(model.parent, split), getattr(model, split)
     if isinstance(model, SegmenterScores):
@@ -35,7 +35,7 @@ def doubt(version: str, parent: ClassifierParent | SegmenterParent, learned: int
     Args:
         version: what the parent is called.
         parent: its scores.
-        learned: images of val and test that it learned from; None: not known.
+        learned: images that judge the model and that the parent learned from; None: not known.
     """
     if learned == 0:
         return ""
@@ -45,4 +45,4 @@ def doubt(version: str, parent: ClassifierParent | SegmenterParent, learned: int
             f"Whether {version} learned from some of these images is not known, since its data (version "
             f"{parent.data_version[:12]}) is not in this home: {optimistic}"
         )
-    return f"{version} learned from {learned:,} of the images of val and test: {optimistic}"
+    return f"{version} learned from {learned:,} of the images that judge: {optimistic}"

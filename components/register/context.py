@@ -18,7 +18,7 @@ class RunContext(BaseModel):
         dirty: whether the code differed from that commit.
         step_keys: step (and model: `train_classifier/resnet50`) → key of its work.
         reused: model → our id of the earlier run that trained it.
-        learned: model that was trained on from another → images of val and test that the other learned from; None: not known.
+        learned: model that was trained on from another → images that judge it and that the other learned from; None: not known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -22,6 +22,7 @@ from components.training.forecast import check_memory
 from components.training.loop import Run, fit, predictor
 from components.training.members import Learning, Parameters, count_parameters, remove_members, train_members
 from components.training.objective import Objective
+from components.training.parent import place_in_folder
 from components.training.phase import frozen_phase_of, phase_of
 from components.training.sizes import at_size, training_size
 from components.training.worst import show_worst
@@ -61,7 +62,7 @@ def _start(feed: Feed, params: TrainClassifierParams, newest: Standing | None, p
     refuse_too_many(classifier.model.count_params(), len(plan_members(params)))
     # A checkpoint of phase 2 holds the backbone; one of phase 1 the head alone.
     if newest is None or newest.phase == _FROZEN:
-        load_weights(name, classifier, params.weights, parent)
+        load_weights(name, classifier, params.weights, parent, place_in_folder(parent, params, feed.member))
     return classifier
 
 

@@ -53,11 +53,11 @@ def build(name: str, size: tuple[int, int] | tuple[None, None], dropout: float) 
     return model
 
 
-def load_weights(name: str, model: "keras.Model", spec: str, parent: Path) -> None:
-    """Give a segmenter what it starts from; `spec` and `parent` as in `components.backbones.weights`.
+def load_weights(name: str, model: "keras.Model", spec: str, parent: Path, place: int) -> None:
+    """Give a segmenter what it starts from; `spec`, `parent`, `place` as in `components.backbones.weights`.
 
     Raises:
         BundleError: the bundle to start from is not whole.
         WeightsError: the weights cannot be had, are not those of the digest, or do not fit.
     """
-    weights.load_weights("train_unet", name, model, _ARCHITECTURES[name].backbone, spec, parent)
+    weights.load_weights("train_unet", name, model, _ARCHITECTURES[name].backbone, spec, parent, place)

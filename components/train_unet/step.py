@@ -19,6 +19,7 @@ from components.training.folds import plan_members
 from components.training.forecast import check_memory
 from components.training.loop import Run, fit
 from components.training.members import Learning, Parameters, count_parameters, remove_members, train_members
+from components.training.parent import place_in_folder
 from components.training.phase import phase_of
 from components.training.sizes import at_size, training_size
 from components.training.worst import show_worst
@@ -41,7 +42,8 @@ def _train_member(feed: Feed, params: TrainUnetParams, run: Run, newest: Standin
     refuse_too_many(parameters.total, len(plan_members(params)))
     check_memory(model, feed, params, run.reporter)
     if newest is None:
-        load_weights(name, model, params.weights, run.reporter.out / PARENT)
+        parent = run.reporter.out / PARENT
+        load_weights(name, model, params.weights, parent, place_in_folder(parent, params, feed.member))
     run.reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
     fit(model, MASKS, feed.train, feed.val, phase_of(params), run)
     show_worst(model, MASKS, feed, params.mask_threshold or 0.5, run.reporter)

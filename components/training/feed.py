@@ -18,6 +18,7 @@ class Feed:
     """Data for one member.
 
     Attributes:
+        member: whose data it is.
         dataset: a preprocessed dataset.
         task: whose images and targets.
         size: height, width that the model sees, in pixels.
@@ -27,6 +28,7 @@ class Feed:
         batch_size: images of a batch of what judges it.
     """
 
+    member: Member
     dataset: Dataset
     task: Task
     size: tuple[int, int]
@@ -58,7 +60,7 @@ def open_feed(data: Dataset, plan: Plan, task: Task, params: TrainUnetParams | T
     planned = planned.model_copy(update={"seed": plan.seed + member.seed})
     size = seen_size(data, task, params)
     train = TrainingReader(data, task, planned, size, params.batch_size, rows=rows.learned, mix=_mix(params))
-    return Feed(data, task, size, planned, train, rows, params.batch_size)
+    return Feed(member, data, task, size, planned, train, rows, params.batch_size)
 
 
 def seen_size(data: Dataset, task: Task, params: TrainUnetParams | TrainClassifierParams) -> tuple[int, int]:

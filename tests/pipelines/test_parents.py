@@ -89,20 +89,20 @@ def test_a_parent_that_learned_from_what_is_test_now_is_refused(home: Home, data
     bundle = register(home, dataset, tmp_path)
     now = moved(dataset, tmp_path / "now", Split.TRAIN, Split.TEST)
     learned = len(Dataset(dataset).rows(Task.CLASSIFICATION, Split.TRAIN))
-    with pytest.raises(DataRefused, match=rf"learned from {learned} images that are val or test now"):
+    with pytest.raises(DataRefused, match=rf"learned from {learned} images that would judge what is trained on from it"):
         take(home, bundle, now, tmp_path / "out")
 
 
 def test_data_that_grew_gives_no_image_another_split(home: Home, dataset: Path, tmp_path: Path) -> None:
     grown = preprocessed_dataset(tmp_path / "grown", per_class=6)
-    assert count_learned(Store(home.root), Dataset(dataset).version, Dataset(grown), Task.CLASSIFICATION) == 0
+    assert count_learned(Store(home.root), Dataset(dataset).version, Dataset(grown), Task.CLASSIFICATION, 1) == 0
     # What was judged may be learned from: nobody has learned from it before.
     fewer = moved(dataset, tmp_path / "fewer", Split.VAL, Split.TRAIN)
-    assert count_learned(Store(home.root), Dataset(dataset).version, Dataset(fewer), Task.CLASSIFICATION) == 0
+    assert count_learned(Store(home.root), Dataset(dataset).version, Dataset(fewer), Task.CLASSIFICATION, 1) == 0
 
 
 def test_data_of_another_home_is_not_known(home: Home, dataset: Path, tmp_path: Path) -> None:
-    assert count_learned(Store(home.root), "e" * 64, Dataset(dataset), Task.CLASSIFICATION) is None
+    assert count_learned(Store(home.root), "e" * 64, Dataset(dataset), Task.CLASSIFICATION, 1) is None
     bundle = register(home, dataset, tmp_path)
     Store(home.root).delete("preprocess", "a" * 20)
     take(home, bundle, dataset, tmp_path / "out")
@@ -120,3 +120,19 @@ def test_the_segmenter_to_crop_by_is_fetched_too(home: Home, dataset: Path, tmp_
     named = bundle_weights("lesion-segmenter/1", bundle_digest(segmenter))
     take_segmenter(home, whole.model_copy(update={"segmenter": named}), tmp_path)
     assert bundle_digest(tmp_path / "segmenter") == bundle_digest(segmenter)
+
+
+def test_with_folds_an_image_of_another_fold_is_learned_and_one_of_the_same_is_not(
+    home: Home, dataset: Path, tmp_path: Path
+) -> None:
+    store, version = Store(home.root), Dataset(dataset).version
+    assert count_learned(store, version, Dataset(dataset), Task.CLASSIFICATION, 5) == 0
+    copy_tree(dataset, tmp_path / "cut")
+    manifest = read_manifest(tmp_path / "cut")
+    lesion = manifest.loc[manifest["fold"].notna(), "lesion_id"].iloc[0]
+    rows = manifest["lesion_id"] == lesion
+    manifest.loc[rows, "fold"] = (manifest.loc[rows, "fold"] + 1) % 5
+    write_manifest(tmp_path / "cut", manifest)
+    cut = Dataset(tmp_path / "cut")
+    moved_images = int((cut.rows(Task.CLASSIFICATION)["lesion_id"] == lesion).sum())
+    assert count_learned(store, version, cut, Task.CLASSIFICATION, 5) == moved_images > 0

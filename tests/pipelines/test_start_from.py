@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from components.bundle import bundle_digest, read_description
+from components.bundle import bundle_digest
 from components.errors import ParamsError
 from components.params import Params, Resolved, bundle_weights, for_model, load_params
 from components.register.context import RunContext
 from components.tracking import Ledger
 from pipelines.crop_by import cropped_by
 from pipelines.home import Home
-from pipelines.parents import refuse_folds
 from pipelines.plan import make_plan
 from pipelines.runs import RunRecord
 from pipelines.start_from import Start, check_reachable, earlier_starts, find_starts, started
@@ -229,16 +228,7 @@ def test_without_a_segmenter_there_is_nothing_to_crop_by(registered: Registered,
         cropped_by(Home(tmp_path), load_params(assignments=[*TINY]), "production")
 
 
-def test_folds_and_a_start_from_what_knows_all_of_them_are_refused(registered: Registered) -> None:
-    folded = params("train_classifier.folds=5")
-    with pytest.raises(
-        ParamsError, match=r"folds is 5, but lesion-classifier/2 learned from images that each fold would be judged by"
-    ):
-        find_starts(registered.home, folded, ["lesion-classifier/2"])
-
-
-def test_a_version_that_was_trained_with_folds_is_refused(registered: Registered) -> None:
-    described = read_description(registered.models["lesion-classifier/2"])
-    with_folds = described.model_copy(update={"training": described.training | {"folds": 5}})
-    with pytest.raises(ParamsError, match=r"lesion-classifier/2 was trained with folds, so that it learned from val too"):
-        refuse_folds("lesion-classifier/2", with_folds, params().train_classifier)
+def test_folds_start_from_a_version_with_the_same_folds_alone(registered: Registered) -> None:
+    told = "--from: lesion-classifier/2: tiny_cnn was trained with folds 1, and goes on with folds 5, so that it learned"
+    with pytest.raises(ParamsError, match=told):
+        find_starts(registered.home, params("train_classifier.folds=5"), ["lesion-classifier/2"])

@@ -14,9 +14,10 @@ from components.lesions import CODES, Task
 from components.out_of_fold import OUT_OF_FOLD, write_out_of_fold
 from components.params import EvaluateParams
 from components.predictions import COUNT_COLUMNS, PROBABILITY_COLUMNS
+from components.register.against_parent import figures
 from components.reporter import Reporter
-from components.scores import Scores, read_scores
-from tests.bundles import classifier_bundle, segmenter_bundle
+from components.scores import Scores, flat, read_scores
+from tests.bundles import classifier_bundle, segmenter_bundle, trained_on
 from tests.datasets import preprocessed_dataset
 
 
@@ -92,3 +93,16 @@ def test_on_another_version_of_the_data_it_is_refused(dataset: Path, tmp_path: P
     write_manifest(dataset, read_manifest(dataset).iloc[1:])
     with pytest.raises(BundleError, match=r"was trained with folds on data version \w{12}, and which images of \w{12}"):
         judged(dataset, folds, tmp_path / "out")
+
+
+def test_beside_one_with_folds_its_parent_is_judged_on_test_alone(dataset: Path, tmp_path: Path) -> None:
+    table = out_of_fold(dataset, Task.CLASSIFICATION)
+    parent = with_folds(classifier_bundle(tmp_path / "parent", sharpness=0), dataset, table)
+    child = trained_on(with_folds(classifier_bundle(tmp_path / "plain"), dataset, table), parent)
+    (model,) = judged(dataset, child, tmp_path / "out").classifiers()
+    assert model.parent.val is None
+    assert model.parent.test.images == model.test.images
+    assert sum(model.parent.learned.values()) > 0
+    assert "parent/val/macro_f1" not in flat(model)
+    assert set(figures(model, "test")) == {"balanced accuracy", "macro F1"}
+    assert figures(model, "val") == {}

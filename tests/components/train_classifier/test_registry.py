@@ -118,5 +118,5 @@ def test_weights_that_cannot_be_fetched_are_given_up_soon_with_a_way_out(
     with pytest.raises(
         WeightsError, match=r"resnet50: its ImageNet weights .* has: efficientnet_lite0, .*train_classifier\.weights=none"
     ):
-        load_weights("resnet50", classifier, "imagenet", tmp_path / "parent")
+        load_weights("resnet50", classifier, "imagenet", tmp_path / "parent", 0)
     assert time.monotonic() - start < 20
