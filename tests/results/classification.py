@@ -11,7 +11,7 @@ from components.predictions import probabilities_of
 from components.scores import ClassificationScores
 from tests.results.intervals import interval
 from tests.results.run import Finished, assigned, folder, real_data, run
-from tests.results.subset import is_square_256, link_labelled
+from tests.results.subset import is_square_256, copy_labelled
 
 _FIGURES = {
     "balanced accuracy": lambda scores: scores.balanced_accuracy,
@@ -66,7 +66,7 @@ def report(finished: Finished, architecture: str) -> Iterator[str]:
 
 def _squares() -> tuple[str, str]:
     target: Path = folder("isic-256")
-    return "--data", str(link_labelled(real_data() / "isic" / "classification", target, is_square_256))
+    return "--data", str(copy_labelled(real_data() / "isic" / "classification", target, is_square_256))
 
 
 def _scores(table: pd.DataFrame) -> ClassificationScores:

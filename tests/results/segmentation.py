@@ -14,7 +14,7 @@ from components.lesions import Split, Task
 from components.overlap import MEASURES, Overlap, count_overlap, measure_overlap
 from tests.results.intervals import interval
 from tests.results.run import Finished, assigned, folder, real_data, run
-from tests.results.subset import link_pairs
+from tests.results.subset import copy_pairs
 
 _BATCH = 32
 _LEAST_JACCARD = 0.65  # below it a mask counts as failed (ISIC 2018's thresholded Jaccard)
@@ -33,7 +33,7 @@ def measure_both(*changes: str) -> Iterator[str]:
 
 def measure_wang(*changes: str) -> Iterator[str]:
     """Wang's setting (2023): some 100 images to learn from, 10 epochs, pixel accuracy on val."""
-    pairs = link_pairs(real_data() / "isic" / "segmentation", folder("isic-pairs"), 200)
+    pairs = copy_pairs(real_data() / "isic" / "segmentation", folder("isic-pairs"), 200)
     split = {"validate.test_share": 0.25, "validate.val_share": 0.25, "validate.audit_fail_on": "never"}
     settings = {"train_classifier.models": [], "train_unet.models": _WANG, "train_unet.epochs": 10, "train_unet.progressive": []}
     finished = run("wang", "--profile", "best", "--data", str(pairs), *assigned(split | settings), *changes)

@@ -1,31 +1,32 @@
-"""Folders that hold some of the real images, as links to where they lie; nothing is copied."""
+"""Folders in the home that hold some of the real images."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from components.files import copy_file
 from components.images import read_size
 
 _TABLES = ("ISIC_2019_Training_GroundTruth.csv", "ISIC_2019_Training_Metadata.csv")
 
 
-def link_labelled(source: Path, target: Path, wanted: Callable[[Path], bool]) -> Path:
+def copy_labelled(source: Path, target: Path, wanted: Callable[[Path], bool]) -> Path:
     """A folder with the labelled images of `isic/classification` that are wanted, and their rows of both tables."""
     chosen = [path for path in sorted((source / "images").iterdir()) if wanted(path)]
-    _link(chosen, target / "images")
+    _copy(chosen, target / "images")
     for name in _TABLES:
         table = pd.read_csv(source / name, dtype=str)
         table[table["image"].isin([path.stem for path in chosen])].to_csv(target / name, index=False)
     return target
 
 
-def link_pairs(source: Path, target: Path, count: int) -> Path:
+def copy_pairs(source: Path, target: Path, count: int) -> Path:
     """A folder with `count` pairs of image and mask of `isic/segmentation`, evenly spread over their names."""
     images = sorted((source / "images").iterdir())
     chosen = [images[place] for place in range(0, len(images), len(images) // count)][:count]
-    _link(chosen, target / "images")
-    _link([source / "masks" / f"{path.stem}_segmentation.png" for path in chosen], target / "masks")
+    _copy(chosen, target / "images")
+    _copy([source / "masks" / f"{path.stem}_segmentation.png" for path in chosen], target / "masks")
     return target
 
 
@@ -34,8 +35,7 @@ def is_square_256(path: Path) -> bool:
     return read_size(path.read_bytes(), path.name) == (256, 256)
 
 
-def _link(files: Sequence[Path], folder: Path) -> None:
+def _copy(files: Sequence[Path], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:
-        (folder / file.name).unlink(missing_ok=True)
-        (folder / file.name).symlink_to(file.resolve())
+        copy_file(file, folder / file.name)

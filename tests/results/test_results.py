@@ -1,4 +1,4 @@
-"""What docs/results.md is measured with, on drawn data: intervals by group, masks judged at their own size, folders of links."""
+"""What docs/results.md is measured with, on drawn data: intervals by group, masks judged at their own size, folders of some images."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.bundles import segmenter_bundle
 from tests.datasets import encoded_dataset
 from tests.results.intervals import interval
 from tests.results.segmentation import judge
-from tests.results.subset import is_square_256, link_labelled
+from tests.results.subset import is_square_256, copy_labelled
 
 
 def test_an_interval_draws_whole_groups() -> None:
@@ -48,14 +48,13 @@ def test_masks_are_judged_at_their_own_size_from_the_files_as_they_came(tmp_path
         assert here["thresholded_jaccard"] == pytest.approx(jaccard if jaccard >= 0.65 else 0)
 
 
-def test_a_folder_of_links_holds_the_wanted_images_and_their_rows(tmp_path: Path) -> None:
+def test_a_folder_of_some_holds_the_wanted_images_and_their_rows(tmp_path: Path) -> None:
     source = tmp_path / "source"
     (source / "images").mkdir(parents=True)
     for name, side in (("ISIC_1", 256), ("ISIC_2", 128)):
         cv2.imwrite(str(source / "images" / f"{name}.jpg"), np.zeros((side, side, 3), np.uint8))
     for table in ("GroundTruth", "Metadata"):
         (source / f"ISIC_2019_Training_{table}.csv").write_text("image,x\nISIC_1,a\nISIC_2,b\n")
-    linked = link_labelled(source, tmp_path / "linked", is_square_256)
-    assert [path.name for path in (linked / "images").iterdir()] == ["ISIC_1.jpg"]
-    assert (linked / "images" / "ISIC_1.jpg").resolve() == (source / "images" / "ISIC_1.jpg").resolve()
-    assert pd.read_csv(linked / "ISIC_2019_Training_GroundTruth.csv")["image"].tolist() == ["ISIC_1"]
+    copied = copy_labelled(source, tmp_path / "copied", is_square_256)
+    assert [path.name for path in (copied / "images").iterdir()] == ["ISIC_1.jpg"]
+    assert pd.read_csv(copied / "ISIC_2019_Training_GroundTruth.csv")["image"].tolist() == ["ISIC_1"]
