@@ -20,7 +20,7 @@ import numpy as np
 _EPOCHS, _BATCH, _RATE = 12, 32, 1e-3
 _SIZE = (96, 96)
 # Of each diagnosis.
-_TRAIN, _VAL = 40, 10
+_TRAIN, _VAL = 160, 40
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def main(side: str) -> None:
     start_afresh(1)
     train, val = _samples(0, _TRAIN), _samples(1, _VAL)
     classifier = build("efficientnet_lite0", _SIZE, 0.3)
-    load_weights("efficientnet_lite0", classifier, "imagenet")
+    load_weights("efficientnet_lite0", classifier, "imagenet", Path())
     start = time.perf_counter()
     (_ours if side == "OURS" else _keras)(classifier, train, val)
     seconds = time.perf_counter() - start
