@@ -11,7 +11,7 @@ from components.predictions import probabilities_of
 from components.scores import ClassificationScores
 from tests.results.intervals import interval
 from tests.results.run import Finished, assigned, folder, real_data, run
-from tests.results.subset import is_square_256, copy_labelled
+from tests.results.subset import copy_labelled, is_square_256
 
 _FIGURES = {
     "balanced accuracy": lambda scores: scores.balanced_accuracy,

@@ -1,4 +1,4 @@
-"""What docs/results.md is measured with, on drawn data: intervals by group, masks judged at their own size, folders of some images."""
+"""What docs/results.md is measured with, on drawn data: intervals by group, masks at their own size, folders of some images."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.bundles import segmenter_bundle
 from tests.datasets import encoded_dataset
 from tests.results.intervals import interval
 from tests.results.segmentation import judge
-from tests.results.subset import is_square_256, copy_labelled
+from tests.results.subset import copy_labelled, is_square_256
 
 
 def test_an_interval_draws_whole_groups() -> None:
