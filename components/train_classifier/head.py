@@ -35,7 +35,7 @@ def report_head(dropout: float) -> list[_Part]:
 
 def published_head(dropout: float) -> list[_Part]:
     """The one that EfficientNet was published with (Tan and Le 2019): dropout and one dense layer. On features N x F."""
-    return [layers.Dropout(dropout), layers.Dense(len(CODES), activation="softmax", name="probabilities")]
+    return [layers.Dropout(dropout), layers.Dense(len(CODES), activation="softmax", name="probabilities", dtype="float32")]
 
 
 def soft_attention_head(dropout: float) -> list[_Part]:

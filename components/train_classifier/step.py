@@ -15,6 +15,7 @@ from components.train_classifier.registry import build, load_weights
 from components.training.backend import keras, start_afresh
 from components.training.checkpoint import Standing
 from components.training.delivery import deliver
+from components.training.devices import set_precision
 from components.training.ensemble import refuse_too_many
 from components.training.feed import Feed
 from components.training.folds import plan_members
@@ -24,7 +25,7 @@ from components.training.members import Learning, Parameters, count_parameters, 
 from components.training.objective import Objective
 from components.training.parent import place_in_folder
 from components.training.phase import frozen_phase_of, phase_of
-from components.training.sizes import at_size, training_size
+from components.training.sizes import as_used, training_size
 from components.training.worst import show_worst
 
 _FROZEN = "frozen backbone"
@@ -52,12 +53,13 @@ def _train_member(feed: Feed, params: TrainClassifierParams, run: Run, newest: S
     run.reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
     _train_phases(classifier, feed, params, run, newest)
     show_worst(classifier.model, DIAGNOSES, feed, 0.5, run.reporter)
-    return at_size(classifier.model, feed.size, lambda: build(params.models[0], feed.size, params.dropout).model), parameters
+    return as_used(classifier.model, feed.size, lambda: build(params.models[0], feed.size, params.dropout).model), parameters
 
 
 def _start(feed: Feed, params: TrainClassifierParams, newest: Standing | None, parent: Path) -> Classifier:
     (name,) = params.models
     start_afresh(params.seed)
+    set_precision(params.precision)
     classifier = build(name, training_size(feed.size, params), params.dropout)
     refuse_too_many(classifier.model.count_params(), len(plan_members(params)))
     # A checkpoint of phase 2 holds the backbone; one of phase 1 the head alone.

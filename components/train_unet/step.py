@@ -13,6 +13,7 @@ from components.train_unet.registry import build, load_weights
 from components.training.backend import keras, start_afresh
 from components.training.checkpoint import Standing
 from components.training.delivery import deliver
+from components.training.devices import set_precision
 from components.training.ensemble import refuse_too_many
 from components.training.feed import Feed
 from components.training.folds import plan_members
@@ -21,7 +22,7 @@ from components.training.loop import Run, fit
 from components.training.members import Learning, Parameters, count_parameters, remove_members, train_members
 from components.training.parent import place_in_folder
 from components.training.phase import phase_of
-from components.training.sizes import at_size, training_size
+from components.training.sizes import as_used, training_size
 from components.training.worst import show_worst
 
 
@@ -37,6 +38,7 @@ def _train_member(feed: Feed, params: TrainUnetParams, run: Run, newest: Standin
     """Train one segmenter; see `train_members`."""
     (name,) = params.models
     start_afresh(params.seed)
+    set_precision(params.precision)
     model = build(name, training_size(feed.size, params), params.dropout)
     parameters = count_parameters(model)
     refuse_too_many(parameters.total, len(plan_members(params)))
@@ -47,4 +49,4 @@ def _train_member(feed: Feed, params: TrainUnetParams, run: Run, newest: Standin
     run.reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
     fit(model, MASKS, feed.train, feed.val, phase_of(params), run)
     show_worst(model, MASKS, feed, params.mask_threshold or 0.5, run.reporter)
-    return at_size(model, feed.size, lambda: build(name, feed.size, params.dropout)), parameters
+    return as_used(model, feed.size, lambda: build(name, feed.size, params.dropout)), parameters

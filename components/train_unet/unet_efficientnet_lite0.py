@@ -22,7 +22,7 @@ def build(size: tuple[int, int] | tuple[None, None], dropout: float) -> keras.Mo
         if skips:
             tensor = layers.Concatenate()([tensor, skips.pop()])
         tensor = _two_convolutions(layers.Dropout(dropout)(tensor), filters)
-    return keras.Model(features.image, layers.Conv2D(1, 1, activation="sigmoid", name="mask")(tensor))
+    return keras.Model(features.image, layers.Conv2D(1, 1, activation="sigmoid", name="mask", dtype="float32")(tensor))
 
 
 def _two_convolutions(tensor: Any, filters: int) -> Any:

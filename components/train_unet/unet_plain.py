@@ -39,7 +39,7 @@ def build(
         tensor = layers.Conv2DTranspose(count, 3, strides=2, padding="same")(tensor)
         tensor = layers.Dropout(dropout)(layers.Concatenate()([tensor, skip]))
         tensor = two_convolutions(tensor, count)
-    return keras.Model(image, layers.Conv2D(1, 1, activation="sigmoid", name="mask")(tensor))
+    return keras.Model(image, layers.Conv2D(1, 1, activation="sigmoid", name="mask", dtype="float32")(tensor))
 
 
 def two_convolutions(tensor: Any, filters: int, dilation: int = 1) -> Any:

@@ -21,4 +21,4 @@ def build(size: tuple[int, int] | tuple[None, None], dropout: float) -> keras.Mo
         if skips:
             tensor = layers.Concatenate()([tensor, skips.pop()])
         tensor = two_convolutions(layers.Dropout(dropout)(tensor), filters)
-    return keras.Model(backbone.input, layers.Conv2D(1, 1, activation="sigmoid", name="mask")(tensor))
+    return keras.Model(backbone.input, layers.Conv2D(1, 1, activation="sigmoid", name="mask", dtype="float32")(tensor))

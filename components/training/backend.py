@@ -22,5 +22,6 @@ def start_afresh(seed: int) -> None:
     from components.training.devices import use_all_gpus  # which imports this file
 
     keras.utils.clear_session()  # which forgets the devices, too
+    keras.config.set_dtype_policy("float32")
     use_all_gpus()
     keras.utils.set_random_seed(seed)

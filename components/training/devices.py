@@ -12,9 +12,13 @@ GPU is taken as it is needed (backend.py).
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from components.training.backend import ops
+from components.training.backend import keras, ops
 
 import tensorflow as tf  # isort: skip  # after Keras, whose import sets how TensorFlow runs
+
+
+# NVIDIA's Ampere, the first that multiplies bfloat16 in its tensor cores.
+_BFLOAT16 = (8, 0)
 
 
 def use_all_gpus() -> None:
@@ -28,6 +32,22 @@ def mirror(names: Sequence[str] | None) -> None:
     # NCCL, TensorFlow's choice, may start batch norm's sums in another order on each GPU, which then wait for each other for ever.
     sums = tf.distribute.ReductionToOneDevice()
     tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy(names, cross_device_ops=sums))
+
+
+def set_precision(precision: str) -> None:
+    """Let layers that are built from here on compute in float32, or in bfloat16; until `start_afresh`.
+
+    Weights, batch norm's moments and a network's last layer stay float32. bfloat16 reaches as far as float32, so that no loss need
+    be scaled (Kalamkar 2019). A processor computes in it no sooner.
+
+    Args:
+        precision: `float32`, `bfloat16`, or `auto`: bfloat16 where every GPU is of compute capability 8.0 or more.
+    """
+    if precision == "auto":
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+        made_for_it = [detail.get("compute_capability", (0, 0)) >= _BFLOAT16 for detail in details]
+        precision = "bfloat16" if made_for_it and all(made_for_it) else "float32"
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else precision)
 
 
 def replicas() -> int:

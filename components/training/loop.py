@@ -243,9 +243,11 @@ def fit(
 
 
 def predictor(model: keras.Model) -> Callable[[Values], Values]:
-    """A function from a batch of inputs to the model's outputs in inference mode, traced once."""
+    """A function from a batch of inputs to the model's outputs in inference mode, float32, traced once."""
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)]
-    graph = tf.function(lambda images: model(images, training=False), input_signature=signature, autograph=False)
+    graph = tf.function(
+        lambda images: ops.cast(model(images, training=False), "float32"), input_signature=signature, autograph=False
+    )
 
     def predict(images: Values) -> Values:
         answer: Values = graph(images).numpy()

@@ -1,4 +1,4 @@
-"""Progressive resizing (Howard 2018): a network that saw images of several sizes, brought to the one at which it is used."""
+"""From the network that is trained to the one that is used: at one size, though it saw several (Howard 2018), and in float32."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,11 @@ def training_size(size: tuple[int, int], params: TrainingParams) -> tuple[int, i
     return (None, None) if params.progressive else size
 
 
-def at_size(model: keras.Model, size: tuple[int, int], build: Callable[[], keras.Model]) -> keras.Model:
-    """The network at a fixed size: `model` itself if it is, else what `build` gives, with the weights of `model`."""
-    if model.input_shape[1:3] == size:
+def as_used(model: keras.Model, size: tuple[int, int], build: Callable[[], keras.Model]) -> keras.Model:
+    """The network at a fixed size, in float32: `model` itself if it is such, else what `build` gives, with the same weights."""
+    if model.input_shape[1:3] == size and keras.config.dtype_policy().name == "float32":
         return model
-    fixed = build()
-    fixed.set_weights(model.get_weights())
-    return fixed
+    keras.config.set_dtype_policy("float32")
+    used = build()
+    used.set_weights(model.get_weights())
+    return used

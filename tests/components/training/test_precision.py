@@ -1,0 +1,65 @@
+"""bfloat16, on a processor that stands for a GPU: it trains, and what comes of it computes in float32."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.bundle import Bundle
+from components.dataset import Dataset
+from components.lesions import Split, Task
+from components.params import TrainClassifierParams, TrainUnetParams
+from components.train_classifier.registry import build
+from components.training.backend import keras, start_afresh
+from components.training.devices import set_precision
+from tests.trainings import Data, classifier_params, make_data, train_tiny, unet_params
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    return make_data(tmp_path_factory.mktemp("data"))
+
+
+def losses(folder: Path) -> list[float]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [line["values"]["loss"] for line in lines if line["epoch"] is not None]
+
+
+PARAMS = (classifier_params(frozen_epochs=1, epochs=2), unet_params(epochs=4))
+
+
+@pytest.mark.parametrize("params", PARAMS, ids=["classifier", "segmenter"])
+def test_it_trains_nearly_as_float32_does(data: Data, tmp_path: Path, params: TrainClassifierParams | TrainUnetParams) -> None:
+    exact = losses(train_tiny(data, tmp_path / "float32", params))
+    rounded = losses(train_tiny(data, tmp_path / "bfloat16", params.model_copy(update={"precision": "bfloat16"})))
+    assert rounded != exact
+    assert rounded == pytest.approx(exact, rel=0.05)
+
+
+def test_the_bundle_answers_as_float32_weights_do(data: Data, tmp_path: Path) -> None:
+    out = train_tiny(data, tmp_path / "out", classifier_params(frozen_epochs=0, epochs=1, precision="bfloat16"))
+    start_afresh(1)
+    model = build("tiny_cnn", (16, 16), 0.3).model
+    model.load_weights(out / "weights.weights.h5")
+    dataset = Dataset(data.dataset)
+    pixels = dataset.images(dataset.rows(Task.CLASSIFICATION, Split.TEST))
+    ours = Bundle.load(out).predict_pixels(pixels)
+    np.testing.assert_allclose(ours, np.array(model(pixels.astype(np.float32) / 255, training=False)), atol=1e-5)
+
+
+def test_only_what_is_built_until_the_next_start_computes_in_it() -> None:
+    start_afresh(1)
+    set_precision("bfloat16")
+    model = build("tiny_cnn", (16, 16), 0.3).model
+    assert {variable.dtype for variable in model.variables if "float" in variable.dtype} == {"float32"}
+    assert {layer.compute_dtype for layer in model.layers} == {"bfloat16", "float32"}
+    assert model.layers[-1].compute_dtype == "float32"
+    start_afresh(1)
+    assert {layer.compute_dtype for layer in build("tiny_cnn", (16, 16), 0.3).model.layers} == {"float32"}
+
+
+def test_auto_is_float32_without_a_gpu() -> None:
+    start_afresh(1)
+    set_precision("auto")
+    assert keras.config.dtype_policy().name == "float32"
