@@ -28,7 +28,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class _Interrupted(Reporter):
     """Ends the study when the second model begins."""
 
-    def progress(self, done: int, total: int, what: str = "") -> None:
+    def progress(self, done: int, total: int, what: str = "", left: float | None = None) -> None:
         if what.startswith("leaked"):
             raise KeyboardInterrupt
 
@@ -68,7 +68,8 @@ def test_the_figures_are_those_of_the_answers_that_lie_beside_them(studied: Path
 def test_what_stays_is_figures_and_page_and_no_model(studied: Path, dataset: Path) -> None:
     files = {path.relative_to(studied).as_posix() for path in studied.rglob("*") if path.is_file()}
     tables = {"clean.parquet", "leaked.parquet", "leak.json", "leak.md", "metrics.jsonl"}
-    assert files == tables | {f"figures/{name}.png" for name in ("leak", "clean/curves", "leaked/curves")}
+    pictures = {f"figures/{model}/{name}.png" for model in ("clean", "leaked") for name in ("curves", "worst")}
+    assert files == tables | pictures | {"figures/leak.png"}
     assert read_leak(studied).data_version == Dataset(dataset).version
     assert (studied / "leak.md").read_text() == write_page(read_leak(studied))
     assert "Drawn images (phantom)" in (studied / "leak.md").read_text()

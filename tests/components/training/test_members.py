@@ -144,10 +144,10 @@ class _Interrupted(Reporter):
         super().__init__(out, "training")
         self._name = name
 
-    def progress(self, done: int, total: int, what: str = "") -> None:
+    def progress(self, done: int, total: int, what: str = "", left: float | None = None) -> None:
         if what.startswith(self._name):
             raise KeyboardInterrupt
-        super().progress(done, total, what)
+        super().progress(done, total, what, left)
 
 
 def test_members_that_are_whole_are_not_trained_again(data: Data, classifier: Path, tmp_path: Path) -> None:
