@@ -5,7 +5,7 @@ out_of_fold.parquet beside the bundle, one row an image:
 classifier   image_id, group_id, fold, label, p_MEL … p_SCC
 segmenter    image_id, group_id, fold, the four pixel counts of `components.predictions`
 
-It lists images by their ids, so it is no part of the bundle and does not travel with it; the bundle knows its digest.
+It lists images by their ids, so it is no part of the bundle and is registered nowhere; the bundle knows its digest.
 """
 
 from pathlib import Path
