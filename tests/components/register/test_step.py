@@ -132,6 +132,12 @@ class TestRuns:
         assert told in model_note(records[2], data, run)
         assert "out-of-fold" not in model_note(records[1], data, run)
 
+    def test_the_description_says_what_else_it_is_given(self, made, ledger, tmp_path):
+        inputs = made.dataset, made.models, made.evaluation, tmp_path, PARAMS, Reporter(tmp_path, "register"), ledger
+        register(*inputs, RunContext(run_id=RUN), appendix="\n### What a leak is worth\n")
+        note = ledger.pipeline_run(RUN).data.tags["mlflow.note.content"]
+        assert note.index("| skilled | 32 |") < note.index("### What a leak is worth") < note.index("is now in production")
+
     def test_pictures_of_other_steps_belong_to_the_pipeline_run(self, made, ledger, tmp_path):
         sheet = made.models[0] / "figures"
         reporter = Reporter(tmp_path, "register")
