@@ -35,7 +35,7 @@ def study_leak(params: Params, model: str | None) -> None:
         model: architecture; None: the first that `train_classifier.models` names.
 
     Raises:
-        ParamsError: there is no such architecture.
+        ParamsError: there is no such architecture, or it starts from a registered version.
         DatasetError: this home holds no preprocessed data.
         DataRefused: an image split of it leaks nothing.
         TrackingError: MLflow does not answer; the study is done, and the same command goes on from there.
@@ -85,8 +85,14 @@ def _params(params: Params, model: str | None) -> LeakStudyParams:
         raise ParamsError(f"--model: {model} is no registered architecture; there are {', '.join(architectures())}")
     if model is None and not section.models:
         raise ParamsError("--model: train_classifier.models is empty; name an architecture")
+    classifier = for_model(section, model or section.models[0])
+    if classifier.parent is not None:
+        raise ParamsError(
+            f"train_classifier: {classifier.models[0]} starts from {classifier.weights}, which learned from lesions of the study's "
+            "test set, so that neither model would be clean; set weights to imagenet, a file or none"
+        )
     return LeakStudyParams(
-        classifier=for_model(section, model or section.models[0]),
+        classifier=classifier,
         balance=params.augment_balance,
         test_share=params.validate_.test_share,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import DataRefused, DatasetError, ParamsError
-from components.params import Params, load_params
+from components.params import Params, bundle_weights, load_params
 from components.project import project_file
 from components.store import Store
 from components.tracking import Ledger
@@ -64,6 +64,16 @@ def test_data_of_one_image_a_lesion_is_refused(home: Path, tmp_path: Path, param
     stored(home, preprocessed_dataset(tmp_path / "data", per_class=6, images_per_lesion=1, size=(16, 16)))
     with pytest.raises(DataRefused, match="would leak nothing that can be measured"):
         study_leak(params, "tiny_cnn")
+
+
+def test_a_start_from_a_registered_version_is_refused(home: Path, params: Params) -> None:
+    section = params.train_classifier
+    weights = bundle_weights("lesion-classifier/7", "a" * 64)
+    trained_on = params.model_copy(update={"train_classifier": section.model_copy(update={"weights": weights})})
+    with pytest.raises(
+        ParamsError, match=r"starts from bundle:lesion-classifier/7#sha256=a+, which learned from lesions of the study's"
+    ):
+        study_leak(trained_on, "tiny_cnn")
 
 
 def test_an_unknown_architecture_is_named(home: Path, params: Params) -> None:
