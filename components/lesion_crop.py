@@ -1,5 +1,6 @@
 """Segment, then classify (the report's future work): images are cropped to the lesion that a segmenter finds, and a margin."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +11,7 @@ from components.images import RGBImage
 
 # A spot below this share of the image is a hair or a bubble; the image is then left whole, as it is where nothing is found.
 _LEAST_SHARE = 0.002
+_EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ def crop(image: RGBImage, lesion: Box, *, margin: float, size: tuple[int, int]) 
 
 
 def _place(middle: float, length: float, room: int) -> slice:
-    whole = min(max(round(length), 1), room)
-    start = min(max(round(middle - whole / 2), 0), room - whole)
+    """Whole pixels around a length, moved into the room that there is."""
+    # What a sum of shares is off by must not cost a pixel.
+    first, last = math.floor(middle - length / 2 + _EPSILON), math.ceil(middle + length / 2 - _EPSILON)
+    whole = min(last - first, room)
+    start = min(max(first, 0), room - whole)
     return slice(start, start + whole)

@@ -448,7 +448,7 @@ class TestTrainedOn:
         ("learned", "told"),
         [
             (None, "Whether lesion-classifier/1 learned from some of these images is not known"),
-            (3, "lesion-classifier/1 learned from 3 of the images of val and test: figures of both models may be optimistic."),
+            (3, "lesion-classifier/1 learned from 3 of the images that judge: figures of both models may be optimistic"),
         ],
     )
     def test_a_parent_that_may_have_learned_from_these_images_is_doubted(self, child, ledger, tmp_path, learned, told):

@@ -131,7 +131,7 @@ def test_weights_that_nobody_published_are_an_error_before_anything_is_trained(d
 def test_a_resumed_training_needs_no_published_weights_once_it_is_in_phase_2(
     data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step, "load_weights", lambda name, classifier, spec: None)
+    monkeypatch.setattr(step, "load_weights", lambda *args: None)
     monkeypatch.setattr(step, "deliver", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
     params = classifier_params(weights="imagenet", frozen_epochs=1, epochs=1)
     with pytest.raises(KeyboardInterrupt):
