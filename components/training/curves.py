@@ -63,7 +63,8 @@ def draw_curves(name: str, epochs: Sequence[Epoch], footnote: str) -> "Figure":
     _plot(axes[1], epochs, scores, "score, 0 to 1")
     axes[1].set_ylim(0, 1)
     _plot(axes[2], epochs, ["learning_rate"], "Adam's step size")
-    axes[2].set_yscale("log")
+    if any(epoch.values["learning_rate"] > 0 for epoch in epochs):  # a cosine of one epoch ends at 0
+        axes[2].set_yscale("log")
     for place in axes[:2]:
         place.axvline(best.number + 1, color="grey", linestyle=":", linewidth=1)
     figure.suptitle(
