@@ -46,7 +46,7 @@ def main(side: str) -> None:
     start_afresh(1)
     train, val = _samples(0, _TRAIN), _samples(1, _VAL)
     classifier = build("efficientnet_lite0", _SIZE, 0.3)
-    load_weights("efficientnet_lite0", classifier, "imagenet", Path())
+    load_weights("efficientnet_lite0", classifier, "imagenet", Path(), 0)
     start = time.perf_counter()
     (_ours if side == "OURS" else _keras)(classifier, train, val)
     seconds = time.perf_counter() - start
