@@ -36,6 +36,7 @@ def measure_wang(*changes: str) -> Iterator[str]:
     pairs = copy_pairs(real_data() / "isic" / "segmentation", folder("isic-pairs"), 200)
     split = {"validate.test_share": 0.25, "validate.val_share": 0.25, "validate.audit_fail_on": "never"}
     settings = {"train_classifier.models": [], "train_unet.models": _WANG, "train_unet.epochs": 10, "train_unet.progressive": []}
+    settings |= {"train_unet.weights": "none", "train_unet.overrides": {_LITE0: {"weights": "imagenet"}}}
     finished = run("wang", "--profile", "best", "--data", str(pairs), *assigned(split | settings), *changes)
     for name in _WANG:
         yield from report(finished, name, Split.VAL)
