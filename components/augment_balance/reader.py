@@ -23,7 +23,7 @@ from components.lesions import CODES, Diagnosis, Split, Task
 from components.preprocess.normalise import normalise
 from components.preprocess.resize import fit_input, resize_mask
 
-__all__ = ["Batch", "TrainingReader", "augment_image", "read_rows", "read_split"]
+__all__ = ["Batch", "TrainingReader", "augment_image", "read_rows"]
 
 
 class TrainingReader:
@@ -140,11 +140,6 @@ def augment_image(stored: RGBImage, drawn: Draw, out: Floats) -> None:
     if drawn.hair is not None:
         image = grow_hair(image, drawn.hair)
     recolour(image, drawn, out)
-
-
-def read_split(dataset: Dataset, task: Task, split: Split, size: tuple[int, int] | None, batch_size: int) -> Iterator[Batch]:
-    """A split of a task as it is stored, in the order of `dataset.rows(task, split)`; see `read_rows`."""
-    return read_rows(dataset, task, dataset.rows(task, split), size, batch_size)
 
 
 def read_rows(dataset: Dataset, task: Task, rows: pd.DataFrame, size: tuple[int, int] | None, batch_size: int) -> Iterator[Batch]:

@@ -11,7 +11,7 @@ import pytest
 from components.augment_balance import augment_balance
 from components.augment_balance.mix import Mix
 from components.augment_balance.plan import Plan, read_plan
-from components.augment_balance.reader import Batch, TrainingReader, read_split
+from components.augment_balance.reader import Batch, TrainingReader, read_rows
 from components.dataset import COLUMNS, Dataset, write_manifest, write_pixels_shard
 from components.errors import DatasetError
 from components.lesions import CODES, Diagnosis, Split, Task
@@ -210,7 +210,7 @@ def _picture_of_its_own_mask(root: Path) -> Dataset:
 @pytest.mark.parametrize("task", list(Task))
 def test_a_split_is_read_as_it_is_stored(task: Task, split: Split, dataset: Dataset) -> None:
     rows = dataset.rows(task, split)
-    batch = _joined(read_split(dataset, task, split, None, 5))
+    batch = _joined(read_rows(dataset, task, dataset.rows(task, split), None, 5))
     np.testing.assert_array_equal(batch.images, (dataset.images(rows) / 255.0).astype(np.float32))
     np.testing.assert_array_equal(batch.weights, np.ones(len(rows), np.float32))
     if task is Task.SEGMENTATION:
@@ -221,7 +221,7 @@ def test_a_split_is_read_as_it_is_stored(task: Task, split: Split, dataset: Data
 
 def test_images_are_brought_to_the_models_size_by_area_and_masks_by_the_nearest_pixel(dataset: Dataset) -> None:
     rows = dataset.rows(Task.SEGMENTATION, Split.VAL)
-    batch = _joined(read_split(dataset, Task.SEGMENTATION, Split.VAL, (8, 8), 4))
+    batch = _joined(read_rows(dataset, Task.SEGMENTATION, dataset.rows(Task.SEGMENTATION, Split.VAL), (8, 8), 4))
     means = dataset.images(rows).reshape(len(rows), 8, 4, 8, 4, 3).mean(axis=(2, 4))
     assert np.abs(batch.images * 255 - means).max() <= 0.51  # stored as whole grey levels
     # Of each 4 x 4 pixels the one right below the middle.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.augment_balance.reader import TrainingReader, read_split
+from components.augment_balance.reader import TrainingReader, read_rows
 from components.bundle import Bundle, Parent, bundle_digest, read_description
 from components.dataset import Dataset
 from components.errors import WeightsError
@@ -58,7 +58,9 @@ def test_the_bundle_holds_the_weights_of_the_best_epoch_of_phase_2(data: Data, t
 def test_the_weights_for_keras_are_those_of_the_onnx_model(data: Data, trained: Path) -> None:
     model = build("tiny_cnn", (16, 16), 0.3).model
     model.load_weights(trained / "weights.weights.h5")
-    (batch,) = read_split(Dataset(data.dataset), Task.CLASSIFICATION, Split.VAL, None, 1000)
+    (batch,) = read_rows(
+        Dataset(data.dataset), Task.CLASSIFICATION, Dataset(data.dataset).rows(Task.CLASSIFICATION, Split.VAL), None, 1000
+    )
     np.testing.assert_allclose(val_probabilities(trained, data)[1], np.array(model(batch.images, training=False)), atol=1e-4)
 
 
@@ -96,7 +98,9 @@ def test_first_epochs_at_a_smaller_size_come_to_a_bundle_of_the_full_one(
     assert read_description(out).input_size == (24, 32)
     model = build("tiny_cnn", (24, 32), 0.3).model
     model.load_weights(out / "weights.weights.h5")
-    (batch,) = read_split(Dataset(data.dataset), Task.CLASSIFICATION, Split.VAL, (24, 32), 1000)
+    (batch,) = read_rows(
+        Dataset(data.dataset), Task.CLASSIFICATION, Dataset(data.dataset).rows(Task.CLASSIFICATION, Split.VAL), (24, 32), 1000
+    )
     np.testing.assert_allclose(val_probabilities(out, data)[1], np.array(model(batch.images, training=False)), atol=1e-4)
 
 

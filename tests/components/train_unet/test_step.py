@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.augment_balance.reader import read_split
+from components.augment_balance.reader import read_rows
 from components.bundle import Bundle, bundle_digest
 from components.dataset import Dataset, write_manifest
 from components.errors import DatasetError, ParamsError
@@ -32,7 +32,7 @@ def trained(data: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def val_dice(bundle: Bundle, data: Data, size: tuple[int, int]) -> float:
     """Mean Dice over the images of val, by numpy."""
     dataset = Dataset(data.dataset)
-    (batch,) = read_split(dataset, Task.SEGMENTATION, Split.VAL, size, 1000)
+    (batch,) = read_rows(dataset, Task.SEGMENTATION, dataset.rows(Task.SEGMENTATION, Split.VAL), size, 1000)
     true = batch.targets[..., 0] == 1
     predicted = bundle.predict_pixels(dataset.images(dataset.rows(Task.SEGMENTATION, Split.VAL))) >= 0.5
     overlap = (true & predicted).sum(axis=(1, 2))
@@ -53,7 +53,7 @@ def test_the_weights_for_keras_are_those_of_the_onnx_model(data: Data, trained: 
     bundle, dataset = Bundle.load(trained), Dataset(data.dataset)
     model = build("unet_tiny", (16, 24), 0.1)
     model.load_weights(trained / "weights.weights.h5")
-    (batch,) = read_split(dataset, Task.SEGMENTATION, Split.VAL, (16, 24), 1000)
+    (batch,) = read_rows(dataset, Task.SEGMENTATION, dataset.rows(Task.SEGMENTATION, Split.VAL), (16, 24), 1000)
     ours = bundle.predict_pixels(dataset.images(dataset.rows(Task.SEGMENTATION, Split.VAL)))
     np.testing.assert_allclose(ours, np.array(model(batch.images, training=False))[..., 0], atol=1e-4)
 
