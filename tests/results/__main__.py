@@ -8,6 +8,7 @@ from tests.results import classification, segmentation
 ROWS: dict[str, Callable[..., Iterator[str]]] = {
     "ham10000": classification.measure_ham10000,
     "isic": classification.measure_isic,
+    "both": classification.measure_both,
     "resnets": classification.measure_resnets,
     "segmentation": segmentation.measure_both,
     "wang": segmentation.measure_wang,

@@ -1,7 +1,6 @@
 """Classification: folds by group, every image predicted by the one model that did not learn from its group."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Set
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from components.predictions import probabilities_of
 from components.scores import ClassificationScores
 from tests.results.intervals import interval
 from tests.results.run import Finished, assigned, folder, real_data, run
-from tests.results.subset import copy_labelled, is_square_256
+from tests.results.subset import copy_labelled, is_square_256, labelled_ids
 
 _FIGURES = {
     "balanced accuracy": lambda scores: scores.balanced_accuracy,
@@ -38,6 +37,22 @@ def measure_isic(*changes: str) -> Iterator[str]:
     yield from report(run("isic", "--profile", "best", *_squares(), *assigned(_SPLIT | more), *changes), _LITE0)
 
 
+def measure_both(*changes: str) -> Iterator[str]:
+    """One model for both sets: HAM10000 beside every labelled image of the ISIC subset. An image that both hold has two files, the
+    whole field at 200x150 and its middle at 256x256, and two ids, but one lesion, which is in one fold."""
+    small, labelled = real_data() / "ham10000", real_data() / "isic" / "classification"
+    twice = labelled_ids(small)
+    large = copy_labelled(labelled, folder("isic-large"), lambda path: f"{path.stem}_large" if path.stem in twice else path.stem)
+    more = {"augment_balance.max_images": 700, "train_classifier.ema": 0.995}
+    more |= {"train_classifier.epochs": 12, "train_classifier.progressive": [{"epochs": 8, "size": [144, 192]}]}
+    sources = ("--data", str(small), "--data", str(large))
+    finished = run("both", "--profile", "best", *sources, *assigned(_SPLIT | more), *changes)
+    squares = {path.stem for path in (large / "images").iterdir() if is_square_256(path)}
+    for what, ids in (("HAM10000, 200 x 150", twice), ("ISIC, 256 x 256", squares)):
+        yield what
+        yield from report(finished, _LITE0, ids)
+
+
 def measure_resnets(*changes: str) -> Iterator[str]:
     """The mission's ResNets from nothing, on the first fold of the same images."""
     more = {"train_classifier.models": _RESNETS, "train_classifier.folds": 5, "train_classifier.fold": 0}
@@ -47,10 +62,12 @@ def measure_resnets(*changes: str) -> Iterator[str]:
         yield from report(finished, name)
 
 
-def report(finished: Finished, architecture: str) -> Iterator[str]:
-    """A line a figure: over all out-of-fold predictions, its 95 % interval, and in each fold."""
+def report(finished: Finished, architecture: str, ids: Set[str] | None = None) -> Iterator[str]:
+    """A line a figure: over all out-of-fold predictions (of some images), its 95 % interval, and in each fold."""
     step = f"train_classifier/{architecture}"
     table = pd.read_parquet(finished.output(step) / "out_of_fold.parquet")
+    if ids is not None:
+        table = table[table["image_id"].isin(ids)].reset_index(drop=True)
     yield f"{architecture}: {len(table)} images out of fold, {finished.minutes(step):.0f} minutes"
     whole = _scores(table)
     folds = [_scores(part) for _, part in table.groupby("fold")]
@@ -65,8 +82,8 @@ def report(finished: Finished, architecture: str) -> Iterator[str]:
 
 
 def _squares() -> tuple[str, str]:
-    target: Path = folder("isic-256")
-    return "--data", str(copy_labelled(real_data() / "isic" / "classification", target, is_square_256))
+    source, target = real_data() / "isic" / "classification", folder("isic-256")
+    return "--data", str(copy_labelled(source, target, lambda path: path.stem if is_square_256(path) else None))
 
 
 def _scores(table: pd.DataFrame) -> ClassificationScores:

@@ -11,14 +11,29 @@ from components.images import read_size
 _TABLES = ("ISIC_2019_Training_GroundTruth.csv", "ISIC_2019_Training_Metadata.csv")
 
 
-def copy_labelled(source: Path, target: Path, wanted: Callable[[Path], bool]) -> Path:
-    """A folder with the labelled images of `isic/classification` that are wanted, and their rows of both tables."""
-    chosen = [path for path in sorted((source / "images").iterdir()) if wanted(path)]
-    _copy(chosen, target / "images")
-    for name in _TABLES:
-        table = pd.read_csv(source / name, dtype=str)
-        table[table["image"].isin([path.stem for path in chosen])].to_csv(target / name, index=False)
+def copy_labelled(source: Path, target: Path, named: Callable[[Path], str | None]) -> Path:
+    """A folder with labelled images of `isic/classification`, and their rows of both tables.
+
+    Args:
+        source: holds images/ and both tables.
+        target: the folder.
+        named: the id that an image gets there; None: it is left out.
+    """
+    names = {path: name for path in sorted((source / "images").iterdir()) if (name := named(path))}
+    (target / "images").mkdir(parents=True, exist_ok=True)
+    for path, name in names.items():
+        copy_file(path, target / "images" / f"{name}{path.suffix}")
+    new = {path.stem: name for path, name in names.items()}
+    for table_name in _TABLES:
+        table = pd.read_csv(source / table_name, dtype=str)
+        rows = table[table["image"].isin(new)]
+        rows.assign(image=rows["image"].map(new)).to_csv(target / table_name, index=False)
     return target
+
+
+def labelled_ids(source: Path) -> set[str]:
+    """The ids of a folder's table of diagnoses."""
+    return set(pd.read_csv(source / _TABLES[0], dtype=str)["image"])
 
 
 def copy_pairs(source: Path, target: Path, count: int) -> Path:

@@ -15,7 +15,7 @@ from tests.bundles import segmenter_bundle
 from tests.datasets import encoded_dataset
 from tests.results.intervals import interval
 from tests.results.segmentation import judge
-from tests.results.subset import copy_labelled, is_square_256
+from tests.results.subset import copy_labelled, is_square_256, labelled_ids
 
 
 def test_an_interval_draws_whole_groups() -> None:
@@ -55,6 +55,7 @@ def test_a_folder_of_some_holds_the_wanted_images_and_their_rows(tmp_path: Path)
         cv2.imwrite(str(source / "images" / f"{name}.jpg"), np.zeros((side, side, 3), np.uint8))
     for table in ("GroundTruth", "Metadata"):
         (source / f"ISIC_2019_Training_{table}.csv").write_text("image,x\nISIC_1,a\nISIC_2,b\n")
-    copied = copy_labelled(source, tmp_path / "copied", is_square_256)
-    assert [path.name for path in (copied / "images").iterdir()] == ["ISIC_1.jpg"]
-    assert pd.read_csv(copied / "ISIC_2019_Training_GroundTruth.csv")["image"].tolist() == ["ISIC_1"]
+    copied = copy_labelled(source, tmp_path / "copied", lambda path: f"{path.stem}_large" if is_square_256(path) else None)
+    assert [path.name for path in (copied / "images").iterdir()] == ["ISIC_1_large.jpg"]
+    assert pd.read_csv(copied / "ISIC_2019_Training_Metadata.csv").to_numpy().tolist() == [["ISIC_1_large", "a"]]
+    assert labelled_ids(copied) == {"ISIC_1_large"}
