@@ -3,7 +3,7 @@
 out_of_fold.parquet beside the bundle, one row an image:
 
 classifier   image_id, group_id, fold, label, p_MEL … p_SCC
-segmenter    image_id, group_id, fold, the four pixel counts of `components.predictions`
+segmenter    image_id, group_id, fold, the four pixel counts and boundary_f1 of `components.predictions`
 
 It lists images by their ids, so it is no part of the bundle and is registered nowhere; the bundle knows its digest.
 """
@@ -21,7 +21,8 @@ from components.parquet import read_table, write_table
 from components.predictions import COUNT_COLUMNS, PROBABILITY_COLUMNS
 
 OUT_OF_FOLD = "out_of_fold.parquet"
-_VERSION = 1
+# A segmenter's has held boundary_f1 since 2.
+_VERSIONS = {Task.CLASSIFICATION: 1, Task.SEGMENTATION: 2}
 _REMEDY = "train the model again"
 
 _WHO = [
@@ -34,13 +35,19 @@ _SCHEMAS = {
         [*_WHO, pa.field("label", pa.string(), nullable=False)]
         + [pa.field(name, pa.float32(), nullable=False) for name in PROBABILITY_COLUMNS]
     ),
-    Task.SEGMENTATION: pa.schema([*_WHO, *(pa.field(name, pa.int64(), nullable=False) for name in COUNT_COLUMNS)]),
+    Task.SEGMENTATION: pa.schema(
+        [
+            *_WHO,
+            *(pa.field(name, pa.int64(), nullable=False) for name in COUNT_COLUMNS),
+            pa.field("boundary_f1", pa.float64(), nullable=False),
+        ]
+    ),
 }
 
 
 def write_out_of_fold(folder: Path, task: Task, table: pd.DataFrame) -> str:
     """Write out_of_fold.parquet, whole or not at all and the same bytes for the same table, and return its SHA-256."""
-    write_table(folder / OUT_OF_FOLD, table, _SCHEMAS[task], _VERSION, remedy=_REMEDY)
+    write_table(folder / OUT_OF_FOLD, table, _SCHEMAS[task], _VERSIONS[task], remedy=_REMEDY)
     return sha256_file(folder / OUT_OF_FOLD)
 
 
@@ -63,4 +70,4 @@ def read_out_of_fold(folder: Path, description: Description) -> pd.DataFrame:
         )
     if sha256_file(path) != description.out_of_fold:
         raise BundleError(f"{path}: its bytes changed since it was written; copy it again or train again")
-    return read_table(path, _VERSION, absent=_REMEDY, remedy=_REMEDY)
+    return read_table(path, _VERSIONS[description.task], absent=_REMEDY, remedy=_REMEDY)

@@ -14,6 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 
 MEASURES: tuple[str, ...] = ("dice", "jaccard", "sensitivity", "specificity", "precision", "f1", "global_accuracy")
+IMAGE_MEASURES: tuple[str, ...] = (*MEASURES, "thresholded_jaccard", "boundary_f1")
+"""What is measured of an image; the last two of an image alone, not of many images' pixels pooled."""
+
+_LEAST_JACCARD = 0.65
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,12 @@ def measure_overlap(overlap: Overlap) -> pd.DataFrame:
             "global_accuracy": _ratio(tp + tn, tp + fp + fn + tn, 1.0),
         }
     )
+
+
+def threshold_jaccard(jaccard: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Jaccard of N images, one below 0.65 counting as 0, since such a mask failed (ISIC 2018)."""
+    thresholded: npt.NDArray[np.float64] = np.where(jaccard >= _LEAST_JACCARD, jaccard, 0.0)
+    return thresholded
 
 
 def _ratio(

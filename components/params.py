@@ -296,6 +296,13 @@ class EvaluateParams(Section):
     """What is measured and drawn."""
 
     overlays: int = Field(ge=0, le=64, description="test images drawn with true and predicted outline")
+    melanoma_specificity: float = Field(
+        # What was evaluated before this was there has a record without it.
+        default=0.9,
+        gt=0,
+        lt=1,
+        description="least specificity at which the share of melanomas found is told",
+    )
 
 
 class RegisterParams(Section):

@@ -2,6 +2,7 @@
 
 classifier: p_MEL … p_SCC, the probabilities
 segmenter:  true_positive, false_positive, false_negative, true_negative: pixels of the stored size
+            boundary_f1: F1 of the outlines at that size
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from components.boundary import boundary_f1
 from components.bundle import Bundle
 from components.dataset import Dataset
 from components.errors import BundleError
@@ -19,10 +21,15 @@ from components.overlap import Overlap, count_overlap
 
 PROBABILITY_COLUMNS: tuple[str, ...] = tuple(f"p_{code}" for code in CODES)
 COUNT_COLUMNS: tuple[str, ...] = ("true_positive", "false_positive", "false_negative", "true_negative")
+MaskKeeper = Callable[[pd.DataFrame, npt.NDArray[np.bool_], npt.NDArray[np.bool_]], None]
+"""Takes rows, their true masks and those that a segmenter drew, both N x H x W of the stored size, True where lesion."""
+
 _BATCH = 32
 
 
-def predict_rows(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame, tell: Callable[[int], None]) -> pd.DataFrame:
+def predict_rows(
+    bundle: Bundle, dataset: Dataset, rows: pd.DataFrame, tell: Callable[[int], None], keep: MaskKeeper | None = None
+) -> pd.DataFrame:
     """Predict rows with a model: the columns that stand at the top of this file, in the order of the rows.
 
     Args:
@@ -30,15 +37,17 @@ def predict_rows(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame, tell: Cal
         dataset: a preprocessed dataset.
         rows: of the model's task, at least one.
         tell: called with the number of images that each batch had.
+        keep: handed each batch's masks, where the model is a segmenter.
 
     Raises:
         BundleError: the model predicts something that is no probability.
     """
-    answer = _diagnoses if bundle.task is Task.CLASSIFICATION else _overlaps
     parts = []
     for start in range(0, len(rows), _BATCH):
         batch = rows.iloc[start : start + _BATCH]
-        parts.append(answer(bundle, dataset, batch))
+        parts.append(
+            _diagnoses(bundle, dataset, batch) if bundle.task is Task.CLASSIFICATION else _overlaps(bundle, dataset, batch, keep)
+        )
         tell(len(batch))
     return pd.concat(parts, ignore_index=True)
 
@@ -69,8 +78,11 @@ def _diagnoses(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame) -> pd.DataF
     return pd.DataFrame(_probabilities(bundle, dataset, rows), columns=list(PROBABILITY_COLUMNS))
 
 
-def _overlaps(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(vars(count_overlap(dataset.masks(rows) > 0, predict_masks(bundle, dataset, rows))))
+def _overlaps(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame, keep: MaskKeeper | None) -> pd.DataFrame:
+    truth, predicted = dataset.masks(rows) > 0, predict_masks(bundle, dataset, rows)
+    if keep is not None:
+        keep(rows, truth, predicted)
+    return pd.DataFrame(vars(count_overlap(truth, predicted))).assign(boundary_f1=boundary_f1(truth, predicted))
 
 
 def _probabilities(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame) -> npt.NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """What is measured of a model, typed; `scores.json` is written and read here alone.
 
-`flat` gives the same figures under the names that MLflow shows: `test/macro_f1`, `val/MEL/recall`, `test/dice`.
+`flat` gives the same figures under the names that MLflow shows: `test/macro_f1`, `val/MEL/recall`, `test/dice`; the ends of a
+figure's 95 % interval stand beside it: `test/macro_f1_low`, `test/macro_f1_high`.
 """
 
 from pathlib import Path
@@ -12,7 +13,7 @@ from components.errors import DatasetError
 from components.files import write_text
 
 SCORES_FILE = "scores.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[2] = 2
 
 
 DICE_CHANGE = 0.1
@@ -21,6 +22,22 @@ DICE_CHANGE = 0.1
 
 class _Figures(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Interval(_Figures):
+    """Where a figure lies with 95 % confidence: bootstrap over groups, see `components/evaluate/bootstrap.py`."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.low:.2f} to {self.high:.2f}"
+
+
+class Difference(Interval):
+    """How much higher a figure is for the second of two models on the same images: `value`, and its 95 % interval."""
+
+    value: float
 
 
 class Averages(_Figures):
@@ -32,10 +49,31 @@ class Averages(_Figures):
 
 
 class ClassScores(Averages):
-    """One diagnosis against the rest. `support`: images that truly show it; `auc` is None where it, or all else, is absent."""
+    """One diagnosis against the rest, each figure 0 to 1.
+
+    Attributes:
+        support: images that truly show it.
+        specificity: share of the other images that are not taken for it; None where there are no others.
+        auc: area under the ROC curve; None where the diagnosis, or all else, is absent.
+        average_precision: mean precision over the recall steps, not interpolated; None as `auc` is.
+    """
 
     support: int
+    specificity: float | None
     auc: float | None
+    average_precision: float | None
+
+
+class BinaryScores(_Figures):
+    """Malignant (see `components/lesions.py`) against benign, each figure 0 to 1.
+
+    The probability is the sum over the malignant diagnoses; sensitivity and specificity are those of deciding at 0.5.
+    """
+
+    auc: float
+    average_precision: float
+    sensitivity: float
+    specificity: float
 
 
 class ClassificationScores(_Figures):
@@ -49,8 +87,17 @@ class ClassificationScores(_Figures):
         macro: mean over the diagnoses that the split holds, each counting the same.
         weighted: mean over diagnoses, weighted by support.
         macro_auc: mean one-vs-rest area under the ROC curve over the diagnoses that have one; None where none has.
+        macro_average_precision: the same of average precision.
+        melanoma_sensitivity: highest share of the melanomas found at any threshold of their probability whose specificity is at
+            least `evaluate.melanoma_specificity`. The threshold is one of this same split's ROC curve: it tells how well
+            melanomas can be ranked, not what a threshold chosen beforehand would reach. None where MEL, or all else, is absent.
+        malignant: malignant against benign; None where one of the two is absent.
+        brier: mean over images of the sum over diagnoses of (probability - truth) squared, 0 to 2, less is better (Brier 1950).
+        ece: how far confidence lies from accuracy, 0 to 1, less is better: of the most probable diagnosis, over 15 bins of equally
+            many images (Guo 2017). It is never 0 by chance, so that a perfect model on few images seems badly calibrated.
         classes: by diagnosis code, all eight.
         confusion: images by true (row) and predicted (column) diagnosis, in the order of `classes`.
+        intervals: of each figure that has one, by its flat name: `macro_f1`, `MEL/recall`, `malignant/auc`.
     """
 
     images: int
@@ -60,8 +107,14 @@ class ClassificationScores(_Figures):
     macro: Averages
     weighted: Averages
     macro_auc: float | None
+    macro_average_precision: float | None
+    melanoma_sensitivity: float | None
+    malignant: BinaryScores | None
+    brier: float
+    ece: float
     classes: dict[str, ClassScores]
     confusion: list[list[int]]
+    intervals: dict[str, Interval] = {}
 
 
 class OverlapScores(_Figures):
@@ -76,6 +129,18 @@ class OverlapScores(_Figures):
     global_accuracy: float
 
 
+class ImageOverlapScores(OverlapScores):
+    """Means over images, of those figures too that only an image has.
+
+    Attributes:
+        thresholded_jaccard: Jaccard, an image below 0.65 counting as 0 (ISIC 2018).
+        boundary_f1: F1 of the outlines, see `components/boundary.py` (Csurka 2013).
+    """
+
+    thresholded_jaccard: float
+    boundary_f1: float
+
+
 class SegmentationScores(_Figures):
     """A segmenter on one split.
 
@@ -84,12 +149,14 @@ class SegmentationScores(_Figures):
         empty_predictions: images in which the model found no lesion at all.
         per_image: mean over images, each counting the same (as the report and the ISIC challenge do).
         pooled: over all pixels of all images together, so that large lesions count more.
+        intervals: of each figure, by its flat name: `dice`, `pooled/dice`.
     """
 
     images: int
     empty_predictions: int
-    per_image: OverlapScores
+    per_image: ImageOverlapScores
     pooled: OverlapScores
+    intervals: dict[str, Interval] = {}
 
 
 class _ParentScores(_Figures):
@@ -175,7 +242,7 @@ class Scores(_Figures):
         models: by name.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = SCHEMA_VERSION
     data_version: str
     phantom: bool
     models: dict[str, ModelScores]
@@ -218,6 +285,8 @@ def flat(model: ClassifierScores | SegmenterScores) -> dict[str, float]:
         scores: ClassificationScores | SegmentationScores = getattr(model, split)
         named = _classification(scores) if isinstance(scores, ClassificationScores) else _segmentation(scores)
         figures |= {f"{split}/{name}": value for name, value in named.items()}
+        for name, interval in scores.intervals.items():
+            figures |= {f"{split}/{name}_low": interval.low, f"{split}/{name}_high": interval.high}
     if model.parent is not None:
         figures |= _against(model.parent)
     return {name: float(value) for name, value in figures.items() if value is not None}
@@ -229,7 +298,13 @@ def _classification(scores: ClassificationScores) -> dict[str, float | None]:
         "accuracy": scores.accuracy,
         "balanced_accuracy": scores.balanced_accuracy,
         "macro_auc": scores.macro_auc,
+        "macro_average_precision": scores.macro_average_precision,
+        "melanoma_sensitivity": scores.melanoma_sensitivity,
+        "brier": scores.brier,
+        "ece": scores.ece,
     }
+    if scores.malignant is not None:
+        figures |= {f"malignant/{measure}": value for measure, value in scores.malignant.model_dump().items()}
     for name in ("micro", "macro", "weighted"):
         averages: Averages = getattr(scores, name)
         figures |= {f"{name}_{measure}": value for measure, value in averages.model_dump().items()}

@@ -1,6 +1,6 @@
 """What the measures look like: each figure's title says what it shows, and n is printed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +12,7 @@ from components.evaluate.classification import roc
 from components.images import RGBImage
 from components.lesions import CODES, LESIONS, Diagnosis
 from components.outlines import LEGEND, draw_outlines
-from components.scores import ClassificationScores, ClassifierScores
+from components.scores import ClassificationScores, ClassifierScores, Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,19 +64,18 @@ def draw_roc(model: ClassifierScores, truth: Sequence[str], probabilities: npt.N
     return figure
 
 
-def draw_f1(models: Sequence[ClassifierScores], intervals: Mapping[str, npt.NDArray[np.float64]], footnote: str) -> "Figure":
+def draw_f1(models: Sequence[ClassifierScores], footnote: str) -> "Figure":
     """F1 of each diagnosis on the test split, one panel a model, the best macro F1 first.
 
     Args:
         models: at least one, all judged on the same images.
-        intervals: by model, 8 x 2: what `f1_intervals` gives.
         footnote: what the reader must know besides.
     """
     ranked = sorted(models, key=lambda model: -model.test.macro.f1)
     figure = _figure(2.2 + 3.1 * len(ranked), 5.6)
     panels = figure.subplots(1, len(ranked), sharey=True, sharex=True, squeeze=False)[0]
     for axes, model in zip(panels, ranked, strict=True):
-        _f1_bars(axes, model, intervals[model.name])
+        _f1_bars(axes, model)
     support = ranked[0].test.classes
     panels[0].set_yticks(range(len(CODES)), [f"{code}  n = {support[code].support}" for code in CODES], fontsize=12)
     panels[0].invert_yaxis()
@@ -89,8 +88,11 @@ def draw_f1(models: Sequence[ClassifierScores], intervals: Mapping[str, npt.NDAr
     return figure
 
 
-def _f1_bars(axes: "Axes", model: ClassifierScores, intervals: npt.NDArray[np.float64]) -> None:
+def _f1_bars(axes: "Axes", model: ClassifierScores) -> None:
     values = np.array([model.test.classes[code].f1 for code in CODES])
+    # A diagnosis that test does not hold has no interval.
+    ends = [model.test.intervals.get(f"{code}/f1", Interval(low=0, high=0)) for code in CODES]
+    intervals = np.array([[one.low, one.high] for one in ends])
     colours = [DIAGNOSIS_COLOURS[diagnosis] for diagnosis in Diagnosis]
     reach = np.abs(intervals.T - values)
     axes.barh(range(len(CODES)), values, color=colours, height=0.72, xerr=reach, ecolor="#222222", capsize=3)

@@ -4,20 +4,21 @@ import numpy as np
 import pandas as pd
 
 from components.bundle import Parent
-from components.evaluate.classification import measure_classification, predicted_codes
+from components.evaluate.classification import measure_answers, predicted_codes
 from components.evaluate.segmentation import measure_segmentation
 from components.lesions import CODES, Split
-from components.predictions import overlap_of, probabilities_of
+from components.predictions import probabilities_of
 from components.scores import DICE_CHANGE, ClassifierParent, SegmenterParent
 
 
-def compare_classifiers(parent: Parent, before: pd.DataFrame, now: pd.DataFrame) -> ClassifierParent:
+def compare_classifiers(parent: Parent, before: pd.DataFrame, now: pd.DataFrame, specificity: float) -> ClassifierParent:
     """Compare what a classifier and its parent say.
 
     Args:
         parent: what was trained on from.
         before: its predictions, as `components.evaluate.judged` makes them.
         now: those of the new model, the images of test in the same order.
+        specificity: at which the share of melanomas found is told.
     """
     val, test = (before[before["split"] == split.value] for split in (Split.VAL, Split.TEST))
     truth = test["label"].to_numpy()
@@ -27,8 +28,8 @@ def compare_classifiers(parent: Parent, before: pd.DataFrame, now: pd.DataFrame)
         digest=parent.digest,
         name=parent.name,
         data_version=parent.data_version,
-        val=None if val.empty else measure_classification(val["label"].tolist(), probabilities_of(val)),
-        test=measure_classification(truth.tolist(), probabilities_of(test)),
+        val=None if val.empty else measure_answers(val, specificity),
+        test=measure_answers(test, specificity),
         forgotten={code: int((was_right & ~is_right & (truth == code)).sum()) for code in CODES},
         learned={code: int((~was_right & is_right & (truth == code)).sum()) for code in CODES},
     )
@@ -42,8 +43,8 @@ def compare_segmenters(parent: Parent, before: pd.DataFrame, now: pd.DataFrame) 
         digest=parent.digest,
         name=parent.name,
         data_version=parent.data_version,
-        val=None if val.empty else measure_segmentation(overlap_of(val)),
-        test=measure_segmentation(overlap_of(test)),
+        val=None if val.empty else measure_segmentation(val, val["group_id"].tolist()),
+        test=measure_segmentation(test, test["group_id"].tolist()),
         forgotten=int((change < -DICE_CHANGE).sum()),
         learned=int((change > DICE_CHANGE).sum()),
     )

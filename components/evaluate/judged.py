@@ -23,8 +23,8 @@ from components.errors import BundleError, DatasetError
 from components.files import atomic_write
 from components.lesions import Split, Task
 from components.out_of_fold import read_out_of_fold
-from components.overlap import measure_overlap
-from components.predictions import overlap_of, predict_rows
+from components.overlap import MEASURES, measure_overlap, threshold_jaccard
+from components.predictions import MaskKeeper, overlap_of, predict_rows
 
 JUDGED: tuple[Split, ...] = (Split.VAL, Split.TEST)
 _IDENTITY = ["image_id", "lesion_id", "group_id", "split"]
@@ -46,7 +46,9 @@ def rows_to_predict(dataset: Dataset, description: Description) -> pd.DataFrame:
     return rows[rows["split"].isin([split.value for split in asked])].reset_index(drop=True)
 
 
-def judged_table(folder: Path, bundle: Bundle, dataset: Dataset, tell: Callable[[int], None]) -> pd.DataFrame:
+def judged_table(
+    folder: Path, bundle: Bundle, dataset: Dataset, tell: Callable[[int], None], keep: MaskKeeper | None = None
+) -> pd.DataFrame:
     """What a model says of the images that judge it: the columns that stand at the top of this file.
 
     Args:
@@ -54,6 +56,7 @@ def judged_table(folder: Path, bundle: Bundle, dataset: Dataset, tell: Callable[
         bundle: the model.
         dataset: a preprocessed dataset.
         tell: called with the number of images of each batch.
+        keep: handed the masks that the model draws.
 
     Raises:
         BundleError: the model predicts something that is no probability, or its out-of-fold predictions are absent, changed, or of
@@ -61,26 +64,32 @@ def judged_table(folder: Path, bundle: Bundle, dataset: Dataset, tell: Callable[
         DatasetError: a split is empty.
     """
     description = bundle.description
-    table = answered(bundle, dataset, rows_to_predict(dataset, description), tell)
+    table = answered(bundle, dataset, rows_to_predict(dataset, description), tell, keep)
     if description.out_of_fold is None:
         return table
     _refuse_other_data(folder, description, dataset)
     known = dataset.rows(bundle.task)[_known(bundle.task)]
     out_of_fold = known.merge(read_out_of_fold(folder, description).drop(columns=known.columns[1:], errors="ignore"), on="image_id")
-    return pd.concat([_measured(bundle.task, out_of_fold), table], ignore_index=True)[table.columns]
+    return pd.concat([measured(bundle.task, out_of_fold), table], ignore_index=True)[table.columns]
 
 
-def answered(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame, tell: Callable[[int], None]) -> pd.DataFrame:
+def answered(
+    bundle: Bundle, dataset: Dataset, rows: pd.DataFrame, tell: Callable[[int], None], keep: MaskKeeper | None = None
+) -> pd.DataFrame:
     """What a model says of rows of a dataset: the columns that stand at the top of this file; arguments as of `predict_rows`."""
-    return _measured(bundle.task, rows[_known(bundle.task)].join(predict_rows(bundle, dataset, rows, tell)))
+    return measured(bundle.task, rows[_known(bundle.task)].join(predict_rows(bundle, dataset, rows, tell, keep)))
 
 
 def _known(task: Task) -> list[str]:
     return _IDENTITY + (["label"] if task is Task.CLASSIFICATION else [])
 
 
-def _measured(task: Task, table: pd.DataFrame) -> pd.DataFrame:
-    return table.join(measure_overlap(overlap_of(table))) if task is Task.SEGMENTATION else table
+def measured(task: Task, table: pd.DataFrame) -> pd.DataFrame:
+    """A segmenter's table with each of `IMAGE_MEASURES`."""
+    if task is Task.CLASSIFICATION:
+        return table
+    overlaps = measure_overlap(overlap_of(table))[list(MEASURES)]
+    return table.join(overlaps.assign(thresholded_jaccard=threshold_jaccard(overlaps["jaccard"].to_numpy())))
 
 
 def _refuse_other_data(folder: Path, description: Description, dataset: Dataset) -> None:

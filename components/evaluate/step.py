@@ -5,22 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from components.bundle import PARENT, Bundle, Description, read_description
 from components.dataset import Dataset
 from components.errors import BundleError
-from components.evaluate.classification import measure_classification, predicted_codes
+from components.evaluate.classification import measure_answers
 from components.evaluate.figures import Overlay, draw_confusion, draw_dice, draw_f1, draw_overlays, draw_roc
 from components.evaluate.forgetting import compare_classifiers, compare_segmenters
-from components.evaluate.intervals import f1_intervals
 from components.evaluate.judged import answered, judged_table, read_predictions, rows_to_predict, split_judged, write_predictions
 from components.evaluate.segmentation import measure_segmentation
 from components.evaluate.tables import write_answers, write_curves, write_metrics
 from components.lesions import Split, Task
 from components.params import EvaluateParams
-from components.predictions import overlap_of, predict_masks, probabilities_of
+from components.predictions import predict_masks, probabilities_of
 from components.reporter import Reporter
 from components.scores import OUT_OF_FOLD_ROWS, VAL_ROWS, ClassifierScores, Scores, SegmenterScores, write_scores
 
@@ -55,7 +53,7 @@ def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateP
     scores = [judge.judge(path) for path in models]
     result = Scores(data_version=judge.dataset.version, phantom=judge.dataset.phantom, models={one.name: one for one in scores})
     if result.classifiers():
-        reporter.figure("f1_by_diagnosis", draw_f1(result.classifiers(), judge.intervals, judge.footnote))
+        reporter.figure("f1_by_diagnosis", draw_f1(result.classifiers(), judge.footnote))
     write_scores(out, result)
 
 
@@ -65,7 +63,6 @@ class _Judge:
     def __init__(self, dataset: Dataset, out: Path, params: EvaluateParams, reporter: Reporter) -> None:
         self.dataset = dataset
         self.footnote = _DRAWN if dataset.phantom else ""
-        self.intervals: dict[str, npt.NDArray[np.float64]] = {}
         self._out = out
         self._params = params
         self._reporter = reporter
@@ -104,8 +101,11 @@ class _Judge:
             # It saw images of the same colours, maybe of another size: `pipelines.start_from` refuses others.
             parent = Bundle.load(folder / PARENT).on(self.dataset.preprocessing)
             write_predictions(path, answered(parent, self.dataset, rows, lambda images: self._tell(scores.name, images)))
-        compare = compare_classifiers if isinstance(scores, ClassifierScores) else compare_segmenters
-        return scores.model_copy(update={"parent": compare(description.parent, read_predictions(path), table)})
+        before = read_predictions(path)
+        if isinstance(scores, SegmenterScores):
+            return scores.model_copy(update={"parent": compare_segmenters(description.parent, before, table)})
+        compared = compare_classifiers(description.parent, before, table, self._params.melanoma_specificity)
+        return scores.model_copy(update={"parent": compared})
 
     def _predictions(self, folder: Path, bundle: Bundle) -> pd.DataFrame:
         path = self._out / "predictions" / f"{bundle.name}.parquet"
@@ -122,7 +122,7 @@ class _Judge:
 
     def _classifier(self, bundle: Bundle, table: pd.DataFrame) -> ClassifierScores:
         parts = split_judged(table)
-        val, test = (measure_classification(part["label"].tolist(), probabilities_of(part)) for part in parts)
+        val, test = (measure_answers(part, self._params.melanoma_specificity) for part in parts)
         scores = ClassifierScores(**_about(bundle), val=val, test=test)
         absent = [code for code, one in test.classes.items() if one.auc is None]
         if absent:
@@ -130,14 +130,13 @@ class _Judge:
         shown = parts[1]
         truth, probabilities = shown["label"].tolist(), probabilities_of(shown)
         write_answers(self._out, bundle.name, truth, probabilities)
-        self.intervals[bundle.name] = f1_intervals(truth, predicted_codes(probabilities), shown["group_id"].tolist())
         self._reporter.figure(f"{bundle.name}/confusion", draw_confusion(scores, self.footnote))
         self._reporter.figure(f"{bundle.name}/roc", draw_roc(scores, truth, probabilities, self.footnote))
         return scores
 
     def _segmenter(self, bundle: Bundle, table: pd.DataFrame) -> SegmenterScores:
         val, test = split_judged(table)
-        measured = [measure_segmentation(overlap_of(part)) for part in (val, test)]
+        measured = [measure_segmentation(part, part["group_id"].tolist()) for part in (val, test)]
         scores = SegmenterScores(**_about(bundle), val=measured[0], test=measured[1])
         self._reporter.figure(f"{bundle.name}/dice", draw_dice(bundle.name, test["dice"].to_numpy(), self.footnote))
         if self._params.overlays:

@@ -52,7 +52,7 @@ def _how(scores: LeakScores) -> str:
         "has images of other groups, the leaked one those that the image split would have leaked, as many of each diagnosis.\n"
         "- The same parameters, seeds and number of images; the same val judges both trainings, and is of other groups than either "
         f"learns from or is tested on. Each is the mean of {scores.seeds} {'models' if scores.seeds > 1 else 'model'}.\n"
-        "- The interval is that of the paired difference: 1,000 bootstrap draws of whole groups, both models judged on each.\n"
+        "- The interval is that of the paired difference: 2,000 bootstrap draws of whole groups, both models judged on each.\n"
         f"- Data version `{scores.data_version}`. The dataset's own test takes part in the study; no model of the study is kept."
     )
 

@@ -16,8 +16,8 @@ import pandas as pd
 from components.augment_balance.step import plan_training
 from components.bundle import Bundle
 from components.dataset import Dataset
-from components.evaluate.classification import measure_classification, predicted_codes
-from components.evaluate.intervals import paired_intervals
+from components.evaluate.bootstrap import paired_differences
+from components.evaluate.classification import measure_classification
 from components.evaluate.judged import read_predictions, write_predictions
 from components.files import write_text
 from components.leak_study.figures import draw_leak
@@ -124,7 +124,7 @@ def _arm(data: Dataset, parts: Partition, own: pd.DataFrame) -> Dataset:
 def _compare(data: Dataset, parts: Partition, params: LeakStudyParams, clean: pd.DataFrame, leaked: pd.DataFrame) -> LeakScores:
     truth, groups = clean["label"].tolist(), clean["group_id"].tolist()
     probabilities = [probabilities_of(table) for table in (clean, leaked)]
-    ends = paired_intervals(truth, predicted_codes(probabilities[0]), predicted_codes(probabilities[1]), groups)
+    ends = paired_differences(truth, probabilities[0], probabilities[1], groups)
     figures = [
         {"balanced_accuracy": one.balanced_accuracy, "accuracy": one.accuracy, "macro_f1": one.macro.f1}
         for one in (measure_classification(truth, said) for said in probabilities)
@@ -141,7 +141,7 @@ def _compare(data: Dataset, parts: Partition, params: LeakStudyParams, clean: pd
         leaked_images=len(parts.leaked),
         leaking_share=parts.leaking_share,
         figures={
-            name: Paired(clean=value, leaked=figures[1][name], low=ends[name][0], high=ends[name][1])
+            name: Paired(clean=value, leaked=figures[1][name], low=ends[name].low, high=ends[name].high)
             for name, value in figures[0].items()
         },
     )

@@ -1,26 +1,31 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from components.boundary import boundary_f1
 from components.errors import DatasetError
 from components.evaluate.classification import measure_classification
+from components.evaluate.judged import measured
 from components.evaluate.segmentation import measure_segmentation
+from components.lesions import Task
 from components.overlap import count_overlap
-from components.scores import ClassifierScores, Scores, SegmenterScores, flat, read_scores, write_scores
+from components.scores import ClassifierScores, Interval, Scores, SegmenterScores, flat, read_scores, write_scores
 
 
 def classifier(name: str = "resnet50") -> ClassifierScores:
     probabilities = np.zeros((2, 8), np.float32)
     probabilities[0, 0] = probabilities[1, 1] = 1
-    scores = measure_classification(["MEL", "NV"], probabilities)
+    scores = measure_classification(["MEL", "NV"], probabilities, ["a", "b"])
     return ClassifierScores(name=name, architecture="resnet50", parameters_total=24_640_904, val=scores, test=scores)
 
 
 def segmenter() -> SegmenterScores:
     truth, predicted = np.zeros((2, 1, 4, 4), bool)
     truth[0, :2], predicted[0, :1] = True, True
-    scores = measure_segmentation(count_overlap(truth, predicted))
+    table = pd.DataFrame(vars(count_overlap(truth, predicted))).assign(boundary_f1=boundary_f1(truth, predicted))
+    scores = measure_segmentation(measured(Task.SEGMENTATION, table), ["a"])
     return SegmenterScores(name="unet_plain", architecture="unet_plain", parameters_total=2_164_593, val=scores, test=scores)
 
 
@@ -46,8 +51,20 @@ def test_flat_names_hold_every_figure_that_exists():
     assert figures["val/MEL/recall"] == 1
     assert figures["test/SCC/support"] == 0
     assert "test/SCC/auc" not in figures
+    assert figures["test/malignant/auc"] == 1
+    assert figures["test/brier"] == 0
     assert flat(segmenter())["val/dice"] == pytest.approx(2 / 3)
     assert flat(segmenter())["test/pooled/jaccard"] == pytest.approx(1 / 2)
+    assert flat(segmenter())["test/thresholded_jaccard"] == 0
+    assert flat(segmenter())["test/boundary_f1"] == 1
+
+
+def test_the_ends_of_an_interval_stand_beside_its_figure():
+    names = sorted(name for name in flat(classifier()) if name.startswith("test/macro_f1"))
+    assert names == ["test/macro_f1", "test/macro_f1_high", "test/macro_f1_low"]
+    (width,) = {flat(segmenter())[f"test/dice_{end}"] for end in ("low", "high")}
+    assert width == pytest.approx(2 / 3)
+    assert str(Interval(low=0.8149, high=0.886)) == "0.81 to 0.89"
 
 
 def test_scores_of_before_folds_are_of_val(tmp_path):
@@ -59,7 +76,8 @@ def test_scores_of_before_folds_are_of_val(tmp_path):
 
 
 def test_a_file_of_another_make_is_refused_by_name(tmp_path):
-    (tmp_path / "scores.json").write_text('{"schema_version": 9, "data_version": "a", "phantom": false, "models": {}}')
+    text = both().model_dump_json().replace('"schema_version":2', '"schema_version":1')
+    (tmp_path / "scores.json").write_text(text)
     with pytest.raises(DatasetError, match=r"scores\.json: schema_version .*evaluate again"):
         read_scores(tmp_path)
 

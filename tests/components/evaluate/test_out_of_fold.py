@@ -42,7 +42,7 @@ def out_of_fold(dataset: Path, task: Task) -> pd.DataFrame:
     rows = Dataset(dataset).rows(task)
     rows = rows[rows["split"] != "test"].reset_index(drop=True)
     if task is Task.SEGMENTATION:
-        counts = pd.DataFrame([[10, 0, 10, 80]] * len(rows), columns=list(COUNT_COLUMNS))
+        counts = pd.DataFrame([[10, 0, 10, 80]] * len(rows), columns=list(COUNT_COLUMNS)).assign(boundary_f1=0.25)
         return rows[["image_id", "group_id", "fold"]].join(counts)
     said = np.zeros((len(rows), 8), np.float32)
     true = np.array([CODES.index(label) for label in rows["label"]])
@@ -75,6 +75,7 @@ def test_masks_are_judged_by_the_counts_in_the_file(dataset: Path, tmp_path: Pat
     assert model.val_rows == "out of fold"
     assert model.val.images == 32
     assert model.val.per_image.dice == pytest.approx(2 / 3)
+    assert model.val.per_image.boundary_f1 == 0.25
     assert model.test.images == 16
 
 

@@ -1,16 +1,25 @@
 """Figures worked out by hand on masks of a few pixels, and scikit-learn's on random ones."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_score, recall_score
 
+from components.boundary import boundary_f1
+from components.evaluate.judged import measured
 from components.evaluate.segmentation import measure_segmentation
-from components.overlap import MEASURES, Overlap, count_overlap, measure_overlap
+from components.lesions import Task
+from components.overlap import IMAGE_MEASURES, MEASURES, Overlap, count_overlap, measure_overlap, threshold_jaccard
 
 
 def masks(*rows: str) -> np.ndarray:
     """One row of pixels an image: `#` is lesion."""
     return np.array([[[pixel == "#" for pixel in row]] for row in rows])
+
+
+def table_of(truth: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
+    counts = pd.DataFrame(vars(count_overlap(truth, predicted)))
+    return measured(Task.SEGMENTATION, counts.assign(boundary_f1=boundary_f1(truth, predicted)))
 
 
 def test_pixels_are_counted_four_ways():
@@ -33,7 +42,7 @@ def test_the_measures_of_one_image():
 
 def test_the_mean_over_images_counts_each_image_the_same_and_pooling_each_pixel():
     # A large lesion half found, a small one wholly found.
-    scores = measure_segmentation(count_overlap(masks("########", "#......."), masks("####....", "#.......")))
+    scores = measure_segmentation(table_of(masks("########", "#......."), masks("####....", "#.......")))
     assert scores.images == 2
     assert scores.per_image.sensitivity == pytest.approx((0.5 + 1) / 2)
     assert scores.pooled.sensitivity == pytest.approx(5 / 9)
@@ -71,7 +80,7 @@ def test_empty_and_full_masks_have_defined_figures(truth, predicted, expected):
 
 
 def test_images_in_which_nothing_was_found_are_counted():
-    assert measure_segmentation(count_overlap(masks("##..", "##.."), masks("....", "##.."))).empty_predictions == 1
+    assert measure_segmentation(table_of(masks("##..", "##.."), masks("....", "##.."))).empty_predictions == 1
 
 
 def test_scikit_learn_gives_the_same_figures():
@@ -92,3 +101,16 @@ def test_scikit_learn_gives_the_same_figures():
             }
         )
     assert set(table.columns) == set(MEASURES)
+
+
+def test_a_mask_that_overlaps_too_little_counts_as_failed():
+    assert threshold_jaccard(np.array([0.3, 0.649, 0.65, 1])).tolist() == [0, 0, 0.65, 1]
+    scores = measure_segmentation(table_of(masks("####", "####"), masks("###.", "#...")))
+    assert scores.per_image.thresholded_jaccard == pytest.approx((0.75 + 0) / 2)
+
+
+def test_a_table_holds_each_measure_of_an_image():
+    table = table_of(masks("####", "####"), masks("###.", "#..."))
+    assert set(IMAGE_MEASURES) < set(table.columns)
+    assert measure_segmentation(table).intervals == {}
+    assert set(measure_segmentation(table, ["a", "b"]).intervals) == {*IMAGE_MEASURES, *(f"pooled/{name}" for name in MEASURES)}
