@@ -14,6 +14,7 @@ DermaCareError                 anything that we raise on purpose; its text is on
 ├── CheckpointError            what a training left to go on from was damaged
 ├── StoreError                 a step's store cannot be used: disk full, no permission, held by another run
 ├── TrackingError              the tracking server or its data cannot be used
+├── LedgerError                the ledger of what serves cannot be used, or does not allow what was asked
 ├── VersionError               a version of the data cannot be read, sent, fetched or withdrawn
 ├── StepFailed                 a step of a run ended with an error
 ├── RunError                   a run cannot start, be found or be stopped
@@ -79,6 +80,10 @@ class StoreError(DermaCareError):
 
 class TrackingError(DermaCareError):
     """The tracking server or its data cannot be used."""
+
+
+class LedgerError(DermaCareError):
+    """The ledger of what serves cannot be used, or does not allow what was asked."""
 
 
 class VersionError(DermaCareError):

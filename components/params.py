@@ -306,10 +306,16 @@ class EvaluateParams(Section):
 
 
 class RegisterParams(Section):
-    """Which classifier goes to production."""
+    """Which models are put forward to serve, and who decides."""
 
     metric: Literal["macro_f1", "accuracy", "balanced_accuracy", "macro_auc"] = Field(
         description="validation figure that chooses the best classifier (report: macro_f1)"
+    )
+    policy: str = Field(
+        # What was registered before there were policies has a record without it.
+        default="trial",
+        min_length=1,
+        description="policy of mlflow/promotion.yaml that decides whether they serve",
     )
     experiment: str = Field(min_length=1, description="MLflow experiment of the runs")
 

@@ -1,4 +1,4 @@
-"""What a run put into production, typed; `release.json` is written and read here alone."""
+"""What was made of a run's best models, typed; `release.json` is written and read here alone."""
 
 from pathlib import Path
 from typing import Literal
@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.errors import TrackingError
 from components.files import write_text
+from components.promotion.entries import Outcome, Verdict
 
 RELEASE_FILE = "release.json"
 
@@ -15,16 +16,19 @@ class _Values(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Promoted(_Values):
-    """A model version behind alias `production`.
+class Judged(_Values):
+    """The best model of a task, and what the policy made of it.
 
     Attributes:
         name: the registered model: `lesion-classifier` or `lesion-segmenter`.
         version: its version.
         model: the run's model that it is: `resnet101`.
-        reason: why it is in production, one sentence.
-        moved: whether the alias moved to it in this run; else it was there already.
-        previous: the version behind alias `previous`, if there is one.
+        chosen: why it is the best of the run, one sentence.
+        outcome: what was made of it.
+        reason: why, without full stop.
+        verdicts: of every gate.
+        serving: the version that serves after the run; None: none does.
+        previous: the version that served before that one; None: none did.
         metric: the figure that chose.
         validation, test: that figure on both splits; None where it does not exist.
         phantom: whether it was trained on drawn images.
@@ -33,22 +37,43 @@ class Promoted(_Values):
     name: str
     version: int
     model: str
+    chosen: str
+    outcome: Outcome
     reason: str
-    moved: bool
+    verdicts: tuple[Verdict, ...]
+    serving: int | None
     previous: int | None
     metric: str
     validation: float | None
     test: float | None
     phantom: bool
 
+    @property
+    def serves(self) -> bool:
+        """Whether it serves."""
+        return self.serving == self.version
+
 
 class Release(_Values):
-    """What `register` did; a task without models has None."""
+    """What `register` did; a task without models has None.
 
-    schema_version: Literal[1] = 1
+    Attributes:
+        run_id: our id of the run.
+        policy: the policy that judged.
+        ledger: number and hash of the ledger's entry.
+    """
+
+    schema_version: Literal[2] = 2
     run_id: str
-    classifier: Promoted | None
-    segmenter: Promoted | None
+    policy: str
+    ledger: str
+    classifier: Judged | None
+    segmenter: Judged | None
+
+    @property
+    def judged(self) -> list[Judged]:
+        """The models, of one task or of both."""
+        return [one for one in (self.classifier, self.segmenter) if one is not None]
 
 
 def write_release(folder: Path, release: Release) -> None:

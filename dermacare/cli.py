@@ -188,6 +188,60 @@ def gc(
     collect(yes=yes)
 
 
+Version = Annotated[
+    str | None,
+    typer.Argument(metavar="[VERSION]", help="`lesion-classifier/7`; by default the only one that waits.", show_default=False),
+]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why, one sentence; it stands in the ledger.", prompt=True)]
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="`lesion-classifier/7`, or `7` where that is clear.")],
+    reason: Reason,
+) -> None:
+    """Let a version serve that its gates, or persons, let through before."""
+    from dermacare import promotion_command
+
+    promotion_command.promote(version, reason)
+
+
+@app.command()
+def approve(reason: Reason, version: Version = None) -> None:
+    """Approve a version that waits for it; then it serves."""
+    from dermacare import promotion_command
+
+    promotion_command.approve(version, reason)
+
+
+@app.command()
+def reject(reason: Reason, version: Version = None) -> None:
+    """Reject a version that waits for approval."""
+    from dermacare import promotion_command
+
+    promotion_command.reject(version, reason)
+
+
+@app.command()
+def rollback(reason: Reason) -> None:
+    """Let the release that served before serve again, classifier and segmenter."""
+    from dermacare import promotion_command
+
+    promotion_command.rollback(reason)
+
+
+@app.command()
+def history(
+    verify: Annotated[bool, typer.Option("--verify", help="Look for edits and removals instead; 1 where there are any.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the entries for scripts.")] = False,
+    key: Annotated[bool, typer.Option("--key", help="Print your own public key, for signers in mlflow/promotion.yaml.")] = False,
+) -> None:
+    """Every decision about what serves: when, who, what, why."""
+    from dermacare import promotion_command
+
+    raise typer.Exit(promotion_command.history(verify=verify, as_json=json, key=key))
+
+
 @runs_app.callback(invoke_without_command=True)
 def _runs(context: typer.Context) -> None:
     if context.invoked_subcommand is None:

@@ -5,8 +5,9 @@ from rich.table import Table
 from components.dataset import Dataset
 from components.lesions import Task
 from components.params import Params, for_model, version_of
+from components.promotion.entries import Outcome
 from components.register.against_parent import changes, doubt, figures
-from components.release import read_release
+from components.release import Judged, read_release
 from components.scores import Scores, SegmenterScores, read_scores
 from components.store import Store
 from dermacare.console import console
@@ -26,11 +27,20 @@ def show_results(home: Home, record: RunRecord) -> None:
     if scores.phantom:
         console.print("These images were drawn: the figures show that the pipeline works, and say nothing about skin.")
     release = read_release(outs["register"])
-    for promoted in (release.classifier, release.segmenter):
-        if promoted is not None:
-            console.print(
-                f"in production: {promoted.name} version {promoted.version} ({promoted.model}): {promoted.reason}", markup=False
-            )
+    for judged in release.judged:
+        console.print(_told(judged), markup=False)
+
+
+def _told(judged: Judged) -> str:
+    """What came of a model, and how to go on."""
+    model = f"{judged.name} version {judged.version} ({judged.model})"
+    if judged.serves:
+        return f"in production: {model}: {judged.chosen}"
+    serving = "nothing serves" if judged.serving is None else f"version {judged.serving} serves"
+    if judged.outcome is Outcome.NEEDS_APPROVAL:
+        label = f"{judged.name}/{judged.version}"
+        return f"needs approval: {model}: {judged.reason}. Until `dermacare approve {label} --reason …`, {serving}."
+    return f"refused: {model}: {judged.reason}. So {serving}."
 
 
 def _models(scores: Scores) -> Table:

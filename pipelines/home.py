@@ -3,6 +3,7 @@
 steps/           the step store
 runs/<id>/       run.json · events.jsonl · logs/ · kfp/ (what Kubeflow's local runner writes)
 mlflow.db        MLflow's database (runs, registered models)
+ledger.db        the ledger of what serves, where $DERMACARE_LEDGER names no other database
 mlartifacts/     MLflow's files
 kfp-cache/       Kubeflow's local cache
 audit/           what `dermacare data audit` wrote last
@@ -13,6 +14,10 @@ fingerprints.json    digests of source files already read
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from components.promotion.ledger import ReleaseLedger
 
 VARIABLE = "DERMACARE_HOME"
 
@@ -49,6 +54,12 @@ class Home:
     def tracking_uri(self) -> str:
         """MLflow's address: $MLFLOW_TRACKING_URI, or else the home's own database."""
         return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
+
+    def releases(self) -> "ReleaseLedger":
+        """The ledger of what serves: in the database that $DERMACARE_LEDGER names, or else in the home's own."""
+        from components.promotion.ledger import ReleaseLedger
+
+        return ReleaseLedger(os.environ.get("DERMACARE_LEDGER") or f"sqlite:///{self.root / 'ledger.db'}")
 
     @property
     def audit(self) -> Path:

@@ -102,6 +102,24 @@ def count_learned(store: Store, learned_from: str, dataset: Dataset, task: Task,
     return sum(_count_known(judged, learned) for judged, learned in parts)
 
 
+def count_learned_of_test(store: Store, learned_from: str, dataset: Dataset, task: Task, folds: int) -> int | None:
+    """Images of test whose group a model learned from; None where this is not known, since its data is not in the store.
+
+    Args:
+        store: the step store.
+        learned_from: the data version that the model was trained on.
+        dataset: what judges.
+        task: whose rows.
+        folds: of its training: with folds it learned from val too.
+    """
+    before = _dataset_of(store, learned_from)
+    if before is None:
+        return None
+    learned = (Split.TRAIN.value,) if folds == 1 else (Split.TRAIN.value, Split.VAL.value)
+    then = before.rows(task)
+    return _count_known(dataset.rows(task, Split.TEST), then[then["split"].isin(learned)])
+
+
 def _count_known(judged: "pd.DataFrame", learned: "pd.DataFrame") -> int:
     known = [judged[column].isin(set(learned[column])) for column in ("image_id", "group_id", "sha256")]
     return int((known[0] | known[1] | known[2]).sum())

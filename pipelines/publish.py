@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import components
+from components.audit.findings import read_counts
 from components.bundle import read_description
 from components.dataset import Dataset
 from components.params import Params, RegisterParams
+from components.register.context import DataContext, RunContext
 from components.reporter import Reporter
 from components.store import Store, made_by
 from components.tracking import Ledger, RunStatus, Tracker
 from pipelines import runs
 from pipelines.home import Home
-from pipelines.parents import count_learned, open_ledger
+from pipelines.parents import count_learned, count_learned_of_test, open_ledger
 from pipelines.runs import RunRecord, RunState
 
 _STATUS: dict[RunState, RunStatus] = {RunState.DONE: "FINISHED", RunState.FAILED: "FAILED", RunState.KILLED: "KILLED"}
@@ -56,7 +58,7 @@ def publish(
     models: Sequence[Path],
     evaluation: Path,
 ) -> None:
-    """Register's work: everything that a run made goes to MLflow, the best models go to production.
+    """Register's work: everything that a run made goes to MLflow, and the policy decides whether its best models serve.
 
     Args:
         home: where state lies.
@@ -72,7 +74,6 @@ def publish(
     from components.leak_study.page import write_note
     from components.leak_study.scores import read_leak
     from components.register import register
-    from components.register.context import RunContext
 
     store = Store(home.root)
     origins = {folder: made_by(folder) for folder in (dataset, *models, evaluation)}
@@ -96,7 +97,8 @@ def publish(
         figures["leak_study"] = study / "figures"
     appendix = f"\n### What a leak is worth\n\n{write_note(read_leak(study))}\n" if study is not None else ""
     ledger = Ledger(home.tracking_uri, params.experiment)
-    register(dataset, models, evaluation, out, params, reporter, ledger, context, figures, appendix)
+    known = _data_context(store, Dataset(dataset))
+    register(dataset, models, evaluation, out, params, reporter, ledger, home.releases(), context, known, figures, appendix)
 
 
 def _learned(store: Store, models: Sequence[Path], dataset: Path) -> dict[str, int | None]:
@@ -107,6 +109,16 @@ def _learned(store: Store, models: Sequence[Path], dataset: Path) -> dict[str, i
         for one in described
         if one.parent
     }
+
+
+def _data_context(store: Store, dataset: Dataset) -> DataContext:
+    """What this home knows of the data that judges."""
+    validated = next((out for out in store.outs("validate") if Dataset(out).version == dataset.version), None)
+    return DataContext(
+        learned=lambda model: count_learned_of_test(store, model.data_version, dataset, model.task, model.training.get("folds", 1)),
+        validated=validated,
+        audit=None if validated is None else read_counts(validated),
+    )
 
 
 def _figures(store: Store, record: RunRecord) -> dict[str, Path]:

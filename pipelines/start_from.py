@@ -18,7 +18,8 @@ from pipelines.runs import RunRecord
 
 if TYPE_CHECKING:
     from components.bundle import Description
-    from components.register.registry import Registry, Version
+    from components.promotion.entries import Version
+    from components.register.registry import Registry
 
 _SECTIONS: Mapping[Task, str] = {Task.CLASSIFICATION: "train_classifier", Task.SEGMENTATION: "train_unet"}
 

@@ -10,8 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from components.bundle import CARD, MODEL, PARENT, WEIGHTS, Description, read_description, read_parent, write_bundle
 from components.lesions import CODES, Diagnosis, Task
-from components.params import PreprocessParams, load_params
-from tests.datasets import COLOURS
+from tests.datasets import COLOURS, resize_alone
 
 SKIN = np.array([232, 190, 165], np.float32) / 255 * 0.91
 
@@ -88,14 +87,6 @@ def trained_on(bundle: Path, parent: Path) -> Path:
     return bundle
 
 
-def plain_preprocessing(size: tuple[int, int]) -> PreprocessParams:
-    """Preprocessing that resizes and does nothing else."""
-    given = load_params().params.preprocess
-    return given.model_copy(
-        update={"classification_size": size, "segmentation_size": size, "remove_hair": False, "equalise": False}
-    )
-
-
 def _describe(name: str, task: Task, size: tuple[int, int], parameters: int, data_version: str) -> Description:
     return Description(
         name=name,
@@ -103,7 +94,7 @@ def _describe(name: str, task: Task, size: tuple[int, int], parameters: int, dat
         architecture=name,
         input_size=size,
         classes=CODES if task is Task.CLASSIFICATION else (),
-        preprocess=plain_preprocessing(size),
+        preprocess=resize_alone(size),
         mask_threshold=None if task is Task.CLASSIFICATION else 0.5,
         parameters_total=parameters,
         parameters_trainable=parameters,

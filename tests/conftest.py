@@ -10,6 +10,12 @@ from tests.mlflow_server import address, make_database
 from tests.seaweedfs import S3Server, seaweedfs
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _signing_key(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests sign with a key of their own, not with that of whoever runs them; the commands that they start find it, too."""
+    os.environ["DERMACARE_SIGNING_KEY"] = str(tmp_path_factory.mktemp("key") / "signing.key")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder with the real data sets (`isic/`, `ham10000/`), from $DERMACARE_REAL_DATA."""

@@ -17,9 +17,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from components.errors import DataRefused
+from components.errors import DataRefused, DatasetError
 from components.files import write_text
 from components.params import FailOn
+from components.promotion.evidence import AuditCounts
 
 AUDIT_FILE = "audit.json"
 SCHEMA_VERSION = 1
@@ -228,3 +229,20 @@ def _plain(finding: Finding) -> dict[str, Any]:
         "tables": tables,
         "images": list(finding.images),
     }
+
+
+def read_counts(folder: Path) -> AuditCounts | None:
+    """The first line and the numbers of findings of an output of validate; None where it has no audit.
+
+    Raises:
+        DatasetError: audit.json is not what `write` writes.
+    """
+    path = folder / AUDIT_FILE
+    if not path.exists():
+        return None
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        severities = [str(finding["severity"]) for finding in document["findings"]]
+        return AuditCounts(str(document["headline"]), {one.value: severities.count(one.value) for one in Severity})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{path}: cannot be read ({error!r}); validate the data again") from error

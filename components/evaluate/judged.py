@@ -85,7 +85,7 @@ def _known(task: Task) -> list[str]:
 
 
 def measured(task: Task, table: pd.DataFrame) -> pd.DataFrame:
-    """A segmenter's table with each of `IMAGE_MEASURES`."""
+    """A segmenter's table with each of `IMAGE_MEASURES`; a classifier's as it is."""
     if task is Task.CLASSIFICATION:
         return table
     overlaps = measure_overlap(overlap_of(table))[list(MEASURES)]

@@ -3,14 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-NAMES: Mapping[str, str] = {
-    "macro_f1": "macro F1",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_auc": "macro AUC",
-    "dice": "Dice",
-}
-"""What people call the figures that may choose."""
+from components.promotion.figures import NAMES
 
 
 @dataclass(frozen=True)

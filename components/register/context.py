@@ -1,9 +1,13 @@
-"""What the register step is told of the run that it works for."""
+"""What the register step is told of the run that it works for, and of the data that judges."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from components.bundle import Description
+from components.promotion.evidence import AuditCounts
 from components.tracking import RunDetails
 
 
@@ -39,3 +43,18 @@ class RunContext(BaseModel):
     def details(self) -> RunDetails:
         """What MLflow is told of the run where its owner has not told already."""
         return RunDetails(self.run_id, self.run_id, "", self.params, {"dermacare.profile": self.profile})
+
+
+@dataclass(frozen=True)
+class DataContext:
+    """What is known of the data that judges, besides the dataset itself.
+
+    Attributes:
+        learned: how many images of test have a group that a model learned from; None: not known.
+        validated: the same images as they came; None: they are not at hand.
+        audit: what their audit found; None: not known.
+    """
+
+    learned: Callable[[Description], int | None]
+    validated: Path | None = None
+    audit: AuditCounts | None = None

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from components.bundle import DESCRIPTION, Bundle, Description, bundle_digest, read_description
 from components.errors import BundleError
-from components.register.registry import Version
+from components.promotion.entries import Version
 from components.store import link_tree
 from components.tracking import Ledger
 

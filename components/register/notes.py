@@ -3,21 +3,30 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from components.lesions import Task
+from components.promotion.entries import Entry, Outcome
+from components.promotion.figures import NAMES
 from components.register.against_parent import changes, doubt, figures
-from components.register.choose import NAMES
 from components.register.context import RunContext
+from components.register.decision_notes import gates, heading, what_next
 from components.register.publish import ModelRecord
-from components.release import Promoted, Release
+from components.release import Judged, Release
 from components.scores import OUT_OF_FOLD_ROWS, ClassifierScores, Scores, SegmenterScores
 from components.tracking import UsedData
 
 DRAWN = "**Drawn images (phantom): these models know nothing about skin.**"
 _MOST_PARAMS = 20
+_SAID = {
+    Outcome.PROMOTE: "promoted",
+    Outcome.SERVES: "serves already",
+    Outcome.NEEDS_APPROVAL: "needs approval",
+    Outcome.REFUSE: "refused",
+}
 
 
 @dataclass(frozen=True)
 class Champion:
-    """The model that was in production before a run.
+    """The model that served before a run.
 
     Attributes:
         version: its version of the registered model.
@@ -74,44 +83,52 @@ def run_note(records: Sequence[ModelRecord], scores: Scores, data: UsedData, run
     return "\n".join(lines)
 
 
-def release_note(release: Release, champions: Mapping[str, Champion], data: UsedData, run: RunContext) -> str:
-    """What went to production, and what changed against what was there; `champions`: by registered model."""
+def release_note(release: Release, entry: Entry, champions: Mapping[Task, Champion | None], data: UsedData, run: RunContext) -> str:
+    """What was made of the run's best models, why, and what changed against what served before."""
     lines = []
-    for promoted in (release.classifier, release.segmenter):
-        if promoted is None:
-            continue
-        state = "is now in production" if promoted.moved else "stays in production"
-        lines += [f"### {promoted.name}: version {promoted.version} {state}", "", f"{promoted.reason}", ""]
-        champion = champions.get(promoted.name)
+    for decision in entry.decisions:
+        judged = _of(release, decision.task)
+        lines += [heading(decision), "", f"{judged.chosen} Policy `{entry.policy}`: {decision.reason}.", ""]
+        following = what_next(decision, judged.serving)
+        lines += [following, ""] if following else []
+        lines += [*gates(decision), ""]
+        champion = champions[decision.task]
         if champion is None:
-            lines += ["Nothing was in production before.", ""]
+            lines += ["Nothing served before.", ""]
         else:
             lines += [f"Against version {champion.version}, {champion.model} of run `{champion.run_id}`:", ""]
-            lines += [*_changes(promoted, champion, data, run), ""]
+            lines += [*_changes(judged, champion, data, run), ""]
+    lines += [f"Entry {release.ledger.partition(' ')[0]} of the ledger (`dermacare history`)."]
     return "\n".join(lines)
 
 
-def run_name(release: Release, champions: Mapping[str, Champion], run: RunContext) -> str:
-    """Name of the pipeline run: the figures that decided, and by how much they differ from production's."""
+def run_name(release: Release, champions: Mapping[Task, Champion | None], run: RunContext) -> str:
+    """Name of the pipeline run: the figures that decided, by how much they differ from what served, and what came of it."""
     parts = []
-    for promoted in (release.classifier, release.segmenter):
-        if promoted is None or promoted.validation is None:
+    for task, champion in champions.items():
+        judged = _of(release, task)
+        if judged.validation is None:
             continue
-        champion = champions.get(promoted.name)
-        before = champion.figures.get(f"val/{promoted.metric}") if champion else None
-        change = "" if before is None or not promoted.moved else f" ({promoted.validation - before:+.3f})"
-        parts.append(f"{promoted.model} {NAMES[promoted.metric]} {promoted.validation:.3f}{change}")
-    return f"{run.profile or 'run'}: {', '.join(parts)}"
+        before = champion.figures.get(f"val/{judged.metric}") if champion else None
+        change = "" if before is None or judged.outcome is Outcome.SERVES else f" ({judged.validation - before:+.3f})"
+        parts.append(f"{judged.model} {NAMES[judged.metric]} {judged.validation:.3f}{change}, {_SAID[judged.outcome]}")
+    return f"{run.profile or 'run'}: {'; '.join(parts)}"
 
 
-def _changes(promoted: Promoted, champion: Champion, data: UsedData, run: RunContext) -> list[str]:
+def _of(release: Release, task: Task) -> Judged:
+    judged = release.classifier if task is Task.CLASSIFICATION else release.segmenter
+    assert judged is not None
+    return judged
+
+
+def _changes(judged: Judged, champion: Champion, data: UsedData, run: RunContext) -> list[str]:
     rows = [
-        ("model", champion.model, promoted.model),
+        ("model", champion.model, judged.model),
         ("data version", champion.data_version[:12], data.version[:12]),
         ("commit", champion.commit[:12] or "unknown", _code(run)),
         *(
-            (f"{NAMES[promoted.metric]}, {split}", _number(champion.figures.get(f"{short}/{promoted.metric}")), _number(now))
-            for split, short, now in (("validation", "val", promoted.validation), ("test", "test", promoted.test))
+            (f"{NAMES[judged.metric]}, {split}", _number(champion.figures.get(f"{short}/{judged.metric}")), _number(now))
+            for split, short, now in (("validation", "val", judged.validation), ("test", "test", judged.test))
         ),
     ]
     differing = _differing(champion.params, run.params) if champion.params else []
@@ -122,7 +139,7 @@ def _changes(promoted: Promoted, champion: Champion, data: UsedData, run: RunCon
     if len(differing) > _MOST_PARAMS:
         lines += ["", f"{len(differing) - _MOST_PARAMS} more parameters differ: compare the two runs in MLflow."]
     if champion.data_version != data.version:
-        lines += ["", "The two were measured on different data: their figures compare roughly."]
+        lines += ["", "The two were measured on different data: these figures compare roughly."]
     return lines
 
 

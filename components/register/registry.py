@@ -1,7 +1,7 @@
-"""MLflow's registered models: one version a bundle, aliases `production` and `previous`.
+"""MLflow's registered models: one version a bundle, and the aliases `production` and `previous`, which follow the ledger.
 
 A kill between any two of the calls below leaves a state from which the same calls reach the same end: a version is found by its
-bundle before one is made, and what `previous` must point at is set while `production` still points there.
+bundle before one is made, and an alias that points where it must is left alone.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.lesions import Task
+from components.promotion.entries import Version
 from components.register.logged_model import BUNDLE
 from components.tracking import Ledger
 
@@ -19,6 +20,7 @@ PRODUCTION = "production"
 PREVIOUS = "previous"
 REASON = "reason"
 RUN = "run_id"
+MODEL = "model"
 
 REGISTERED: Mapping[Task, str] = {Task.CLASSIFICATION: "lesion-classifier", Task.SEGMENTATION: "lesion-segmenter"}
 _ABOUT: Mapping[Task, str] = {
@@ -36,7 +38,7 @@ class Entry:
         digest: see `bundle_digest`.
         model_id: MLflow's id of the stored bundle.
         run: MLflow's id of the run that it comes from.
-        reason: why it goes to production, one sentence.
+        reason: why it is the one of its run that is registered, one sentence.
         tags: more tags.
     """
 
@@ -48,38 +50,6 @@ class Entry:
     tags: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Promotion:
-    """What `promote` found or did: versions behind the two aliases, and whether `production` moved."""
-
-    version: int
-    previous: int | None
-    reason: str
-    moved: bool
-
-
-@dataclass(frozen=True)
-class Version:
-    """A version of a registered model.
-
-    Attributes:
-        name: of the registered model.
-        number: of the version.
-        digest: see `bundle_digest`.
-        run_id: our id of the run that it comes from.
-    """
-
-    name: str
-    number: int
-    digest: str
-    run_id: str
-
-    @property
-    def label(self) -> str:
-        """As people write it: `lesion-classifier/7`."""
-        return f"{self.name}/{self.number}"
-
-
 class Registry:
     """The two registered models of a ledger."""
 
@@ -87,34 +57,30 @@ class Registry:
         self._client = ledger.client
         self._uri = ledger.uri
 
-    def promote(self, entry: Entry) -> Promotion:
-        """Let `production` point at the version of this bundle, made if absent, and `previous` at the one before it."""
+    def register(self, entry: Entry) -> Version:
+        """The version of this bundle, made if absent; it serves nobody by that."""
         name = REGISTERED[entry.task]
         self._ensure_registered(entry.task)
         version = self._find(name, entry.digest)
-        aliases = self.aliases(name)
-        if version is not None and aliases.get(PRODUCTION) == int(version.version):
-            # Where this run itself moved the alias before it was killed, it has moved.
-            moved = version.tags.get(RUN) == entry.tags.get(RUN)
-            return Promotion(int(version.version), aliases.get(PREVIOUS), version.tags.get(REASON, entry.reason), moved)
-        number = int(self._make(name, entry).version if version is None else version.version)
-        if version is not None:
-            self._explain(name, number, entry)
-        if PRODUCTION in aliases:
-            self._client.set_registered_model_alias(name, PREVIOUS, str(aliases[PRODUCTION]))
-        self._client.set_registered_model_alias(name, PRODUCTION, str(number))
-        return Promotion(number, aliases.get(PRODUCTION), entry.reason, moved=True)
+        return _version(self._make(name, entry) if version is None else version)
 
-    def before(self, task: Task, run_id: str) -> "ModelVersion | None":
-        """The version that was in production before a run of ours promoted another, or None where there was none."""
-        name = REGISTERED[task]
-        aliases = self.aliases(name)
-        if PRODUCTION not in aliases:
-            return None
-        current = self._client.get_model_version(name, str(aliases[PRODUCTION]))
-        if current.tags.get(RUN) != run_id:
-            return current
-        return self._client.get_model_version(name, str(aliases[PREVIOUS])) if PREVIOUS in aliases else None
+    def point(self, name: str, alias: str, number: int | None) -> None:
+        """Let an alias of a registered model point at a version; None: at none."""
+        at = self.aliases(name).get(alias)
+        if number is None and at is not None:
+            self._client.delete_registered_model_alias(name, alias)
+        elif number is not None and at != number:
+            self._client.set_registered_model_alias(name, alias, str(number))
+
+    def tell(self, name: str, number: int, tags: Mapping[str, str], description: str) -> None:
+        """Write tags and description of a version."""
+        self._client.update_model_version(name, str(number), description=description)
+        self.tag(name, number, tags)
+
+    def tag(self, name: str, number: int, tags: Mapping[str, str]) -> None:
+        """Write tags of a version."""
+        for key, value in tags.items():
+            self._client.set_model_version_tag(name, str(number), key, value)
 
     def aliases(self, name: str) -> dict[str, int]:
         """Alias → version of a registered model; empty where there is no such model."""
@@ -160,11 +126,12 @@ class Registry:
             model_id=entry.model_id,
         )
 
-    def _explain(self, name: str, version: int, entry: Entry) -> None:
-        self._client.update_model_version(name, str(version), description=entry.reason)
-        for key, value in {**entry.tags, REASON: entry.reason}.items():
-            self._client.set_model_version_tag(name, str(version), key, value)
-
 
 def _version(version: "ModelVersion") -> Version:
-    return Version(version.name, int(version.version), version.tags[BUNDLE], version.tags.get(RUN, ""))
+    return Version(
+        name=version.name,
+        number=int(version.version),
+        digest=version.tags[BUNDLE],
+        run_id=version.tags.get(RUN, ""),
+        model=version.tags.get(MODEL, ""),
+    )

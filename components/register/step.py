@@ -1,21 +1,28 @@
-"""The step: everything the run made goes to MLflow, and the best models go to production."""
+"""The step: everything the run made goes to MLflow, and the policy decides whether its best models serve."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from components.dataset import Dataset
 from components.errors import TrackingError
 from components.lesions import Split, Task
 from components.params import RegisterParams
-from components.register.choose import Candidate, choose
-from components.register.context import RunContext
+from components.promotion.entries import Action, Content, Decision, Entry, Outcome, Version
+from components.promotion.entries import Release as Served
+from components.promotion.ledger import ReleaseLedger
+from components.promotion.policy import read_promotion
+from components.promotion.releases import decisions_of, serving, version_before
+from components.register.context import DataContext, RunContext
+from components.register.decision_notes import run_tags, version_note, version_tags
+from components.register.follow import adopted, follow
+from components.register.judgement import Challenger, Judgement, find_challengers, metric_of
 from components.register.notes import Champion, model_note, release_note, run_name, run_note
-from components.register.publish import ModelRecord, PublishedModel, Publisher, code_tags
-from components.register.registry import REGISTERED, Entry, Registry
-from components.release import Promoted, Release, write_release
+from components.register.publish import ModelRecord, Publisher, code_tags
+from components.register.registry import Registry
+from components.release import Judged, Release, write_release
 from components.reporter import Reporter
-from components.scores import Scores, flat, read_scores
+from components.scores import flat, read_scores
 from components.tracking import NAME, NOTE, Ledger, UsedData
 
 # A server that restarts is back within half a minute; all that is done here can be repeated.
@@ -31,39 +38,45 @@ def register(
     params: RegisterParams,
     reporter: Reporter,
     ledger: Ledger,
+    releases: ReleaseLedger,
     run: RunContext,
+    known: DataContext,
     figures: Mapping[str, Path] | None = None,
     appendix: str = "",
 ) -> None:
-    """Publish the run's models whole, and put the best classifier and segmenter into production: `release.json`.
+    """Publish the run's models whole, and have the policy decide whether the best classifier and segmenter serve: `release.json`.
 
-    Can be killed anywhere and called again: nothing is written twice, no model version is doubled.
+    Can be killed anywhere and called again: nothing is written twice, no model version is doubled, nothing is decided again.
 
     Args:
         dataset: the preprocessed dataset folder.
         models: model bundles, of one task or of both, at least one.
         evaluation: evaluate's output.
         out: the folder to write.
-        params: which figure chooses.
+        params: which figure chooses, and which policy decides.
         reporter: is told how many models are published.
         ledger: MLflow.
+        releases: the ledger of what serves.
         run: the run that this belongs to.
+        known: what is known of the data besides.
         figures: step → folder of pictures that belong to the run as a whole: `augment_balance` → its `figures/`.
         appendix: what the run's description says besides, Markdown.
 
     Raises:
         TrackingError: MLflow does not answer, or refuses.
+        LedgerError: the ledger does not answer, or somebody else decided at the same moment.
+        ParamsError: there is no such policy.
         BundleError: a bundle breaks its contract.
         DatasetError: `dataset` or `evaluation` breaks its contract.
     """
     scores = read_scores(evaluation)
     records = [ModelRecord.read(model, scores.models, run) for model in models]
-    work = _Registration(scores, records, _used_data(Dataset(dataset)), params, run, appendix)
+    work = _Registration(Dataset(dataset), evaluation, records, params, run, known, appendix)
     pictures = {"evaluate": evaluation / "figures", **(figures or {})}
     for pause in (*_PAUSES, None):
         try:
             with ledger.answering(f"publishing run {run.run_id}"):
-                release = work.publish(ledger, evaluation, pictures, out, reporter)
+                release = work.publish(ledger, releases, pictures, out, reporter)
             break
         except TrackingError as error:
             if pause is None:
@@ -78,21 +91,29 @@ class _Registration:
 
     def __init__(
         self,
-        scores: Scores,
+        dataset: Dataset,
+        evaluation: Path,
         records: Sequence[ModelRecord],
-        data: UsedData,
         params: RegisterParams,
         run: RunContext,
+        known: DataContext,
         appendix: str,
     ) -> None:
-        self._scores = scores
+        self._scores = read_scores(evaluation)
         self._records = records
-        self._data = data
+        self._dataset = dataset
+        self._evaluation = evaluation
+        self._data = _used_data(dataset)
+        self._params = params
+        self._promotion = read_promotion()
+        self._policy = self._promotion.policy(params.policy)
         self._run = run
+        self._known = known
         self._appendix = appendix
-        self._metrics = {Task.CLASSIFICATION: params.metric, Task.SEGMENTATION: "dice"}
 
-    def publish(self, ledger: Ledger, evaluation: Path, pictures: Mapping[str, Path], out: Path, reporter: Reporter) -> Release:
+    def publish(
+        self, ledger: Ledger, releases: ReleaseLedger, pictures: Mapping[str, Path], out: Path, reporter: Reporter
+    ) -> Release:
         """Write it all, in an order in which every part may be repeated."""
         parent, must_end = ledger.join_pipeline_run(self._run.details())
         registry = Registry(ledger)
@@ -102,93 +123,140 @@ class _Registration:
         ledger.log_dataset(parent, self._data)
         for step, folder in pictures.items():
             _log_pictures(ledger, parent, folder, f"figures/{step}")
-        publisher = Publisher(ledger, parent, self._run, self._data, evaluation, out)
+        publisher = Publisher(ledger, parent, self._run, self._data, self._evaluation, out)
         published = []
         for done, record in enumerate(records):
             reporter.progress(done, len(records), f"models published, {record.name}")
             published.append(publisher.publish(record, model_note(record, self._data, self._run)))
         reporter.progress(len(records), len(records), "models published")
-        release = self._promote(ledger, registry, parent, note, published)
+        challengers = find_challengers(registry, published, self._params, self._run)
+        judgement = Judgement(
+            ledger, self._dataset, self._evaluation, self._known, self._run, self._policy, out, self._teller(reporter, challengers)
+        )
+        release = self._judge(ledger, registry, releases, judgement, challengers, parent, note, reporter)
         if must_end:
             ledger.end_with_children(parent, "FINISHED")
         return release
 
-    def _promote(self, ledger: Ledger, registry: Registry, parent: str, note: str, published: Sequence[PublishedModel]) -> Release:
-        champions = {REGISTERED[task]: champion for task in Task if (champion := _champion(ledger, registry, task, self._run))}
-        promoted = {task: self._promote_best(registry, task, published, champions) for task in Task}
-        release = Release(run_id=self._run.run_id, classifier=promoted[Task.CLASSIFICATION], segmenter=promoted[Task.SEGMENTATION])
+    def _judge(
+        self,
+        ledger: Ledger,
+        registry: Registry,
+        releases: ReleaseLedger,
+        judgement: Judgement,
+        challengers: Mapping[Task, Challenger],
+        parent: str,
+        note: str,
+        reporter: Reporter,
+    ) -> Release:
+        """Have the policy decide, once a run; then let everything that shows the decision follow it."""
+        entries = self._entries(registry, releases)
+        for sentence in follow(registry, entries):
+            reporter.message(sentence)
+        entry = decisions_of(entries, self._run.run_id)
+        if entry is None:
+            decisions = judgement.decide(challengers, serving(entries))
+            entry = releases.append(self._content(decisions, serving(entries)), after=entries[-1] if entries else None)
+            entries = [*entries, entry]
+            follow(registry, entries)
+        before = entries[: entry.number - 1]
+        champions = {decision.task: _champion(ledger, serving(before).of(decision.task)) for decision in entry.decisions}
+        release = self._release(entry, entries, challengers)
+        for decision in entry.decisions:
+            tags = version_tags(decision, entry)
+            registry.tell(decision.subject.name, decision.subject.number, tags, version_note(decision, self._params.policy))
         ledger.log_figures(parent, self._headline(release))
-        story = release_note(release, champions, self._data, self._run)
-        ledger.set_tags(parent, {NOTE: f"{note}\n{story}", NAME: run_name(release, champions, self._run)})
+        story = release_note(release, entry, champions, self._data, self._run)
+        ledger.set_tags(parent, {NOTE: f"{note}\n{story}", NAME: run_name(release, champions, self._run), **run_tags(release)})
         return release
 
-    def _headline(self, release: Release) -> dict[str, float]:
-        """The main figures of the two models that were chosen, so that whole runs can be compared in a list."""
-        chosen = [one.model for one in (release.classifier, release.segmenter) if one is not None]
-        figures = {name: value for model in chosen for name, value in flat(self._scores.models[model]).items()}
-        return {name: value for name, value in figures.items() if name.partition("/")[2] in _HEADLINE}
+    def _entries(self, registry: Registry, releases: ReleaseLedger) -> list[Entry]:
+        """The ledger; what served before there was one is its first entry."""
+        entries = releases.entries()
+        if not entries and (served := adopted(registry)) != Served():
+            reason = "it served before there was a ledger"
+            return [releases.append(Content(action=Action.ADOPT, release=served, reason=reason), after=None)]
+        return entries
 
-    def _promote_best(
-        self, registry: Registry, task: Task, published: Sequence[PublishedModel], champions: Mapping[str, Champion]
-    ) -> Promoted | None:
-        mine = {model.record.name: model for model in published if model.record.description.task is task}
-        if not mine:
-            return None
-        metric = self._metrics[task]
-        choice = choose([_candidate(model.record) for model in mine.values()], metric)
-        best = mine[choice.name]
-        promotion = registry.promote(self._entry(task, best, f"{choice.reason}{_instead(champions.get(REGISTERED[task]))}."))
-        figures = flat(best.record.scores)
-        return Promoted(
-            name=REGISTERED[task],
-            version=promotion.version,
-            model=choice.name,
-            reason=promotion.reason,
-            moved=promotion.moved,
-            previous=promotion.previous,
+    def _content(self, decisions: Sequence[Decision], now: Served) -> Content:
+        moved = [decision for decision in decisions if decision.outcome is Outcome.PROMOTE]
+        release = now
+        for decision in moved:
+            release = release.having(decision.task, decision.subject)
+        return Content(
+            action=Action.DECIDE,
+            release=release,
+            reason="; ".join(f"{decision.subject.label}: {decision.outcome}" for decision in decisions),
+            run_id=self._run.run_id,
+            decisions=tuple(decisions),
+            policy=self._params.policy,
+            policy_digest=self._promotion.digest,
+            data_version=self._data.version,
+            commit=self._run.commit or "",
+            dirty=self._run.dirty,
+        )
+
+    def _release(self, entry: Entry, entries: Sequence[Entry], challengers: Mapping[Task, Challenger]) -> Release:
+        judged = {one.task: self._judged(one, entry, entries, challengers[one.task]) for one in entry.decisions}
+        return Release(
+            run_id=self._run.run_id,
+            policy=entry.policy,
+            ledger=entry.head,
+            classifier=judged.get(Task.CLASSIFICATION),
+            segmenter=judged.get(Task.SEGMENTATION),
+        )
+
+    def _judged(self, decision: Decision, entry: Entry, entries: Sequence[Entry], challenger: Challenger) -> Judged:
+        metric, record = metric_of(decision.task, self._params), challenger.published.record
+        figures = flat(record.scores)
+        serves, before = entry.release.of(decision.task), version_before(entries[: entry.number], decision.task)
+        return Judged(
+            name=decision.subject.name,
+            version=decision.subject.number,
+            model=record.name,
+            chosen=f"{challenger.choice.reason}.",
+            outcome=decision.outcome,
+            reason=decision.reason,
+            verdicts=decision.verdicts,
+            serving=serves.number if serves else None,
+            previous=before.number if before else None,
             metric=metric,
             validation=figures.get(f"val/{metric}"),
             test=figures.get(f"test/{metric}"),
-            phantom=best.record.description.phantom,
+            phantom=record.description.phantom,
         )
 
-    def _entry(self, task: Task, best: PublishedModel, reason: str) -> Entry:
-        description = best.record.description
-        tags = {
-            "model": description.name,
-            "run_id": self._run.run_id,
-            "data_version": description.data_version,
-            "commit": self._run.commit or "",
-            "dirty": str(self._run.dirty).lower(),
-            "phantom": str(description.phantom).lower(),
-            **({"parent": best.record.parent} if best.record.parent else {}),
-        }
-        return Entry(task, best.digest, best.model_id, best.run, reason, tags)
+    def _headline(self, release: Release) -> dict[str, float]:
+        """The main figures of the two models that were chosen, so that whole runs can be compared in a list."""
+        figures = {name: value for one in release.judged for name, value in flat(self._scores.models[one.model]).items()}
+        return {name: value for name, value in figures.items() if name.partition("/")[2] in _HEADLINE}
+
+    def _teller(self, reporter: Reporter, challengers: Mapping[Task, Challenger]) -> Callable[[int], None]:
+        total = sum(len(self._dataset.rows(task, Split.TEST)) for task in challengers)
+        done = 0
+
+        def tell(images: int) -> None:
+            nonlocal done
+            done += images
+            reporter.progress(done, total, "images, what serves")
+
+        return tell
 
 
-def _candidate(record: ModelRecord) -> Candidate:
-    figures = {name.removeprefix("val/"): value for name, value in flat(record.scores).items() if name.startswith("val/")}
-    return Candidate(record.name, record.description.parameters_total, figures)
-
-
-def _instead(champion: Champion | None) -> str:
-    return "" if champion is None else f"; it takes over from version {champion.version} ({champion.model})"
-
-
-def _champion(ledger: Ledger, registry: Registry, task: Task, run: RunContext) -> Champion | None:
-    version = registry.before(task, run.run_id)
+def _champion(ledger: Ledger, version: Version | None) -> Champion | None:
+    """What MLflow knows of the version that served before the run."""
     if version is None:
         return None
-    tags = version.tags
-    parent = ledger.pipeline_run(tags.get("run_id", ""))
+    known = ledger.client.get_model_version(version.name, str(version.number))
+    parent = ledger.pipeline_run(version.run_id)
     return Champion(
-        version=int(version.version),
-        model=tags.get("model", "a model"),
-        run_id=tags.get("run_id", "unknown"),
-        data_version=tags.get("data_version", "unknown"),
-        commit=tags.get("commit", ""),
+        version=version.number,
+        model=version.model or "a model",
+        run_id=version.run_id or "unknown",
+        data_version=known.tags.get("data_version", "unknown"),
+        commit=known.tags.get("commit", ""),
         params=parent.data.params if parent else {},
-        figures=ledger.client.get_run(version.run_id).data.metrics if version.run_id else {},
+        figures=ledger.client.get_run(known.run_id).data.metrics if known.run_id else {},
     )
 
 

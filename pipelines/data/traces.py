@@ -325,8 +325,7 @@ class Search:
                     traces.made.append(f"model {description.name} ({step} {key[:8]})")
             elif step == "register" and (out / "release.json").exists():
                 release = read_release(out)
-                promoted = [one for one in (release.classifier, release.segmenter) if one is not None]
-                names = [f"{one.name} {one.version}" for one in promoted if (one.name, str(one.version)) in published]
+                names = [f"{one.name} {one.version}" for one in release.judged if (one.name, str(one.version)) in published]
                 traces.made += [f"release of run {release.run_id}: {', '.join(names)}"] if names else []
         traces.entries = sorted(set(traces.entries))
         folders = [self._home.audit, *((self._project.root / "data").glob("*") if self._project else ())]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from components.bundle import bundle_digest
+from components.bundle import bundle_digest, read_description
+from components.dataset import Dataset
 from components.errors import ParamsError
 from components.params import Params, Resolved, bundle_weights, for_model, load_params
 from components.register.context import RunContext
@@ -13,10 +14,11 @@ from components.tracking import Ledger
 from pipelines.crop_by import cropped_by
 from pipelines.home import Home
 from pipelines.plan import make_plan
+from pipelines.releases import Releases
 from pipelines.runs import RunRecord
 from pipelines.start_from import Start, check_reachable, earlier_starts, find_starts, started
-from tests.bundles import classifier_bundle, segmenter_bundle
-from tests.components.register.conftest import Made, judged, trained
+from tests.bundles import segmenter_bundle
+from tests.components.register.conftest import Made, classifier, judged, trained
 from tests.datasets import preprocessed_dataset
 from tests.mlflow_server import address
 
@@ -41,15 +43,20 @@ def registered(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) 
     root = tmp_path_factory.mktemp("registered")
     ledger = Ledger(address(mlflow_database, root / "home"), "dermacare")
     dataset = preprocessed_dataset(root / "data", per_class=3)
+    version = Dataset(dataset).version
     models = {
-        "lesion-segmenter/1": trained(segmenter_bundle(root / "unet_tiny", name="unet_tiny")),
-        "lesion-classifier/1": trained(classifier_bundle(root / "first", name="tiny_cnn")),
-        "lesion-classifier/2": trained(classifier_bundle(root / "second", name="tiny_cnn", sharpness=300)),
+        "lesion-segmenter/1": trained(segmenter_bundle(root / "unet_tiny", name="unet_tiny", data_version=version)),
+        "lesion-classifier/1": classifier(dataset, root / "first", name="tiny_cnn"),
+        "lesion-classifier/2": classifier(dataset, root / "second", name="tiny_cnn", sharpness=300),
     }
     for number, paths in enumerate([list(models.values())[:2], list(models.values())[2:]]):
         made = Made(dataset, paths, judged(dataset, paths, root / f"evaluation-{number}"))
-        made.register(ledger, root / f"out-{number}", RunContext(run_id=f"run-{number}"))
-    return Registered(Home(root / "home"), models)
+        made.register(ledger, root / "home" / f"out-{number}", RunContext(run_id=f"run-{number}"))
+    home = Home(root / "home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        Releases(home).approve("lesion-classifier/2", "as good as the first")
+    return Registered(home, models)
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +146,8 @@ def test_what_stays_off_and_lengths_that_follow_the_size_may_differ(registered: 
 
 
 def test_a_version_that_learned_from_withdrawn_images_is_named(registered: Registered, monkeypatch, tmp_path: Path) -> None:
-    row = f"P_1,patient,2026-11-01,,1,T_1,{'0' * 64},{'d' * 64},,\n"
+    version = read_description(registered.models["lesion-classifier/2"]).data_version
+    row = f"P_1,patient,2026-11-01,,1,T_1,{'0' * 64},{version},,\n"
     (tmp_path / "withdrawn.csv").write_text("id,kind,when,reason,images,image_ids,sha256,versions,folders,seen_by\n" + row)
     monkeypatch.chdir(tmp_path)
     (start,) = find_starts(registered.home, params(), ["2"])

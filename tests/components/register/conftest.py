@@ -1,16 +1,21 @@
 """A run of two steps before: a drawn dataset, three tiny models with curves and pictures, and what evaluate says of them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from components.dataset import Dataset
 from components.evaluate import evaluate
 from components.params import EvaluateParams, RegisterParams
+from components.promotion import policy
+from components.promotion.ledger import ReleaseLedger
 from components.register import register
-from components.register.context import RunContext
+from components.register.context import DataContext, RunContext
 from components.release import Release, read_release
 from components.reporter import Reporter
 from components.tracking import Ledger
@@ -19,7 +24,9 @@ from tests.datasets import preprocessed_dataset
 from tests.mlflow_server import address
 
 RUN = "20261124-153012-a1b2"
-PARAMS = RegisterParams(metric="macro_f1", experiment="dermacare")
+PARAMS = RegisterParams(metric="macro_f1", policy="trial", experiment="dermacare")
+UNSEEN = DataContext(learned=lambda _: 0)
+"""No model learned from images of test."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,40 @@ class Made:
     models: Sequence[Path]
     evaluation: Path
 
-    def register(self, ledger: Ledger, out: Path, run: RunContext | None = None, params: RegisterParams = PARAMS) -> Release:
-        """Run the step and read what it says."""
-        out.mkdir(exist_ok=True)
+    def register(
+        self,
+        ledger: Ledger,
+        out: Path,
+        run: RunContext | None = None,
+        params: RegisterParams = PARAMS,
+        known: DataContext = UNSEEN,
+    ) -> Release:
+        """Run the step and read what it says; the ledger of what serves lies beside `out`."""
+        out.mkdir(parents=True, exist_ok=True)
         context = run or RunContext(run_id=RUN, profile="demo", commit="c" * 40, params={"train_unet.epochs": "2"})
-        register(self.dataset, self.models, self.evaluation, out, params, Reporter(out, "register"), ledger, context)
+        events = out.parent / f"{out.name}.jsonl"
+        inputs = self.dataset, self.models, self.evaluation, out, params, Reporter(out, "register", events)
+        register(*inputs, ledger, releases_of(out), context, known)
         return read_release(out)
+
+
+def releases_of(out: Path) -> ReleaseLedger:
+    """The ledger of what serves that `Made.register` writes to."""
+    return ReleaseLedger(f"sqlite:///{out.parent / 'ledger.db'}")
+
+
+def classifier(dataset: Path, root: Path, **more: Any) -> Path:
+    """A classifier that says that it was trained on a dataset, with its curves."""
+    return trained(classifier_bundle(root, data_version=Dataset(dataset).version, **more))
+
+
+@pytest.fixture
+def every_model_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Policy `trial` without comparison: a run's best model serves, better or not."""
+    text = policy.project_file(policy.FILE).read_text()
+    file = tmp_path / "promotion.yaml"
+    file.write_text(re.sub(r"figure: \w+", "figure: null", text))
+    monkeypatch.setattr(policy, "project_file", lambda _: file)
 
 
 def trained(bundle: Path) -> Path:
@@ -60,9 +95,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     root = tmp_path_factory.mktemp("made")
     dataset = preprocessed_dataset(root / "data", per_class=3)
     models = [
-        trained(segmenter_bundle(root / "outliner", name="outliner")),
-        trained(classifier_bundle(root / "blind", name="blind", sharpness=0)),
-        trained(classifier_bundle(root / "skilled", name="skilled")),
+        trained(segmenter_bundle(root / "outliner", name="outliner", data_version=Dataset(dataset).version)),
+        classifier(dataset, root / "blind", name="blind", sharpness=0),
+        classifier(dataset, root / "skilled", name="skilled"),
     ]
     return Made(dataset, models, judged(dataset, models, root / "evaluation"))
 

@@ -17,15 +17,17 @@ from components.dataset import Dataset
 from components.errors import TrackingError
 from components.images import decode_image
 from components.lesions import CODES, Diagnosis
+from components.promotion.entries import Action, Outcome
 from components.register import register, step
-from components.register.context import RunContext
+from components.register.context import DataContext, RunContext
 from components.register.notes import model_note, run_note
 from components.register.publish import ModelRecord
+from components.release import Judged
 from components.reporter import Reporter
 from components.scores import read_scores
 from components.tracking import Ledger, Tracker, UsedData
 from tests.bundles import classifier_bundle, trained_on
-from tests.components.register.conftest import PARAMS, RUN, Made, judged, trained
+from tests.components.register.conftest import PARAMS, RUN, UNSEEN, Made, classifier, judged, releases_of, trained
 from tests.datasets import draw_lesion
 from tests.mlflow_server import address, free_port, kill, server
 
@@ -79,7 +81,7 @@ class TestRuns:
         assert run.data.tags["dermacare.commit"] == "c" * 40
         assert run.data.tags["dermacare.dirty"] == "false"
         assert run.data.tags["dermacare.phantom"] == "true"
-        assert run.data.tags["dermacare.data_version"] == "d" * 64
+        assert run.data.tags["dermacare.data_version"] == Dataset(made.dataset).version
         assert run.data.tags["dermacare.val_rows"] == "val"
         assert "dermacare.trained_in" not in run.data.tags
         assert curves(ledger, run.info.run_id)["val_loss"] == [(0, 1.5), (1, 0.75)]
@@ -117,7 +119,7 @@ class TestRuns:
         assert f"Data: phantom, version `{Dataset(made.dataset).version[:12]}`" in note
         assert "| skilled | 32 |" in note
         assert "lesion-classifier: version 1 is now in production" in note
-        assert "Nothing was in production before." in note
+        assert "Nothing served before." in note
         assert "| skilled | 32 |" in ledger.model_run(RUN, "skilled").data.tags["mlflow.note.content"]
 
     def test_the_description_says_whose_figures_of_val_are_out_of_fold(self, made):
@@ -134,15 +136,14 @@ class TestRuns:
 
     def test_the_description_says_what_else_it_is_given(self, made, ledger, tmp_path):
         inputs = made.dataset, made.models, made.evaluation, tmp_path, PARAMS, Reporter(tmp_path, "register"), ledger
-        register(*inputs, RunContext(run_id=RUN), appendix="\n### What a leak is worth\n")
+        register(*inputs, releases_of(tmp_path), RunContext(run_id=RUN), UNSEEN, appendix="\n### What a leak is worth\n")
         note = ledger.pipeline_run(RUN).data.tags["mlflow.note.content"]
         assert note.index("| skilled | 32 |") < note.index("### What a leak is worth") < note.index("is now in production")
 
     def test_pictures_of_other_steps_belong_to_the_pipeline_run(self, made, ledger, tmp_path):
         sheet = made.models[0] / "figures"
-        reporter = Reporter(tmp_path, "register")
-        inputs = made.dataset, made.models, made.evaluation
-        register(*inputs, tmp_path, PARAMS, reporter, ledger, RunContext(run_id=RUN), {"augment_balance": sheet})
+        inputs = made.dataset, made.models, made.evaluation, tmp_path, PARAMS, Reporter(tmp_path, "register"), ledger
+        register(*inputs, releases_of(tmp_path), RunContext(run_id=RUN), UNSEEN, {"augment_balance": sheet})
         found = files(ledger, ledger.pipeline_run(RUN).info.run_id)
         assert sorted(found) == ["figures/augment_balance/curves.png", "figures/evaluate/f1_by_diagnosis.png"]
 
@@ -278,7 +279,7 @@ def kill_after_each_write(made: Made, uri: str, root: Path) -> int:
     version, writes = 0, 0
     while True:
         version += 1
-        bundle = trained(classifier_bundle(root / str(version) / "skilled", name="skilled", sharpness=400 + version))
+        bundle = classifier(made.dataset, root / str(version) / "skilled", name="skilled", sharpness=400 + version)
         this = Made(made.dataset, [made.models[0], bundle], made.evaluation)
         run = RunContext(run_id=f"run-{version:03d}", profile="demo")
         out = root / f"out-{version}"
@@ -293,16 +294,18 @@ def kill_after_each_write(made: Made, uri: str, root: Path) -> int:
         healthy = Ledger(uri, "dermacare")
         release = this.register(healthy, out, run)
         assert_whole(healthy, run.run_id, this, version)
-        assert release.classifier.version == version
-        assert release.classifier.moved
+        assert release.classifier.version == release.classifier.serving == version
+        assert release.classifier.outcome is Outcome.PROMOTE
         assert release.classifier.previous == (version - 1 or None)
+        assert len(releases_of(out).entries()) == version
         writes += 1
 
 
+@pytest.mark.usefixtures("every_model_serves")
 class TestKills:
     def test_a_kill_between_the_two_aliases_loses_neither_model(self, skilled, mlflow_uri, tmp_path):
         skilled.register(Ledger(mlflow_uri, "dermacare"), tmp_path / "first")
-        other = trained(classifier_bundle(tmp_path / "skilled", name="skilled", sharpness=300))
+        other = classifier(skilled.dataset, tmp_path / "skilled", name="skilled", sharpness=300)
         this, run = Made(skilled.dataset, [other], skilled.evaluation), RunContext(run_id="second")
         ledger = Ledger(mlflow_uri, "dermacare")
         Mortal.of(ledger, 1, die, only="set_registered_model_alias")
@@ -321,14 +324,14 @@ class TestKills:
         this = Made(made.dataset, made.models[::2], made.evaluation)
         counted = Ledger(address(mlflow_database, tmp_path / "counted"), "dermacare")
         total = Mortal.of(counted, -1, die)
-        this.register(counted, tmp_path / "out-counted")
+        this.register(counted, tmp_path / "counted" / "out")
         for writes in range(total.count - 10, total.count):
             uri = address(mlflow_database, tmp_path / str(writes))
             ledger = Ledger(uri, "dermacare")
             Mortal.of(ledger, writes, die)
             with pytest.raises(Killed):
-                this.register(ledger, tmp_path / f"out-{writes}")
-            this.register(Ledger(uri, "dermacare"), tmp_path / f"out-{writes}")
+                this.register(ledger, tmp_path / str(writes) / "out")
+            this.register(Ledger(uri, "dermacare"), tmp_path / str(writes) / "out")
             assert_whole(Ledger(uri, "dermacare"), RUN, this, version=1)
 
     @pytest.mark.parametrize("writes", [38])
@@ -345,66 +348,152 @@ class TestKills:
         assert_whole(ledger, RUN, made, version=1)
 
 
+@pytest.mark.usefixtures("every_model_serves")
 class TestProduction:
-    def test_the_best_on_validation_goes_to_production_and_says_why(self, made, registered):
+    def test_the_best_on_validation_is_put_forward_and_says_why(self, made, registered):
         ledger, release = registered.ledger, registered.release
-        assert (release.classifier.model, release.classifier.version, release.classifier.moved) == ("skilled", 1, True)
-        assert release.classifier.reason.startswith("skilled has the best macro F1 on validation, ")
-        assert release.segmenter.reason.startswith("outliner is the only candidate, Dice ")
+        judged = release.classifier
+        assert (judged.model, judged.version, judged.outcome, judged.serving) == ("skilled", 1, Outcome.PROMOTE, 1)
+        assert judged.chosen.startswith("skilled has the best macro F1 on validation, ")
+        assert release.segmenter.chosen.startswith("outliner is the only candidate, Dice ")
         (version,) = versions(ledger)
-        assert version.description == version.tags["reason"] == release.classifier.reason
+        assert version.tags["reason"] == judged.chosen
+        assert version.description.startswith("**Promote** (policy `trial`): every gate holds.")
+        assert "| comparison | holds | nothing serves yet |" in version.description
         assert version.run_id == ledger.model_run(RUN, "skilled").info.run_id
         expected = {
             "model": "skilled",
             "run_id": RUN,
-            "data_version": "d" * 64,
+            "data_version": Dataset(made.dataset).version,
             "commit": "c" * 40,
             "dirty": "false",
             "phantom": "true",
+            "decision": "promote",
+            "gate.comparison": "holds",
+            "ledger": release.ledger,
         }
         assert expected.items() <= version.tags.items()
         assert version.tags["dermacare.bundle"] == bundle_digest(made.models[2])
+        assert ledger.pipeline_run(RUN).data.tags["dermacare.decision.lesion-classifier"] == "promote"
 
     def test_the_one_before_is_previous_and_the_description_says_what_changed(self, skilled, ledger, tmp_path):
         skilled.register(ledger, tmp_path / "first")
-        bundle = trained(classifier_bundle(tmp_path / "skilled", name="skilled", sharpness=300, data_version="e" * 64))
+        bundle = classifier(skilled.dataset, tmp_path / "skilled", name="skilled", sharpness=300)
         run = RunContext(run_id="later", profile="demo", commit="e" * 40, dirty=True, params={"train_unet.epochs": "9"})
-        release = Made(skilled.dataset, [bundle], skilled.evaluation).register(ledger, tmp_path / "second", run)
+        Made(skilled.dataset, [bundle], skilled.evaluation).register(ledger, tmp_path / "second", run)
         assert aliases(ledger) == {"production": 2, "previous": 1}
-        assert release.classifier.reason.endswith("; it takes over from version 1 (skilled).")
         pipeline = ledger.pipeline_run("later")
         note = pipeline.data.tags["mlflow.note.content"]
         assert f"Against version 1, skilled of run `{RUN}`:" in note
         assert "| `train_unet.epochs` | 2 | 9 |" in note
         assert "| commit | cccccccccccc | eeeeeeeeeeee with uncommitted changes |" in note
-        assert f"| data version | {'d' * 12} | {Dataset(skilled.dataset).version[:12]} |" in note
         assert pipeline.info.run_name.startswith("demo: skilled macro F1 ")
-        assert pipeline.info.run_name.endswith("(+0.000)")
+        assert pipeline.info.run_name.endswith("(+0.000), promoted")
 
     def test_a_second_run_of_the_same_models_moves_nothing(self, skilled, ledger, tmp_path):
-        first = skilled.register(ledger, tmp_path / "first")
+        skilled.register(ledger, tmp_path / "first")
         again = skilled.register(ledger, tmp_path / "second", RunContext(run_id="later"))
-        assert not again.classifier.moved
-        assert again.classifier.reason == first.classifier.reason
+        assert (again.classifier.outcome, again.classifier.serves) == (Outcome.SERVES, True)
         assert aliases(ledger) == {"production": 1}
         assert "version 1 stays in production" in ledger.pipeline_run("later").data.tags["mlflow.note.content"]
+        assert versions(ledger)[0].tags["decision"] == "promote"
 
     def test_a_bundle_that_comes_back_is_its_old_version(self, skilled, ledger, tmp_path):
         skilled.register(ledger, tmp_path / "first")
-        other = trained(classifier_bundle(tmp_path / "skilled", name="skilled", sharpness=300))
+        other = classifier(skilled.dataset, tmp_path / "skilled", name="skilled", sharpness=300)
         Made(skilled.dataset, [other], skilled.evaluation).register(ledger, tmp_path / "second", RunContext(run_id="second"))
         back = skilled.register(ledger, tmp_path / "third", RunContext(run_id="third"))
-        assert (back.classifier.version, back.classifier.moved) == (1, True)
+        assert (back.classifier.version, back.classifier.outcome) == (1, Outcome.PROMOTE)
         assert aliases(ledger) == {"production": 1, "previous": 2}
-        assert versions(ledger)[0].tags["run_id"] == "third"
+        assert versions(ledger)[0].tags["run_id"] == RUN, "where it comes from does not change"
 
-    def test_a_version_that_somebody_made_by_hand_is_compared_with_all_the_same(self, skilled, ledger, tmp_path):
+    def test_a_version_that_somebody_made_by_hand_serves_nobody(self, skilled, ledger, tmp_path):
         ledger.client.create_registered_model(CLASSIFIER)
         ledger.client.create_model_version(CLASSIFIER, source="file:///nowhere")
         ledger.client.set_registered_model_alias(CLASSIFIER, "production", "1")
-        release = skilled.register(ledger, tmp_path / "out")
+        skilled.register(ledger, tmp_path / "out")
+        assert aliases(ledger) == {"production": 2}
+
+    def test_what_served_before_there_was_a_ledger_is_its_first_entry(self, skilled, ledger, tmp_path):
+        skilled.register(ledger, tmp_path / "before" / "out")
+        other = classifier(skilled.dataset, tmp_path / "skilled", name="skilled", sharpness=300)
+        Made(skilled.dataset, [other], skilled.evaluation).register(ledger, tmp_path / "out", RunContext(run_id="second"))
+        adopt, decide = releases_of(tmp_path / "out").entries()
+        assert (adopt.action, adopt.release.classifier.number) == (Action.ADOPT, 1)
+        assert decide.decisions[0].champion == adopt.release.classifier
         assert aliases(ledger) == {"production": 2, "previous": 1}
-        assert release.classifier.reason.endswith("; it takes over from version 1 (a model).")
+
+    def test_an_alias_that_was_moved_by_hand_is_named_and_set_back(self, skilled, ledger, tmp_path):
+        skilled.register(ledger, tmp_path / "first")
+        other = classifier(skilled.dataset, tmp_path / "skilled", name="skilled", sharpness=300)
+        Made(skilled.dataset, [other], skilled.evaluation).register(ledger, tmp_path / "second", RunContext(run_id="second"))
+        ledger.client.set_registered_model_alias(CLASSIFIER, "production", "1")
+        Made(skilled.dataset, [other], skilled.evaluation).register(ledger, tmp_path / "third", RunContext(run_id="third"))
+        events = [json.loads(line) for line in (tmp_path / "third.jsonl").read_text().splitlines()]
+        told = [event["text"] for event in events if event["kind"] == "message"]
+        assert any(
+            text.startswith("alias production of lesion-classifier pointed at version 1 although version 2") for text in told
+        )
+        assert aliases(ledger) == {"production": 2, "previous": 1}
+
+
+class TestPolicy:
+    """The policy as it is."""
+
+    @pytest.fixture
+    def second(self, skilled, ledger, tmp_path):
+        """Register another classifier after the skilled one."""
+        skilled.register(ledger, tmp_path / "first")
+
+        def second(known: DataContext = UNSEEN, **more: Any) -> Judged:
+            bundle = classifier(skilled.dataset, tmp_path / "other", name="other", **more)
+            evaluation = judged(skilled.dataset, [bundle], tmp_path / "evaluated")
+            run = RunContext(run_id="second")
+            return Made(skilled.dataset, [bundle], evaluation).register(ledger, tmp_path / "second", run, known=known).classifier
+
+        return second
+
+    def test_a_model_that_is_worse_does_not_serve(self, second, ledger):
+        judged = second(sharpness=0)
+        assert (judged.outcome, judged.serving) == (Outcome.NEEDS_APPROVAL, 1)
+        assert judged.reason.startswith("comparison: balanced accuracy -0.")
+        assert judged.reason.endswith("images of 8 lesions: it is worse")
+        assert aliases(ledger) == {"production": 1}
+        assert versions(ledger)[1].tags["decision"] == "needs approval"
+
+    def test_the_description_says_what_serves_and_what_a_person_can_do(self, second, ledger):
+        second(sharpness=0)
+        note = ledger.pipeline_run("second").data.tags["mlflow.note.content"]
+        assert "### lesion-classifier: version 2 needs approval" in note
+        assert "Version 1 serves until a person approves: `dermacare approve lesion-classifier/2 --reason …`" in note
+        assert "| comparison | does not hold; a person may approve | balanced accuracy -0." in note
+        assert "on the same 16 images of 8 lesions:" in note
+        assert "McNemar's exact test: p = 0." in note
+
+    def test_a_model_that_is_as_good_is_not_shown_to_be_better(self, second):
+        assert second(sharpness=300).reason.endswith("not shown to be better")
+
+    @pytest.mark.parametrize(
+        ("learned", "told"),
+        [(None, "whether it learned from images of test is not known"), (3, "it learned from lesions of 3 images of test")],
+    )
+    def test_a_champion_that_may_know_the_images_is_not_compared_with(self, second, learned, told):
+        judged = second(DataContext(learned=lambda _: learned))
+        assert judged.outcome is Outcome.NEEDS_APPROVAL
+        assert told in judged.reason
+
+    def test_a_model_of_other_data_is_refused(self, made, ledger, tmp_path):
+        bundle = trained(classifier_bundle(tmp_path / "skilled", name="skilled"))
+        release = Made(made.dataset, [bundle], made.evaluation).register(ledger, tmp_path / "out")
+        assert (release.classifier.outcome, release.classifier.serving) == (Outcome.REFUSE, None)
+        assert "data: trained on data version dddddddddddd but judged on" in release.classifier.reason
+        assert aliases(ledger) == {}
+
+    def test_production_refuses_drawn_images(self, skilled, ledger, tmp_path):
+        params = PARAMS.model_copy(update={"policy": "production"})
+        release = skilled.register(ledger, tmp_path / "out", params=params)
+        assert release.classifier.outcome is Outcome.REFUSE
+        assert "phantom: it learned from drawn images" in release.classifier.reason
 
 
 def load(uri: str, name: str) -> Any:
@@ -420,7 +509,7 @@ class TestTrainedOn:
     @pytest.fixture
     def child(self, skilled, ledger, tmp_path):
         skilled.register(ledger, tmp_path / "first")
-        bundle = trained_on(trained(classifier_bundle(tmp_path / "child", name="child", sharpness=30)), skilled.models[0])
+        bundle = trained_on(classifier(skilled.dataset, tmp_path / "child", name="child", sharpness=30), skilled.models[0])
         return Made(skilled.dataset, [bundle], judged(skilled.dataset, [bundle], tmp_path / "judged"))
 
     def test_the_version_and_the_run_name_their_parent(self, child, ledger, tmp_path):

@@ -1,0 +1,16 @@
+"""The version of the data."""
+
+from components.promotion.evidence import Evidence
+from components.promotion.policy import Policy
+
+
+def data(model: Evidence, policy: Policy) -> tuple[bool, str]:
+    """The version of the data that a model learned from is the one whose test split judges it, so that its manifest proves which
+    images it never saw."""
+    same = model.data_version == model.judged_on
+    if same:
+        return True, f"trained and judged on data version {model.judged_on[:12]}, whose manifest keeps its splits apart"
+    return False, (
+        f"trained on data version {model.data_version[:12]} but judged on {model.judged_on[:12]}: "
+        "which of these images it learned from is not proven"
+    )

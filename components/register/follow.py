@@ -1,0 +1,43 @@
+"""MLflow's aliases follow the ledger: `production` and `previous` of both registered models.
+
+They are for people who look at MLflow's pages; nothing serves by them. One that points elsewhere was moved by hand, or left behind
+by a command that was killed; it is set back and named.
+"""
+
+from collections.abc import Sequence
+
+from components.lesions import Task
+from components.promotion.entries import Entry, Release
+from components.promotion.releases import serving, version_before
+from components.register.registry import PREVIOUS, PRODUCTION, REGISTERED, Registry
+
+
+def follow(registry: Registry, entries: Sequence[Entry]) -> list[str]:
+    """Bring the aliases in line with the ledger.
+
+    Args:
+        registry: the registered models.
+        entries: the whole ledger.
+
+    Returns:
+        A sentence, without its full stop, for each alias `production` that pointed elsewhere.
+    """
+    now, astray = serving(entries), []
+    for task, name in REGISTERED.items():
+        version, earlier = now.of(task), version_before(entries, task)
+        found, wanted = registry.aliases(name).get(PRODUCTION), version.number if version else None
+        if found != wanted and found is not None:
+            serves = f"version {wanted} serves" if wanted else "nothing serves"
+            astray.append(
+                f"alias {PRODUCTION} of {name} pointed at version {found} although {serves} "
+                "(it was moved by hand, or a command was killed): it is set back"
+            )
+        registry.point(name, PREVIOUS, None if earlier is None else earlier.number)
+        registry.point(name, PRODUCTION, wanted)
+    return astray
+
+
+def adopted(registry: Registry) -> Release:
+    """What the aliases say serves: before there was a ledger, they were the truth."""
+    found = {task: registry.named(name, PRODUCTION) for task, name in REGISTERED.items()}
+    return Release(classifier=found[Task.CLASSIFICATION], segmenter=found[Task.SEGMENTATION])

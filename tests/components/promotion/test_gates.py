@@ -1,0 +1,186 @@
+"""Each gate, with what holds it and what breaks it; and what comes of a model that holds them all but one."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from components.lesions import Task
+from components.promotion.decide import decide
+from components.promotion.entries import Comparison, Outcome
+from components.promotion.evidence import AuditCounts, Evidence
+from components.promotion.gates import GATES, judge
+from components.promotion.policy import Policy, read_promotion
+from components.scores import Difference
+from tests.components.promotion.records import version
+
+FIGURES = {"balanced_accuracy": 0.8, "macro_f1": 0.7, "macro_auc": 0.95, "MEL/recall": 0.75, "MEL/support": 40.0}
+
+
+def differences(**values: tuple[float, float, float]) -> dict[str, Difference]:
+    """`value, low, high` of each figure; names with two underscores for a slash."""
+    return {name.replace("__", "/"): Difference(value=one[0], low=one[1], high=one[2]) for name, one in values.items()}
+
+
+def comparison(**values: tuple[float, float, float]) -> Comparison:
+    given = {"balanced_accuracy": (0.05, 0.02, 0.08), "MEL__recall": (0.0, -0.1, 0.1)} | values
+    return Comparison(
+        champion=version(1), images=300, groups=280, differences=differences(**given), gained=30, lost=10, p_value=0.002
+    )
+
+
+GOOD = Evidence(
+    task=Task.CLASSIFICATION,
+    subject=version(2),
+    images=300,
+    figures=FIGURES,
+    intervals={name: (value - 0.05, value + 0.05) for name, value in FIGURES.items()},
+    phantom=False,
+    data_version="d" * 64,
+    judged_on="d" * 64,
+    commit="c" * 40,
+    dirty=False,
+    megabytes=90,
+    milliseconds=120,
+    champion=version(1),
+    comparison=comparison(),
+    audit=AuditCounts("Nothing serious was found.", {"critical": 0, "high": 1}),
+    official_difference=1e-12,
+    calibration_error=0.03,
+)
+
+
+@pytest.fixture
+def policy() -> Policy:
+    return read_promotion().policies["production"]
+
+
+def without_champion() -> Evidence:
+    return replace(GOOD, champion=None, comparison=None)
+
+
+# Gate → (what breaks it, what its sentence says).
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "phantom": ({"phantom": True}, "learned from drawn images"),
+    "data": ({"judged_on": "e" * 64}, "trained on data version dddddddddddd but judged on eeeeeeeeeeee"),
+    "audit": ({"audit": AuditCounts("Two lesions leak.", {"critical": 2})}, "2 critical findings; Two lesions leak"),
+    "code": ({"dirty": True}, "differed from commit cccccccccccc"),
+    "official": ({"official_difference": 0.01}, "differs from these figures by at most 0.01, allowed is 1e-06"),
+    "least": (
+        {"intervals": GOOD.intervals | {"balanced_accuracy": (0.55, 0.9)}},
+        r"balanced accuracy 0.800 \(0.550 to 0.900\), at least 0.600 is asked of the lower end",
+    ),
+    "melanoma": ({"intervals": GOOD.intervals | {"MEL/recall": (0.4, 0.9)}}, r"melanoma 0.750 \(0.400 to 0.900\), at least 0.500"),
+    "calibration": ({"calibration_error": 0.2}, "calibration error 0.200, at most 0.080"),
+    "comparison": (
+        {"comparison": comparison(balanced_accuracy=(0.01, -0.03, 0.05))},
+        r"\+0.010 \(-0.030 to \+0.050\) against lesion-classifier/1 on 300 images of 280 lesions: not shown to be better",
+    ),
+    "drop": (
+        {"comparison": comparison(MEL__recall=(-0.2, -0.3, -0.1))},
+        r"fell by more than 0.100: MEL -0.200 \(-0.300 to -0.100\)",
+    ),
+    "size": ({"megabytes": 2000}, "2,000 MB, at most 800"),
+    "latency": ({"milliseconds": 5000}, "5,000 ms an image on the machine that registered it, at most 1,000"),
+}
+
+
+def test_every_gate_is_broken_by_one_of_these():
+    assert set(BROKEN) == set(GATES)
+
+
+def test_a_good_model_holds_every_gate(policy):
+    verdicts = judge(GOOD, policy)
+    assert [verdict.gate for verdict in verdicts] == list(GATES)
+    assert [verdict.sentence for verdict in verdicts if not verdict.holds] == []
+
+
+@pytest.mark.parametrize("gate", BROKEN)
+def test_a_gate_is_broken_alone_and_says_why(gate, policy):
+    change, sentence = BROKEN[gate]
+    (broken,) = [verdict for verdict in judge(replace(GOOD, **change), policy) if not verdict.holds]
+    assert broken.gate == gate
+    assert re.search(sentence, broken.sentence), broken.sentence
+
+
+@pytest.mark.parametrize("gate", BROKEN)
+def test_a_broken_gate_is_refused_or_needs_a_person(gate, policy):
+    decision = decide(replace(GOOD, **BROKEN[gate][0]), policy)
+    approvable = gate in policy.approvable
+    assert decision.outcome is (Outcome.NEEDS_APPROVAL if approvable else Outcome.REFUSE)
+    assert decision.reason.startswith(f"{gate}: ")
+    assert decision.approvals == (1 if approvable else 0)
+
+
+class TestComparison:
+    @pytest.fixture
+    def said(self, policy):
+        def said(**change: Any) -> tuple[bool, str]:
+            return GATES["comparison"](replace(GOOD, **change), policy)
+
+        return said
+
+    def test_the_first_model_has_nothing_to_be_compared_with(self, said):
+        assert said(champion=None, comparison=None) == (True, "nothing serves yet")
+
+    def test_what_cannot_be_compared_does_not_pass(self, said):
+        holds, sentence = said(comparison=None, incomparable="it learned from lesions of 3 images of test")
+        assert not holds
+        assert (
+            sentence == "it cannot be compared with lesion-classifier/1, which serves: it learned from lesions of 3 images of test"
+        )
+
+    def test_better_is_what_the_interval_says(self, said):
+        assert said(comparison=comparison(balanced_accuracy=(0.03, 0.001, 0.06)))[0]
+        assert not said(comparison=comparison(balanced_accuracy=(0.03, -0.001, 0.06)))[0]
+
+    def test_not_worse_passes_with_a_gain_elsewhere(self, said):
+        level = {"balanced_accuracy": (0.0, -0.015, 0.015)}
+        assert not said(comparison=comparison(**level))[0]
+        holds, sentence = said(comparison=comparison(**level, macro_auc=(0.02, 0.01, 0.03)))
+        assert holds
+        assert "not worse by 0.020 or more; and macro AUC +0.020 (+0.010 to +0.030)" in sentence
+
+    def test_a_gain_elsewhere_does_not_pay_for_being_worse(self, said):
+        worse = {"balanced_accuracy": (-0.05, -0.08, -0.02), "macro_auc": (0.02, 0.01, 0.03)}
+        assert said(comparison=comparison(**worse)) == (
+            False,
+            "balanced accuracy -0.050 (-0.080 to -0.020) against lesion-classifier/1 on 300 images of 280 lesions: it is worse",
+        )
+
+
+class TestOutcome:
+    def test_production_asks_for_a_person_though_every_gate_holds(self, policy):
+        decision = decide(GOOD, policy)
+        assert (decision.outcome, decision.approvals) == (Outcome.NEEDS_APPROVAL, 1)
+        assert decision.reason == "every gate holds, and the policy asks for a person's approval"
+
+    def test_a_policy_without_persons_promotes(self, policy):
+        decision = decide(GOOD, policy.model_copy(update={"approvals": 0}))
+        assert (decision.outcome, decision.reason) == (Outcome.PROMOTE, "every gate holds")
+        assert decision.champion == version(1)
+        assert decision.figures == {name: FIGURES[name] for name in ("balanced_accuracy", "macro_f1", "macro_auc", "MEL/recall")}
+
+    def test_refused_outweighs_approvable(self, policy):
+        decision = decide(replace(GOOD, dirty=True, megabytes=2000), policy)
+        assert decision.outcome is Outcome.REFUSE
+        assert decision.reason.startswith("size: ")
+
+    def test_a_trial_lets_a_first_drawn_model_through(self):
+        trial = read_promotion().policies["trial"]
+        drawn = replace(without_champion(), phantom=True, dirty=True, audit=None, calibration_error=None, figures={}, intervals={})
+        assert decide(drawn, trial).outcome is Outcome.PROMOTE
+
+    def test_a_trial_leaves_a_second_model_that_is_not_better_to_a_person(self):
+        trial = read_promotion().policies["trial"]
+        level = replace(GOOD, comparison=comparison(balanced_accuracy=(0.0, -0.1, 0.1)))
+        assert decide(level, trial).outcome is Outcome.NEEDS_APPROVAL
+
+    def test_a_segmenter_is_asked_by_its_own_figures(self, policy):
+        figures = {"dice": 0.9, "sensitivity": 0.9}
+        intervals = {"dice": (0.88, 0.92), "sensitivity": (0.8, 0.95)}
+        model = replace(without_champion(), task=Task.SEGMENTATION, figures=figures, intervals=intervals)
+        assert decide(model, policy).reason == (
+            "least: sensitivity 0.900 (0.800 to 0.950), at least 0.850 is asked of the lower end"
+        )
