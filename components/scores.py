@@ -239,12 +239,14 @@ class Scores(_Figures):
     Attributes:
         data_version: of the dataset that the models were judged on.
         phantom: whether its images were drawn, so that the figures say nothing about skin.
+        test_sets: task → what tells its test set apart (`components.evaluate.test_set`).
         models: by name.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
     data_version: str
     phantom: bool
+    test_sets: dict[str, str]
     models: dict[str, ModelScores]
 
     def classifiers(self) -> list[ClassifierScores]:

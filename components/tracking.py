@@ -39,6 +39,7 @@ RUN_ID = "dermacare.run_id"
 ROLE = "dermacare.role"
 MODEL = "dermacare.model"
 STEP_KEY = "dermacare.step_key"
+TEST_SET = "dermacare.test_set"
 HOST = "dermacare.host"
 PID = "dermacare.pid"
 PROCESS = "dermacare.process"
@@ -185,11 +186,18 @@ class Ledger:
 
     def search(self, query: str) -> "list[Run]":
         """Runs of the experiment, oldest first."""
+        return self._search([self.experiment_id], query)
+
+    def search_everywhere(self, query: str) -> "list[Run]":
+        """Runs of all experiments, oldest first."""
+        return self._search([str(one.experiment_id) for one in self.client.search_experiments()], query)
+
+    def _search(self, experiments: list[str], query: str) -> "list[Run]":
         found: list[Run] = []
         token: str | None = None
         while True:
             page = self.client.search_runs(
-                [self.experiment_id], query, order_by=["attributes.start_time ASC", "attributes.run_id ASC"], page_token=token
+                experiments, query, order_by=["attributes.start_time ASC", "attributes.run_id ASC"], page_token=token
             )
             found += page
             token = page.token

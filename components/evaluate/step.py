@@ -16,6 +16,7 @@ from components.evaluate.forgetting import compare_classifiers, compare_segmente
 from components.evaluate.judged import answered, judged_table, read_predictions, rows_to_predict, split_judged, write_predictions
 from components.evaluate.segmentation import measure_segmentation
 from components.evaluate.tables import write_answers, write_curves, write_metrics
+from components.evaluate.test_set import test_set_digest
 from components.lesions import Split, Task
 from components.params import EvaluateParams
 from components.predictions import predict_masks, probabilities_of
@@ -51,7 +52,12 @@ def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateP
     judge = _Judge(Dataset(dataset), out, params, reporter)
     judge.count(models)
     scores = [judge.judge(path) for path in models]
-    result = Scores(data_version=judge.dataset.version, phantom=judge.dataset.phantom, models={one.name: one for one in scores})
+    result = Scores(
+        data_version=judge.dataset.version,
+        phantom=judge.dataset.phantom,
+        test_sets={one.task: test_set_digest(judge.dataset, Task(one.task)) for one in scores},
+        models={one.name: one for one in scores},
+    )
     if result.classifiers():
         reporter.figure("f1_by_diagnosis", draw_f1(result.classifiers(), judge.footnote))
     write_scores(out, result)

@@ -11,7 +11,7 @@ from components.register.context import RunContext
 from components.register.logged_model import ensure_logged_model, find_source_run
 from components.register.registry import Registry
 from components.scores import ModelScores, flat
-from components.tracking import NOTE, STEP_KEY, Ledger, Point, UsedData
+from components.tracking import NOTE, STEP_KEY, TEST_SET, Ledger, Point, UsedData
 
 TRAINED_IN = "dermacare.trained_in"
 
@@ -74,15 +74,26 @@ class Publisher:
         run: the pipeline run.
         data: the dataset that the models learnt from and were judged on.
         evaluation: evaluate's output.
+        test_sets: task → what tells the test set apart that its models were judged on.
         work: folder for what is stored, while it is put together.
     """
 
-    def __init__(self, ledger: Ledger, parent: str, run: RunContext, data: UsedData, evaluation: Path, work: Path) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        parent: str,
+        run: RunContext,
+        data: UsedData,
+        evaluation: Path,
+        test_sets: Mapping[str, str],
+        work: Path,
+    ) -> None:
         self._ledger = ledger
         self._parent = parent
         self._run = run
         self._data = data
         self._evaluation = evaluation
+        self._test_sets = test_sets
         self._work = work
 
     def publish(self, record: ModelRecord, note: str) -> PublishedModel:
@@ -114,6 +125,7 @@ class Publisher:
             "dermacare.phantom": str(record.description.phantom).lower(),
             "dermacare.val_rows": record.scores.val_rows,
             STEP_KEY: self._run.step_key(record.name),
+            TEST_SET: self._test_sets[record.scores.task],
             **({"dermacare.parent": record.parent} if record.parent else {}),
         }
 

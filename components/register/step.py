@@ -123,7 +123,7 @@ class _Registration:
         ledger.log_dataset(parent, self._data)
         for step, folder in pictures.items():
             _log_pictures(ledger, parent, folder, f"figures/{step}")
-        publisher = Publisher(ledger, parent, self._run, self._data, self._evaluation, out)
+        publisher = Publisher(ledger, parent, self._run, self._data, self._evaluation, self._scores.test_sets, out)
         published = []
         for done, record in enumerate(records):
             reporter.progress(done, len(records), f"models published, {record.name}")

@@ -30,7 +30,9 @@ def segmenter() -> SegmenterScores:
 
 
 def both() -> Scores:
-    return Scores(data_version="f" * 64, phantom=True, models={"resnet50": classifier(), "unet_plain": segmenter()})
+    test_sets = {"classification": "1" * 64, "segmentation": "2" * 64}
+    models = {"resnet50": classifier(), "unet_plain": segmenter()}
+    return Scores(data_version="f" * 64, phantom=True, test_sets=test_sets, models=models)
 
 
 def test_scores_are_read_as_they_were_written(tmp_path):
