@@ -179,6 +179,29 @@ def ui(
 
 
 @app.command()
+def compare(
+    a: Annotated[
+        str,
+        typer.Argument(
+            help="A run's id; a version: `7`, `production`, `lesion-segmenter/3`; or a version of the data: eight digits of it, a "
+            "git revision, a folder.",
+            metavar="A",
+        ),
+    ],
+    b: Annotated[
+        str | None, typer.Argument(help="Another one; by default the newest of the same kind.", metavar="[B]", show_default=False)
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page with the images on which the two differ.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it for scripts.")] = False,
+) -> None:
+    """Two runs, two versions of a model, or two versions of the data: figures, what differs, and the images."""
+    from dermacare.compare_command import compare as show
+
+    show(a, b, markdown=markdown, html=html, as_json=json)
+
+
+@app.command()
 def gc(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
 ) -> None:
@@ -313,13 +336,14 @@ def data_diff(
     b: Annotated[
         str | None, typer.Argument(help="Another one; by default data/ as it lies there.", metavar="[B]", show_default=False)
     ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page with the changed images, before and after.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print it for scripts.")] = False,
 ) -> None:
     """What changed between two versions of the data: images, labels, masks, splits."""
     from dermacare.data_diff_command import show_diff
 
-    show_diff(a, b, html=html, as_json=json)
+    show_diff(a, b, markdown=markdown, html=html, as_json=json)
 
 
 @data_app.command("audit")

@@ -16,12 +16,13 @@ from pipelines.data.versions import Version, open_version
 _SHOWN = (Kind.ADDED, Kind.REMOVED, Kind.RELABELLED, Kind.REMASKED, Kind.REPLACED, Kind.METADATA)
 
 
-def show_diff(a: str, b: str | None, *, html: Path | None, as_json: bool) -> None:
+def show_diff(a: str, b: str | None, *, markdown: bool, html: Path | None, as_json: bool) -> None:
     """Compare two versions and print what changed.
 
     Args:
         a: a git revision, or a folder that holds a dataset.
         b: another; None: data/validate as it lies there.
+        markdown: print it for a pull request.
         html: where to write the page with the changed images; None: nowhere.
         as_json: print it for scripts.
 
@@ -33,6 +34,8 @@ def show_diff(a: str, b: str | None, *, html: Path | None, as_json: bool) -> Non
     diff = compare(before.dataset.manifest, after.dataset.manifest)
     if as_json:
         print(json.dumps(_values(diff, before, after), indent=1, default=str))
+    elif markdown:
+        print(_markdown(diff, before, after))
     else:
         _show(diff, before, after)
     if html is not None:
@@ -43,8 +46,7 @@ def show_diff(a: str, b: str | None, *, html: Path | None, as_json: bool) -> Non
 
 
 def _show(diff: DataDiff, before: Version, after: Version) -> None:
-    names = [f"{version.name} ({version.dataset.version[:8]})" for version in (before, after)]
-    console.print(f"{names[0]} → {names[1]}", markup=False)
+    console.print(_names(before, after), markup=False)
     grave = bool(diff.test_moves)
     style = "bold white on red" if grave else "yellow" if diff.moves else "green" if diff.has_splits else ""
     console.print(Text(("!!! " if grave else "") + diff.verdict, style=style))
@@ -54,8 +56,28 @@ def _show(diff: DataDiff, before: Version, after: Version) -> None:
     console.print(_table(diff))
     console.print(_splits(diff))
     if diff.relabelled:
-        pairs = ", ".join(f"{old} → {new} {count:,}" for (old, new), count in diff.relabelled.most_common())
-        console.print(f"relabelled: {pairs}", markup=False)
+        console.print(_relabelled(diff), markup=False)
+
+
+def _markdown(diff: DataDiff, before: Version, after: Version) -> str:
+    from components.compare.markdown import table_of
+
+    head = [f"## {_names(before, after)}", f"**{diff.verdict}**"]
+    if not diff.changes:
+        return "\n\n".join([*head, "Nothing differs."])
+    tables = []
+    for table in (_table(diff), _splits(diff)):
+        rows = zip(*([str(cell) for cell in column.cells] for column in table.columns), strict=True)
+        tables.append(table_of([str(column.header) for column in table.columns], list(rows)))
+    return "\n\n".join([*head, *tables, *([_relabelled(diff)] if diff.relabelled else [])])
+
+
+def _names(before: Version, after: Version) -> str:
+    return " → ".join(f"{version.name} ({version.dataset.version[:8]})" for version in (before, after))
+
+
+def _relabelled(diff: DataDiff) -> str:
+    return "relabelled: " + ", ".join(f"{old} → {new} {count:,}" for (old, new), count in diff.relabelled.most_common())
 
 
 def _table(diff: DataDiff) -> Table:

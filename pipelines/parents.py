@@ -90,7 +90,7 @@ def count_learned(store: Store, learned_from: str, dataset: Dataset, task: Task,
         task: whose rows.
         folds: of both trainings: each member goes on from one of its own fold.
     """
-    before = _dataset_of(store, learned_from)
+    before = dataset_of(store, learned_from)
     if before is None:
         return None
     now, then = dataset.rows(task), before.rows(task)
@@ -121,10 +121,16 @@ def count_learned_of_test(store: Store, learned_from: str, dataset: Dataset, tas
 
 
 def _count_known(judged: "pd.DataFrame", learned: "pd.DataFrame") -> int:
-    known = [judged[column].isin(set(learned[column])) for column in ("image_id", "group_id", "sha256")]
-    return int((known[0] | known[1] | known[2]).sum())
+    return int(known(judged, learned).sum())
 
 
-def _dataset_of(store: Store, data_version: str) -> Dataset | None:
+def known(judged: "pd.DataFrame", learned: "pd.DataFrame") -> "pd.Series[bool]":
+    """Which rows show an image, or one of a group or of the same bytes, that is among others."""
+    seen = [judged[column].isin(set(learned[column])) for column in ("image_id", "group_id", "sha256")]
+    return seen[0] | seen[1] | seen[2]
+
+
+def dataset_of(store: Store, data_version: str) -> Dataset | None:
+    """A preprocessed dataset of this version in the store, or None."""
     found = (Dataset(out) for out in store.root.glob("preprocess/*/out"))
     return next((dataset for dataset in found if dataset.version == data_version), None)

@@ -4,7 +4,7 @@ A version stands in the parameters of its architecture as `weights: bundle:NAME/
 the bundle of that digest from MLflow (`pipelines/parents.py`), so that any machine that reaches the tracking server can.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -214,25 +214,41 @@ def _check_preprocessing(version: str, description: "Description", now: Preproce
     then = description.preprocess
     if description.task is Task.CLASSIFICATION:
         _check_crop(version, then, now)
+    for name in _differing(description, now):
+        before, after = getattr(then, name), getattr(now, name)
+        raise ParamsError(
+            f"--from: {version} saw images that preprocess.{name}={_yaml(before)} made, and it is {_yaml(after)}; "
+            f"give --set preprocess.{name}={_yaml(before)}, or train without --from"
+        )
+
+
+def saw_such_images(description: "Description", now: PreprocessParams) -> bool:
+    """Whether a model saw images that went through what these have gone through, maybe at another size."""
+    cropped = description.task is Task.CLASSIFICATION and _crop(description.preprocess) != _crop(now)
+    return not cropped and not any(_differing(description, now))
+
+
+def _differing(description: "Description", now: PreprocessParams) -> Iterator[str]:
+    """Names of parameters of preprocessing that made other colours of the same image."""
+    then = description.preprocess
     same_size = description.stored_size == description.model_copy(update={"preprocess": now}).stored_size
     for switch, colours in _COLOURS.items():
         for name in (*colours, *(_LENGTHS[switch] if same_size else ())):
-            before, after = getattr(then, name), getattr(now, name)
-            if before != after and (name == switch or getattr(now, switch)):
-                raise ParamsError(
-                    f"--from: {version} saw images that preprocess.{name}={_yaml(before)} made, and it is {_yaml(after)}; "
-                    f"give --set preprocess.{name}={_yaml(before)}, or train without --from"
-                )
+            if getattr(then, name) != getattr(now, name) and (name == switch or getattr(now, switch)):
+                yield name
 
 
 def _check_crop(version: str, then: PreprocessParams, now: PreprocessParams) -> None:
-    crops = [(params.identity().segmenter, params.crop_margin if params.segmenter else None) for params in (then, now)]
-    if crops[0] != crops[1]:
+    if _crop(then) != _crop(now):
         before = f"cropped by {then.segmenter} with a margin of {then.crop_margin:g}" if then.segmenter else "that were not cropped"
         raise ParamsError(
             f"--from: {version} saw images {before}, and this run does otherwise; set preprocess.segmenter and "
             "preprocess.crop_margin as they were, or train without --from"
         )
+
+
+def _crop(params: PreprocessParams) -> tuple[str | None, float | None]:
+    return params.identity().segmenter, params.crop_margin if params.segmenter else None
 
 
 def _check_folds(version: str, description: "Description", params: TrainingParams) -> None:

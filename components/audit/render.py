@@ -1,4 +1,4 @@
-"""Jinja templates of this package, and what all pages share."""
+"""Jinja templates: those of this package, whose style and parts all pages share, and those of others."""
 
 import re
 from functools import cache
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_SHARED = "components.audit"
+
 
 @cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, select_autoescape
+def _environment(package: str) -> "Environment":
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, select_autoescape
 
     environment = Environment(
-        loader=PackageLoader("components.audit", "templates"),
+        loader=ChoiceLoader([PackageLoader(package, "templates"), PackageLoader(_SHARED, "templates")]),
         autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
         trim_blocks=True,
         lstrip_blocks=True,
@@ -28,6 +30,6 @@ def _markdown(text: str) -> str:
     return re.sub(r"([\\|<>`*\[\]])", r"\\\1", " ".join(text.split()))
 
 
-def render(template: str, **values: object) -> str:
-    """A template of `templates/`, filled; what goes into HTML is escaped."""
-    return _environment().get_template(template).render(**values)
+def render(template: str, *, package: str = _SHARED, **values: object) -> str:
+    """A template of a package's `templates/`, filled; what goes into HTML is escaped."""
+    return _environment(package).get_template(template).render(**values)
