@@ -188,8 +188,8 @@ class Ledger:
         """Runs of the experiment, oldest first."""
         return self._search([self.experiment_id], query)
 
-    def search_everywhere(self, query: str) -> "list[Run]":
-        """Runs of all experiments, oldest first."""
+    def search_everywhere(self, query: str = "") -> "list[Run]":
+        """Runs of all experiments, oldest first; without a query all of them."""
         return self._search([str(one.experiment_id) for one in self.client.search_experiments()], query)
 
     def _search(self, experiments: list[str], query: str) -> "list[Run]":

@@ -3,20 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from components.evaluate.classification import measure_classification, predicted_codes
-from components.evaluate.intervals import paired_intervals
+from components.evaluate.bootstrap import paired_differences, paired_mask_differences
+from components.evaluate.classification import measure_classification
 from components.lesions import Task
 from components.predictions import probabilities_of
 from components.scores import ClassificationScores
 
-_DRAWS = 2000
+_OF_SEGMENTERS = ("dice", "jaccard", "thresholded_jaccard", "boundary_f1")
 
 
 @dataclass(frozen=True)
-class Difference:
+class Contrast:
     """A figure of two models on the same images, and the ends of the 95 % interval of second - first."""
 
     first: float
@@ -35,38 +34,41 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
-def differences(task: Task, first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Difference]:
+def differences(task: Task, first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Contrast]:
     """Compare two tables of predictions of the same images in the same order (`components.evaluate.judged`).
 
-    Bootstrap over groups, both models judged on each draw: see `components.evaluate.intervals`.
+    Bootstrap over the groups of the second, both models judged on each draw: see `components.evaluate.bootstrap`.
 
     Returns:
-        Flat name without the split → the difference: `balanced_accuracy`, `macro_f1`, `accuracy`; `dice`, `jaccard`.
+        Flat name without the split → what is between them: `balanced_accuracy`, `macro_f1`, …; `dice`, `jaccard`, …. A figure that
+        does not exist on these images (no AUC) is left out.
     """
     return _of_classifiers(first, second) if task is Task.CLASSIFICATION else _of_segmenters(first, second)
 
 
-def _of_classifiers(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Difference]:
+def _of_classifiers(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Contrast]:
     truth, groups = second["label"].tolist(), second["group_id"].tolist()
     probabilities = [probabilities_of(table) for table in (first, second)]
-    said = [predicted_codes(one) for one in probabilities]
-    ends = paired_intervals(truth, said[0], said[1], groups, draws=_DRAWS)
-    figures = [_figures(measure_classification(truth, one)) for one in probabilities]
-    return {name: Difference(value, figures[1][name], *ends[name]) for name, value in figures[0].items()}
+    found = paired_differences(truth, probabilities[0], probabilities[1], groups)
+    one, other = (_figures(measure_classification(truth, said)) for said in probabilities)
+    return {name: Contrast(one[name], other[name], found[name].low, found[name].high) for name in one if name in found}
 
 
 def _figures(scores: ClassificationScores) -> Mapping[str, float]:
-    return {"balanced_accuracy": scores.balanced_accuracy, "macro_f1": scores.macro.f1, "accuracy": scores.accuracy}
+    figures = {
+        "balanced_accuracy": scores.balanced_accuracy,
+        "macro_f1": scores.macro.f1,
+        "accuracy": scores.accuracy,
+        "macro_auc": scores.macro_auc,
+        "malignant/auc": scores.malignant.auc if scores.malignant else None,
+        "brier": scores.brier,
+    }
+    return {name: value for name, value in figures.items() if value is not None}
 
 
-def _of_segmenters(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Difference]:
-    groups, place = np.unique(second["group_id"].to_numpy(str), return_inverse=True)
-    weights = np.random.default_rng(0).multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=_DRAWS)
-    images = weights @ np.bincount(place)
-    found = {}
-    for name in ("dice", "jaccard"):
-        one, other = first[name].to_numpy(float), second[name].to_numpy(float)
-        change = weights @ np.bincount(place, weights=other - one) / images
-        low, high = np.quantile(change, [0.025, 0.975])
-        found[name] = Difference(float(one.mean()), float(other.mean()), float(low), float(high))
-    return found
+def _of_segmenters(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Contrast]:
+    found = paired_mask_differences(first, second, second["group_id"].tolist())
+    return {
+        name: Contrast(float(first[name].mean()), float(second[name].mean()), found[name].low, found[name].high)
+        for name in _OF_SEGMENTERS
+    }

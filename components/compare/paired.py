@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import binomtest
 
-from components.compare.differences import Difference, differences
+from components.compare.differences import Contrast, differences
 from components.evaluate.classification import predicted_codes
 from components.lesions import CODES, Task
 from components.predictions import probabilities_of
@@ -48,7 +48,7 @@ class Paired:
     images: int
     groups: int
     of: tuple[int, int]
-    differences: dict[str, Difference]
+    differences: dict[str, Contrast]
     first_better: int
     second_better: int
     p_value: float

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.compare.comparison import Comparison, Differing, Pair
-from components.compare.differences import Difference
+from components.compare.differences import Contrast
 from components.compare.paired import Paired
 from components.compare.sides import Model
 from components.lesions import LESIONS, Diagnosis, Task
@@ -13,10 +13,19 @@ from components.scores import DICE_CHANGE
 
 # The figure that the first sentence is about comes first.
 _SHOWN = {
-    Task.CLASSIFICATION: ("balanced_accuracy", "macro_f1", "accuracy", "macro_auc"),
-    Task.SEGMENTATION: ("dice", "jaccard", "sensitivity", "specificity"),
+    Task.CLASSIFICATION: (
+        "balanced_accuracy",
+        "macro_f1",
+        "accuracy",
+        "macro_auc",
+        "melanoma_sensitivity",
+        "malignant/auc",
+        "brier",
+    ),
+    Task.SEGMENTATION: ("dice", "jaccard", "thresholded_jaccard", "boundary_f1", "sensitivity", "specificity"),
 }
 _ACRONYMS = {"f1": "F1", "auc": "AUC", "dice": "Dice", "jaccard": "Jaccard", "ece": "ECE"}
+_NAMES = {"malignant/auc": "AUC of malignant against benign", "brier": "Brier score (less is better)"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,8 @@ def title_of(pair: Pair) -> str:
 
 def words(figure: str) -> str:
     """What people call a figure: `macro_f1` → macro F1."""
+    if figure in _NAMES:
+        return _NAMES[figure]
     return " ".join(_ACRONYMS.get(word, word) for word in figure.replace("_", " ").split())
 
 
@@ -139,7 +150,8 @@ def _figures(pair: Pair) -> Table:
         for split in ("val", "test"):
             before, now = (model.figures.get(f"{split}/{name}") for model in (pair.first, pair.second))
             cells += [number(before), number(now), "" if before is None or now is None else f"{now - before:+.3f}"]
-        rows.append((words(name), *cells))
+        if any(cell not in ("none", "") for cell in cells):
+            rows.append((words(name), *cells))
     return Table("As their runs measured them", ("", *(f"{x}, {s}" for s in ("val", "test") for x in ("A", "B", "B - A"))), rows)
 
 
@@ -148,7 +160,7 @@ def _differences(paired: Paired) -> Table:
     return Table(f"On the same {paired.images:,} images of test", ("", "A", "B", "B - A", "95 % interval"), rows)
 
 
-def _cells(one: Difference) -> tuple[str, ...]:
+def _cells(one: Contrast) -> tuple[str, ...]:
     return number(one.first), number(one.second), f"{one.value:+.3f}", f"{one.low:+.3f} to {one.high:+.3f}"
 
 

@@ -74,7 +74,7 @@ class Tracked:
         if self._ledger is None:
             return Seen()
         with self._ledger.answering("looking up what used the data"):
-            runs = [self._seen(run) for run in self._runs() if run.data.tags.get(_VERSION_TAG)]
+            runs = [self._seen(run) for run in self._ledger.search_everywhere() if run.data.tags.get(_VERSION_TAG)]
             models = [model for model in self._models() if model.version in versions]
         unknown = sorted({run.version for run in runs} - versions - known)
         return Seen(tuple(run for run in runs if run.version in versions), tuple(models), tuple(unknown))
@@ -100,18 +100,6 @@ class Tracked:
                 before = client.get_model_version(model.model, model.number).tags.get(WITHDRAWN_TAG, "")
                 client.set_model_version_tag(model.model, model.number, WITHDRAWN_TAG, _joined(before, text))
         return deleted
-
-    def _runs(self) -> Iterator[Any]:
-        assert self._ledger is not None
-        client = self._ledger.client
-        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-        token: str | None = None
-        while True:
-            page = client.search_runs(experiments, page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
 
     def _models(self) -> Iterator[SeenModel]:
         assert self._ledger is not None

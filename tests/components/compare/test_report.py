@@ -51,7 +51,8 @@ def test_a_table_keeps_its_columns_whatever_its_cells_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("figure", "called"), [("macro_f1", "macro F1"), ("balanced_accuracy", "balanced accuracy"), ("macro_auc", "macro AUC")]
+    ("figure", "called"),
+    [("macro_f1", "macro F1"), ("balanced_accuracy", "balanced accuracy"), ("malignant/auc", "AUC of malignant against benign")],
 )
 def test_figures_are_called_what_people_call_them(figure: str, called: str) -> None:
     assert words(figure) == called
