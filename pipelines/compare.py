@@ -79,14 +79,15 @@ class Targets:
         """What a name means: a run's id; a version's number or alias, which is lesion-classifier's unless it names the other.
 
         Raises:
-            RunError: the run is here, and has judged no model.
+            RunError: the run is here, and has not come to judging its models.
             TrackingError: MLflow does not answer.
         """
         if Path(name).name == name and (self.home.run(name) / "run.json").is_file():
             record = runs.load(self.home, name)
-            if not self._judged(record):
+            if self._judged(record):
+                return Target(name, name, record, None)
+            if record.state is not RunState.DONE:
                 raise RunError(f"{name}: is {record.state} and has judged no model yet; run it to its end, or compare another")
-            return Target(name, name, record, None)
         if self.ledger is None:
             return None
         with self.ledger.answering(f"looking up {name}"):

@@ -148,7 +148,7 @@ def _outlines(answers: Answers, ids: Sequence[str], colour: str) -> list[str]:
     truth = answers.dataset.masks(rows) > 0
     pixels = answers.dataset.images(rows)
     return [
-        _uri(_thumbnail(image, [(true, TRUE_OUTLINE, 3), (mask, colour, 2)]))
+        _uri(_thumbnail(image, [(true, TRUE_OUTLINE, 5), (mask, colour, 2)]))
         for image, true, mask in zip(pixels, truth, said, strict=True)
     ]
 

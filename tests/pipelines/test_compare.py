@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from components.tracking import Ledger
 from dermacare.compare_command import compare as command
 from pipelines.compare import Targets, compared
 from pipelines.home import Home
+from pipelines.runs import RunState, load, save
 from tests.bundles import classifier_bundle, segmenter_bundle
 from tests.datasets import encoded_dataset, preprocessed_dataset
 from tests.mlflow_server import address
@@ -186,6 +188,34 @@ def test_without_data_of_its_kind_the_figures_of_mlflow_stand_alone(two: TwoRuns
     (found,) = compare(home, two.first, two.second)
     assert [pair.paired for pair in found.pairs] == [None, None]
     assert found.pairs[1].first.figures["test/dice"] > 0.8
+
+
+def test_the_newest_of_its_kind_is_the_other_one(two: TwoRuns, tmp_path: Path) -> None:
+    targets = Targets(two.home)
+    for name, newest in (("lesion-segmenter/1", "lesion-segmenter/2 (production)"), (two.first, two.second)):
+        found = targets.find(name)
+        assert found is not None
+        assert targets.newest(found).name == newest
+    alone = Targets(elsewhere(two, tmp_path))
+    found = alone.find(two.first)
+    assert found is not None
+    with pytest.raises(RunError, match="there is no other to compare it with yet"):
+        alone.newest(found)
+
+
+def test_a_run_that_has_judged_nothing_is_refused(two: TwoRuns, tmp_path: Path) -> None:
+    home = elsewhere(two, tmp_path)
+    save(home, replace(load(two.home, two.first), state=RunState.KILLED))
+    with pytest.raises(RunError, match=r"is killed and has judged no model yet; run it to its end"):
+        Targets(home).find(two.first)
+
+
+def test_a_done_run_whose_outputs_are_gone_is_looked_up_in_mlflow(two: TwoRuns, tmp_path: Path) -> None:
+    home = elsewhere(two, tmp_path)
+    save(home, load(two.home, two.first))
+    found = Targets(home).find(two.first)
+    assert found is not None
+    assert found.record is None
 
 
 def test_versions_of_two_models_are_no_pair(two: TwoRuns) -> None:
