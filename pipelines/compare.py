@@ -22,9 +22,10 @@ from components.errors import RunError
 from components.evaluate.judged import answered, read_predictions
 from components.evaluate.test_set import test_set_digest
 from components.lesions import Split, Task
+from components.promotion.entries import Version
 from components.register.decisions import count_decisions
 from components.register.fetch import fetch_bundle
-from components.register.registry import REGISTERED, Registry, Version
+from components.register.registry import REGISTERED, Registry
 from components.release import read_release
 from components.scores import flat, read_scores
 from components.store import Store

@@ -112,7 +112,7 @@ def count_learned_of_test(store: Store, learned_from: str, dataset: Dataset, tas
         task: whose rows.
         folds: of its training: with folds it learned from val too.
     """
-    before = _dataset_of(store, learned_from)
+    before = dataset_of(store, learned_from)
     if before is None:
         return None
     learned = (Split.TRAIN.value,) if folds == 1 else (Split.TRAIN.value, Split.VAL.value)
