@@ -25,7 +25,7 @@ _DONE = {
     Action.APPROVE: "approved",
     Action.REJECT: "rejected",
     Action.PROMOTE: "promoted",
-    Action.ROLLBACK: "rolled back to",
+    Action.ROLLBACK: "brought back",
 }
 
 
@@ -161,8 +161,9 @@ class Releases:
         """Note the entry on the versions that it is about."""
         about = [entry.subject] if entry.subject else [entry.release.of(task) for task in Task]
         for version in filter(None, about):
-            tags = {LEDGER: entry.head, DECISION: f"{_DONE[entry.action]} by {entry.actor}: {entry.reason}"}
-            self._registry.tag(version.name, version.number, tags)
+            told = f"{_DONE[entry.action]} by {entry.actor}: {entry.reason}"
+            self._registry.tag(version.name, version.number, {LEDGER: entry.head, DECISION: told})
+            self._registry.describe_further(version.name, version.number, f"Entry {entry.number} of the ledger: **{told}**")
 
     def _waiting(self, entries: list[Entry], reference: str | None) -> tuple[Version, Standing]:
         """The version that is meant, which waits for approval."""

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from components.promotion.evidence import Evidence
 
 NAMES: Mapping[str, str] = {
-    "macro_f1": "macro F1",
-    "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
     "macro_auc": "macro AUC",
+    "accuracy": "accuracy",
     "MEL/recall": "sensitivity for melanoma",
     "dice": "Dice",
     "jaccard": "Jaccard",

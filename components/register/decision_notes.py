@@ -80,6 +80,6 @@ def _compared(comparison: Comparison) -> Sequence[str]:
         "|---|---|---|",
         *(f"| {name} | {signed(one.value)} | {signed(one.low)} to {signed(one.high)} |" for name, one in rows),
         "",
-        f"It alone is right on {comparison.gained:,} images, the other alone on {comparison.lost:,} "
+        f"It alone is right on {comparison.gained:,} of them, the other alone on {comparison.lost:,} "
         f"(McNemar's exact test: p = {number(comparison.p_value)}).",
     ]

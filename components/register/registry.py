@@ -77,6 +77,12 @@ class Registry:
         self._client.update_model_version(name, str(number), description=description)
         self.tag(name, number, tags)
 
+    def describe_further(self, name: str, number: int, line: str) -> None:
+        """Put a line of Markdown before the description of a version; one that stands there is not repeated."""
+        known = self._client.get_model_version(name, str(number)).description or ""
+        if line not in known:
+            self._client.update_model_version(name, str(number), description=f"{line}\n\n{known}")
+
     def tag(self, name: str, number: int, tags: Mapping[str, str]) -> None:
         """Write tags of a version."""
         for key, value in tags.items():

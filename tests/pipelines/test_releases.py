@@ -70,6 +70,8 @@ class TestApproval:
         assert aliases(home, SEGMENTER) == {"production": 1}
         assert tags(home, 2)["decision"] == f"approved by {moved.entry.actor}: looked at 12 cases"
         assert tags(home, 2)["ledger"] == moved.entry.head
+        described = Ledger(home.tracking_uri, "dermacare").client.get_model_version(CLASSIFIER, "2").description
+        assert described.startswith(f"Entry 3 of the ledger: **approved by {moved.entry.actor}: looked at 12 cases**")
 
     def test_a_rejected_version_does_not_serve_and_cannot_be_approved(self, home):
         write(home, *WAITING)
