@@ -159,6 +159,39 @@ class SegmentationScores(_Figures):
     intervals: dict[str, Interval] = {}
 
 
+class Agreement(_Figures):
+    """A figure as we compute it, and as the official ISIC scorer does."""
+
+    ours: float
+    theirs: float
+
+    @property
+    def difference(self) -> float:
+        """How far the two are apart, at least 0."""
+        return abs(self.ours - self.theirs)
+
+
+OFFICIAL_TOLERANCE = 1e-6
+"""Most that a figure of ours may differ from the official scorer's."""
+
+
+class OfficialAgreement(_Figures):
+    """What the official ISIC scorer makes of the answers on test; see `components/evaluate/official.py`.
+
+    Attributes:
+        figures: by flat name (`balanced_accuracy`, `MEL/auc`, `dice`), each 0 to 1.
+        left_out: names of figures that cannot be compared, since test does not have them, or the scorer has another rule.
+    """
+
+    figures: dict[str, Agreement]
+    left_out: list[str]
+
+    @property
+    def largest_difference(self) -> float:
+        """Of all figures, at least 0; more than `OFFICIAL_TOLERANCE` is a fault of ours or theirs."""
+        return max((figure.difference for figure in self.figures.values()), default=0.0)
+
+
 class _ParentScores(_Figures):
     digest: str
     name: str
@@ -204,12 +237,15 @@ class _ModelScores(_Figures):
 
     `val_rows`: which images the figures of val are of: `val`, or `out of fold`: all of train and val, each judged by members of the
     model that did not learn from it (a model trained with folds learned from val).
+
+    `official`: what the official ISIC scorer makes of the same answers to test.
     """
 
     name: str
     architecture: str
     parameters_total: int
     val_rows: Literal["val", "out of fold"] = VAL_ROWS
+    official: OfficialAgreement | None = None
 
 
 class ClassifierScores(_ModelScores):
@@ -289,6 +325,8 @@ def flat(model: ClassifierScores | SegmenterScores) -> dict[str, float]:
         figures |= {f"{split}/{name}": value for name, value in named.items()}
         for name, interval in scores.intervals.items():
             figures |= {f"{split}/{name}_low": interval.low, f"{split}/{name}_high": interval.high}
+    if model.official is not None:
+        figures["test/official_difference"] = model.official.largest_difference
     if model.parent is not None:
         figures |= _against(model.parent)
     return {name: float(value) for name, value in figures.items() if value is not None}

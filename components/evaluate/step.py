@@ -1,6 +1,7 @@
 """The step: every model judged on the splits that it did not learn from."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from components.evaluate.classification import measure_answers
 from components.evaluate.figures import Overlay, draw_confusion, draw_dice, draw_f1, draw_overlays, draw_roc
 from components.evaluate.forgetting import compare_classifiers, compare_segmenters
 from components.evaluate.judged import answered, judged_table, read_predictions, rows_to_predict, split_judged, write_predictions
+from components.evaluate.official import score_answers, score_masks, undecided, write_masks
 from components.evaluate.segmentation import measure_segmentation
 from components.evaluate.tables import write_answers, write_curves, write_metrics
 from components.evaluate.test_set import test_set_digest
@@ -33,6 +35,9 @@ def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateP
     was trained on from another is judged beside it, on the same images of test, and of val where it did not learn from val:
     `parents/<model>.parquet`.
 
+    `submission/` holds the answers on test in the challenges' formats, as the official scorer reads them: see
+    `components/evaluate/official.py`.
+
     The same figures lie in `metrics/` and `plots/` for other programs: see `components/evaluate/tables.py`.
 
     Predictions that an earlier attempt left whole in `out` are kept.
@@ -41,7 +46,7 @@ def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateP
         dataset: a preprocessed dataset folder.
         models: model bundles, of one task or of both.
         out: the folder to write.
-        params: threshold of the masks, number of overlays.
+        params: what is measured and drawn.
         reporter: is told how many images are done.
 
     Raises:
@@ -118,7 +123,8 @@ class _Judge:
         if path.exists():
             self._tell(bundle.name, len(rows_to_predict(self.dataset, bundle.description)))
             return read_predictions(path)
-        table = judged_table(folder, bundle, self.dataset, lambda images: self._tell(bundle.name, images))
+        keep = partial(write_masks, self._out, bundle.name)
+        table = judged_table(folder, bundle, self.dataset, lambda images: self._tell(bundle.name, images), keep)
         write_predictions(path, table)
         return table
 
@@ -129,12 +135,18 @@ class _Judge:
     def _classifier(self, bundle: Bundle, table: pd.DataFrame) -> ClassifierScores:
         parts = split_judged(table)
         val, test = (measure_answers(part, self._params.melanoma_specificity) for part in parts)
-        scores = ClassifierScores(**_about(bundle), val=val, test=test)
+        shown = parts[1]
+        official = score_answers(self._out, bundle.name, shown)
+        scores = ClassifierScores(**_about(bundle), val=val, test=test, official=official)
         absent = [code for code, one in test.classes.items() if one.auc is None]
         if absent:
             self._reporter.message(f"{bundle.name}: no AUC on test for {', '.join(absent)}, which it does not hold")
-        shown = parts[1]
         truth, probabilities = shown["label"].tolist(), probabilities_of(shown)
+        if ties := undecided(probabilities):
+            self._reporter.message(
+                f"{bundle.name}: {ties:,} images of test have two equally probable diagnoses, which the official scorer counts as "
+                "wrong; balanced accuracy is not compared with its own"
+            )
         write_answers(self._out, bundle.name, truth, probabilities)
         self._reporter.figure(f"{bundle.name}/confusion", draw_confusion(scores, self.footnote))
         self._reporter.figure(f"{bundle.name}/roc", draw_roc(scores, truth, probabilities, self.footnote))
@@ -143,7 +155,8 @@ class _Judge:
     def _segmenter(self, bundle: Bundle, table: pd.DataFrame) -> SegmenterScores:
         val, test = split_judged(table)
         measured = [measure_segmentation(part, part["group_id"].tolist()) for part in (val, test)]
-        scores = SegmenterScores(**_about(bundle), val=measured[0], test=measured[1])
+        official = score_masks(self._out, bundle.name, test["image_id"].tolist(), measured[1])
+        scores = SegmenterScores(**_about(bundle), val=measured[0], test=measured[1], official=official)
         self._reporter.figure(f"{bundle.name}/dice", draw_dice(bundle.name, test["dice"].to_numpy(), self.footnote))
         if self._params.overlays:
             self._overlays(bundle, test)

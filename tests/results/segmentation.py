@@ -11,13 +11,12 @@ from components.bundle import Bundle
 from components.dataset import Dataset
 from components.images import decode_image, decode_mask
 from components.lesions import Split, Task
-from components.overlap import MEASURES, Overlap, count_overlap, measure_overlap
+from components.overlap import MEASURES, Overlap, count_overlap, measure_overlap, threshold_jaccard
 from tests.results.intervals import interval
 from tests.results.run import Finished, assigned, folder, real_data, run
 from tests.results.subset import copy_pairs
 
 _BATCH = 32
-_LEAST_JACCARD = 0.65  # below it a mask counts as failed (ISIC 2018's thresholded Jaccard)
 _LITE0 = "unet_efficientnet_lite0"
 _WANG = ["unet_plain", _LITE0]
 
@@ -66,8 +65,7 @@ def judge(model: Path, data: Dataset, split: Split) -> pd.DataFrame:
     rows = data.rows(Task.SEGMENTATION, split).sort_values(["shard", "row"], ignore_index=True)
     parts = [_judge_batch(bundle, data, rows.iloc[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)]
     table = pd.concat(parts, ignore_index=True)
-    failed = table["jaccard"] < _LEAST_JACCARD
-    return table.assign(thresholded_jaccard=table["jaccard"].where(~failed, 0.0))
+    return table.assign(thresholded_jaccard=threshold_jaccard(table["jaccard"].to_numpy()))
 
 
 def _judge_batch(bundle: Bundle, data: Dataset, rows: pd.DataFrame) -> pd.DataFrame:

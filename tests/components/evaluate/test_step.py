@@ -13,7 +13,7 @@ from components.evaluate import evaluate
 from components.lesions import CODES, Split, Task
 from components.params import EvaluateParams
 from components.reporter import Reporter
-from components.scores import read_scores
+from components.scores import OFFICIAL_TOLERANCE, read_scores
 from tests.bundles import classifier_bundle, segmenter_bundle
 from tests.datasets import preprocessed_dataset
 
@@ -126,6 +126,31 @@ def test_each_model_has_its_figures(evaluated):
         "tiny_segmenter/dice.png",
         "tiny_segmenter/overlays.png",
     }
+
+
+def test_the_official_scorer_agrees_on_the_files_that_can_be_submitted(evaluated):
+    out, listener = evaluated
+    models = read_scores(out).models
+    assert all(model.official.largest_difference < OFFICIAL_TOLERANCE for model in models.values())
+    assert models["skilled"].official.figures["balanced_accuracy"].ours == models["skilled"].test.balanced_accuracy
+    assert models["blind"].official.left_out == ["balanced_accuracy"]
+    assert listener.said == [
+        "blind: 16 images of test have two equally probable diagnoses, which the official scorer counts as wrong; "
+        "balanced accuracy is not compared with its own"
+    ]
+    submission = out / "submission"
+    assert sorted(path.name for path in submission.iterdir()) == [
+        *("blind.csv", "ground_truth", "ground_truth.csv", "skilled.csv", "tiny_segmenter"),
+    ]
+    assert len(list((submission / "tiny_segmenter").iterdir())) == len(list((submission / "ground_truth").iterdir())) == 16
+
+
+def test_every_figure_of_both_splits_has_its_interval(evaluated):
+    for model in read_scores(evaluated[0]).models.values():
+        for scores in (model.val, model.test):
+            name = "dice" if model.task == "segmentation" else "macro_f1"
+            value = scores.per_image.dice if model.task == "segmentation" else scores.macro.f1
+            assert scores.intervals[name].low <= value <= scores.intervals[name].high
 
 
 def test_progress_counts_every_prediction_once(evaluated):
