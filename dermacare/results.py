@@ -1,5 +1,7 @@
 """What a run came to: its models' figures, and what is in production and why."""
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from rich.table import Table
 
 from components.dataset import Dataset
@@ -8,7 +10,7 @@ from components.params import Params, for_model, version_of
 from components.promotion.entries import Outcome
 from components.register.against_parent import changes, doubt, figures
 from components.release import Judged, read_release
-from components.scores import Scores, SegmenterScores, read_scores
+from components.scores import ClassifierScores, Scores, SegmenterScores, flat, read_scores
 from components.store import Store
 from dermacare.console import console
 from pipelines.home import Home
@@ -21,7 +23,8 @@ def show_results(home: Home, record: RunRecord) -> None:
     store = Store(home.root)
     outs = {step: store.out(step, record.steps[step].key) for step in ("evaluate", "register")}
     scores = read_scores(outs["evaluate"])
-    console.print(_models(scores))
+    for table in _models(scores):
+        console.print(table)
     if any(model.parent for model in scores.models.values()):
         _show_parents(store, record, scores)
     if scores.phantom:
@@ -43,22 +46,26 @@ def _told(judged: Judged) -> str:
     return f"refused: {model}: {judged.reason}. So {serving}."
 
 
-def _models(scores: Scores) -> Table:
-    table = Table("model", "parameters", "balanced accuracy", "macro F1", "accuracy", "Dice", "Jaccard", title="on the test split")
+def _models(scores: Scores) -> Iterator[Table]:
+    """A table a task, each figure above its 95 % interval."""
+    segmenters, classifiers = scores.segmenters(), scores.classifiers()
+    if segmenters:
+        yield _table(segmenters, {"dice": "Dice", "jaccard": "Jaccard", "boundary_f1": "boundary F1"})
+    if classifiers:
+        table = _table(classifiers, {"balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1", "accuracy": "accuracy"})
+        images = classifiers[0].test.images
+        table.caption = f"{images} test images; guessing among eight classes gives a balanced accuracy of 0.125"
+        yield table
+
+
+def _table(models: Sequence[ClassifierScores | SegmenterScores], measures: Mapping[str, str]) -> Table:
+    table = Table("model", "parameters", *measures.values(), title="on the test split, with 95 % intervals")
     for column in table.columns[1:]:
         column.justify = "right"
-    for segmenter in scores.segmenters():
-        measured = segmenter.test.per_image
-        table.add_row(
-            segmenter.name, f"{segmenter.parameters_total:,}", "", "", "", f"{measured.dice:.3f}", f"{measured.jaccard:.3f}"
-        )
-    for classifier in scores.classifiers():
-        test = classifier.test
-        figures = [test.balanced_accuracy, test.macro.f1, test.accuracy]
-        table.add_row(classifier.name, f"{classifier.parameters_total:,}", *(f"{value:.3f}" for value in figures), "", "")
-    if scores.classifiers():
-        images = scores.classifiers()[0].test.images
-        table.caption = f"{images} test images; guessing among eight classes gives a balanced accuracy of 0.125"
+    for model in models:
+        known = flat(model)
+        cells = [f"{known[f'test/{name}']:.3f}\n{model.test.intervals[name]}" for name in measures]
+        table.add_row(model.name, f"{model.parameters_total:,}", *cells)
     return table
 
 

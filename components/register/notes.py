@@ -11,7 +11,7 @@ from components.register.context import RunContext
 from components.register.decision_notes import gates, heading, what_next
 from components.register.publish import ModelRecord
 from components.release import Judged, Release
-from components.scores import OUT_OF_FOLD_ROWS, ClassifierScores, Scores, SegmenterScores
+from components.scores import OUT_OF_FOLD_ROWS, ClassifierScores, Interval, Scores, SegmenterScores, flat
 from components.tracking import UsedData
 
 DRAWN = "**Drawn images (phantom): these models know nothing about skin.**"
@@ -21,6 +21,22 @@ _SAID = {
     Outcome.SERVES: "serves already",
     Outcome.NEEDS_APPROVAL: "needs approval",
     Outcome.REFUSE: "refused",
+}
+# Flat names of figures → what people call them.
+_CLASSIFIER_TABLE = {
+    "macro_f1": "macro F1",
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "macro_auc": "macro AUC",
+    "melanoma_sensitivity": "melanoma sensitivity",
+}
+_SEGMENTER_TABLE = {
+    "dice": "Dice",
+    "jaccard": "Jaccard",
+    "thresholded_jaccard": "Jaccard (0 below 0.65)",
+    "boundary_f1": "boundary F1",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
 }
 
 
@@ -150,15 +166,19 @@ def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[
 
 def _table(models: Sequence[ClassifierScores | SegmenterScores]) -> list[str]:
     """Validation and test figures of models of one task."""
-    if isinstance(models[0], ClassifierScores):
-        heads = ["macro F1", "balanced accuracy", "accuracy", "macro AUC"]
-    else:
-        heads = ["Dice", "Jaccard", "sensitivity", "specificity"]
+    measures = _CLASSIFIER_TABLE if isinstance(models[0], ClassifierScores) else _SEGMENTER_TABLE
+    heads = measures.values()
     titles = [f"{head}, {split}" for head in heads for split in ("val", "test")]
     lines = ["| model | parameters | " + " | ".join(titles) + " |", "|---" * (len(titles) + 2) + "|"]
     for model in models:
-        cells = [_number(value) for pair in zip(_figures(model, "val"), _figures(model, "test"), strict=True) for value in pair]
+        known = flat(model)
+        cells = [
+            _with_interval(known.get(f"{split}/{name}"), judged.intervals.get(name))
+            for name in measures
+            for split, judged in (("val", model.val), ("test", model.test))
+        ]
         lines.append(f"| {model.name} | {model.parameters_total:,} | " + " | ".join(cells) + " |")
+    lines += ["", "In brackets: 95 % intervals, by bootstrap over patients, lesions and their near-duplicates."]
     crossed = [model.name for model in models if model.val_rows == OUT_OF_FOLD_ROWS]
     if crossed:
         lines += ["", f"val of {', '.join(crossed)}: out-of-fold predictions of train and val, since it was trained with folds."]
@@ -180,12 +200,8 @@ def _against_parent(record: ModelRecord, run: RunContext) -> list[str]:
     return [*lines, "", f"{remark}."] if remark else lines
 
 
-def _figures(model: ClassifierScores | SegmenterScores, split: str) -> list[float | None]:
-    if isinstance(model, ClassifierScores):
-        judged = model.val if split == "val" else model.test
-        return [judged.macro.f1, judged.balanced_accuracy, judged.accuracy, judged.macro_auc]
-    overlap = (model.val if split == "val" else model.test).per_image
-    return [overlap.dice, overlap.jaccard, overlap.sensitivity, overlap.specificity]
+def _with_interval(value: float | None, interval: Interval | None) -> str:
+    return _number(value) if interval is None else f"{_number(value)} ({interval})"
 
 
 def _data_line(data: UsedData) -> str:

@@ -118,6 +118,9 @@ class TestRuns:
         assert "Drawn images (phantom)" in note
         assert f"Data: phantom, version `{Dataset(made.dataset).version[:12]}`" in note
         assert "| skilled | 32 |" in note
+        test = read_scores(made.evaluation).models["skilled"].test
+        assert f"| {test.macro.f1:.3f} ({test.intervals['macro_f1']}) |" in note
+        assert "95 % intervals, by bootstrap over" in note
         assert "lesion-classifier: version 1 is now in production" in note
         assert "Nothing served before." in note
         assert "| skilled | 32 |" in ledger.model_run(RUN, "skilled").data.tags["mlflow.note.content"]
