@@ -57,7 +57,7 @@ def _by_scikit_learn(truth: list[str], said: np.ndarray, weights: np.ndarray) ->
     confusion_matrix(true, predicted, labels=labels, sample_weight=weights)
     for average in (None, "micro", "macro", "weighted"):
         precision_recall_fscore_support(true, predicted, labels=labels, average=average, sample_weight=weights, zero_division=0)
-    brier_score_loss(np.eye(len(CODES))[true], scores, sample_weight=weights, scale_by_half=False)
+    brier_score_loss(np.eye(len(CODES))[true], said, sample_weight=weights, scale_by_half=False)
     confidence = scores.max(axis=1)
     np.bincount(confidence_bins(confidence), weights * (confidence - (true == predicted)))
     for shown, score in [*((true == label, scores[:, label]) for label in labels), (is_malignant(truth), malignancy(said))]:

@@ -265,6 +265,20 @@ def test_intervals_of_masks_are_those_of_measuring_each_draw():
         assert (interval.low, interval.high) == pytest.approx(tuple(drawn[name].quantile([0.025, 0.975])), abs=EXACT)
 
 
+def test_intervals_hold_the_true_mean_as_often_as_they_say_where_images_of_a_lesion_are_alike():
+    # 150 lesions of 4 images, whose Dice share most of what makes them differ; the true mean is 0.
+    rng = np.random.default_rng(2)
+    table, lesions, alone = drawn_masks(0, 600), [str(i // 4) for i in range(600)], [str(i) for i in range(600)]
+    held = {"by lesion": 0, "by image": 0}
+    for seed in range(80):
+        table["dice"] = np.repeat(rng.normal(size=150), 4) + 0.3 * rng.normal(size=600)
+        for name, groups in (("by lesion", lesions), ("by image", alone)):
+            found = mask_intervals(table, groups, draws=200, seed=seed)["dice"]
+            held[name] += found.low <= 0 <= found.high
+    assert 0.90 <= held["by lesion"] / 80 <= 0.99
+    assert held["by image"] / 80 < 0.8
+
+
 def test_two_segmenters_are_compared_on_the_same_draws():
     table, groups = drawn_masks(0), [str(i) for i in range(40)]
     better = table.assign(dice=table["dice"] + 0.1)

@@ -83,6 +83,7 @@ def test_masks_are_counted_at_the_threshold_that_was_chosen_and_with_flips(data:
         counts = pd.DataFrame(vars(count_overlap(Dataset(data.dataset).masks(rows[here]) > 0, said)))
         # A pixel right at the threshold may fall on the other side.
         np.testing.assert_allclose(table[here][list(COUNT_COLUMNS)], counts, atol=2)
+    assert table["boundary_f1"].between(0, 1).all()
 
 
 @pytest.mark.parametrize("task", list(Task))
