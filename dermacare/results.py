@@ -23,7 +23,7 @@ def show_results(home: Home, record: RunRecord) -> None:
     store = Store(home.root)
     outs = {step: store.out(step, record.steps[step].key) for step in ("evaluate", "register")}
     scores = read_scores(outs["evaluate"])
-    for table in _models(scores):
+    for table in model_tables(scores):
         console.print(table)
     if any(model.parent for model in scores.models.values()):
         _show_parents(store, record, scores)
@@ -46,8 +46,8 @@ def _told(judged: Judged) -> str:
     return f"refused: {model}: {judged.reason}. So {serving}."
 
 
-def _models(scores: Scores) -> Iterator[Table]:
-    """A table a task, each figure above its 95 % interval."""
+def model_tables(scores: Scores) -> Iterator[Table]:
+    """A table a task: figures of the test split, each above its 95 % interval."""
     segmenters, classifiers = scores.segmenters(), scores.classifiers()
     if segmenters:
         yield _table(segmenters, {"dice": "Dice", "jaccard": "Jaccard", "boundary_f1": "boundary F1"})
@@ -64,7 +64,7 @@ def _table(models: Sequence[ClassifierScores | SegmenterScores], measures: Mappi
         column.justify = "right"
     for model in models:
         known = flat(model)
-        cells = [f"{known[f'test/{name}']:.3f}\n{model.test.intervals[name]}" for name in measures]
+        cells = [f"{known[f'test/{name}']:.3f}\n{model.test.intervals.get(name, '')}" for name in measures]
         table.add_row(model.name, f"{model.parameters_total:,}", *cells)
     return table
 
