@@ -130,6 +130,7 @@ class Judgement:
             comparison=compared if isinstance(compared, Comparison) else None,
             incomparable=compared.reason if isinstance(compared, Incomparable) else "",
             audit=self._data.audit,
+            official_difference=None if scores.official is None else scores.official.largest_difference,
         )
 
 
