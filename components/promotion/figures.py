@@ -12,6 +12,11 @@ NAMES: Mapping[str, str] = {
     "MEL/recall": "sensitivity for melanoma",
     "dice": "Dice",
     "jaccard": "Jaccard",
+    "melanoma_sensitivity": "melanoma sensitivity",
+    "thresholded_jaccard": "Jaccard (0 below 0.65)",
+    "boundary_f1": "boundary F1",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
 }
 """Flat name of a figure → what people call it."""
 

@@ -22,22 +22,8 @@ _SAID = {
     Outcome.NEEDS_APPROVAL: "needs approval",
     Outcome.REFUSE: "refused",
 }
-# Flat names of figures → what people call them.
-_CLASSIFIER_TABLE = {
-    "macro_f1": "macro F1",
-    "balanced_accuracy": "balanced accuracy",
-    "accuracy": "accuracy",
-    "macro_auc": "macro AUC",
-    "melanoma_sensitivity": "melanoma sensitivity",
-}
-_SEGMENTER_TABLE = {
-    "dice": "Dice",
-    "jaccard": "Jaccard",
-    "thresholded_jaccard": "Jaccard (0 below 0.65)",
-    "boundary_f1": "boundary F1",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-}
+_CLASSIFIER_TABLE = ("macro_f1", "balanced_accuracy", "accuracy", "macro_auc", "melanoma_sensitivity")
+_SEGMENTER_TABLE = ("dice", "jaccard", "thresholded_jaccard", "boundary_f1", "sensitivity", "specificity")
 
 
 @dataclass(frozen=True)
@@ -167,8 +153,7 @@ def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[
 def _table(models: Sequence[ClassifierScores | SegmenterScores]) -> list[str]:
     """Validation and test figures of models of one task."""
     measures = _CLASSIFIER_TABLE if isinstance(models[0], ClassifierScores) else _SEGMENTER_TABLE
-    heads = measures.values()
-    titles = [f"{head}, {split}" for head in heads for split in ("val", "test")]
+    titles = [f"{NAMES[name]}, {split}" for name in measures for split in ("val", "test")]
     lines = ["| model | parameters | " + " | ".join(titles) + " |", "|---" * (len(titles) + 2) + "|"]
     for model in models:
         known = flat(model)
