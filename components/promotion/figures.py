@@ -12,7 +12,7 @@ NAMES: Mapping[str, str] = {
     "MEL/recall": "sensitivity for melanoma",
     "dice": "Dice",
     "jaccard": "Jaccard",
-    "melanoma_sensitivity": "melanoma sensitivity",
+    "melanoma_sensitivity": "melanoma sensitivity at fixed specificity",
     "thresholded_jaccard": "Jaccard (0 below 0.65)",
     "boundary_f1": "boundary F1",
     "sensitivity": "sensitivity",
