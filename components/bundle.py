@@ -16,12 +16,14 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from components.calibration import calibrate
+from components.conformal import Conformal
 from components.dataset import SEGMENTER
 from components.errors import BundleError, ImageFormatError
 from components.files import atomic_write, link_file, link_files, sha256_bytes, sha256_file, write_text
@@ -84,7 +86,9 @@ class Description(BaseModel):
             by members that did not (`components.out_of_fold`); None: it learned from train alone, and val judges it.
         members: names of the models that it is the mean of, in the order of their weights; empty where it is one model. All of them
             are in the one ONNX graph.
-        temperature: None: probabilities are as the network gives them.
+        temperature: what a classifier's probabilities are calibrated with, after all means (`components.calibration`); None: they
+            are as the network gives them.
+        conformal: thresholds of the sets that a classifier answers with (`components.conformal`); None: it gives no sets.
         parameters_total: all parameters of the network.
         parameters_trainable: those that its last phase of training could change.
         data_version: of the data that it was trained on.
@@ -108,7 +112,8 @@ class Description(BaseModel):
     test_flips: bool = False
     out_of_fold: str | None = None
     members: tuple[str, ...] = ()
-    temperature: None = None
+    temperature: Annotated[float, Field(gt=0)] | None = None
+    conformal: Conformal | None = None
     parameters_total: int
     parameters_trainable: int
     data_version: str
@@ -300,7 +305,7 @@ class Bundle:
             pixels = normalise(np.stack([fit_input(image, size) for image in batch]))
             answer = mean_over_flips(self._answer, pixels) if self.description.test_flips else self._answer(pixels)
             answers.append(answer.reshape(len(batch), *shape))
-        return np.concatenate(answers)
+        return calibrate(np.concatenate(answers), self.description.temperature)
 
     def _answer(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """What the network itself says: N x 8, or N x H x W x 1."""

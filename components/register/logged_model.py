@@ -121,7 +121,8 @@ def _signature(description: Description) -> "ModelSignature":
     image = Schema([ColSpec(DataType.binary, "image")])
     if description.task is Task.CLASSIFICATION:
         codes = [ColSpec(DataType.double, f"p_{code}") for code in description.classes]
-        return ModelSignature(image, Schema([ColSpec(DataType.string, "diagnosis"), *codes]))
+        sets = [ColSpec(DataType.string, "set")] if description.conformal is not None else []
+        return ModelSignature(image, Schema([ColSpec(DataType.string, "diagnosis"), *codes, *sets]))
     return ModelSignature(image, Schema([ColSpec(DataType.binary, "mask"), ColSpec(DataType.double, "lesion_share")]))
 
 

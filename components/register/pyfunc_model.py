@@ -13,6 +13,7 @@ import pandas as pd
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from components.bundle import Bundle, Probabilities
+from components.conformal import prediction_sets
 from components.images import RGBImage, decode_image
 from components.lesions import Task
 
@@ -21,7 +22,8 @@ class LesionModel(PythonModel):
     """A bundle behind MLflow's interface.
 
     Give a DataFrame whose column `image` holds encoded images (bytes of a JPEG or PNG). A classifier answers `diagnosis` (code)
-    and `p_MEL` … `p_SCC`; a segmenter `mask`, a PNG of the image's own size (0 | 255), and `lesion_share`, its share of lesion.
+    and `p_MEL` … `p_SCC`, and, where its bundle has thresholds of sets, `set`: codes with a space between; a segmenter `mask`, a
+    PNG of the image's own size (0 | 255), and `lesion_share`, its share of lesion.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -44,6 +46,9 @@ class LesionModel(PythonModel):
         classes = self.bundle.description.classes
         table = pd.DataFrame(probabilities.astype(np.float64), columns=[f"p_{code}" for code in classes])
         table.insert(0, "diagnosis", [classes[place] for place in probabilities.argmax(axis=1)])
+        if self.bundle.description.conformal is not None:
+            sets = prediction_sets(probabilities, self.bundle.description.conformal)
+            table["set"] = [" ".join(np.array(classes)[inside]) for inside in sets]
         return table
 
     def _masks(self, images: list[RGBImage], probabilities: Probabilities) -> pd.DataFrame:

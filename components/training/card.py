@@ -13,8 +13,7 @@ _WHAT = {
     Task.SEGMENTATION: "From one dermoscopic image to the probability of each pixel to be part of the lesion.",
 }
 _LIMITS = {
-    Task.CLASSIFICATION: "- It knows eight diagnoses. Whatever else it is shown, it names one of them.\n"
-    "- Its probabilities are not calibrated: 0.9 does not mean right nine times out of ten.\n",
+    Task.CLASSIFICATION: "- It knows eight diagnoses. Whatever else it is shown, it names one of them.\n",
     Task.SEGMENTATION: "- It draws a mask whatever it is shown; an image without a lesion gets one too.\n"
     "- It sees the image at the size above; an outline is no finer than a pixel of that.\n",
 }
@@ -31,6 +30,7 @@ def write_card(description: Description, dataset: Dataset) -> str:
         _data_section(description, dataset),
         _input_section(description),
         _classes_section(description),
+        *([_calibration_section(description)] if description.task is Task.CLASSIFICATION else []),
         _recipe_section(description),
         _parameters_section(description),
         _limits_section(description),
@@ -85,6 +85,29 @@ def _classes_section(description: Description) -> str:
         for code in map(Diagnosis, description.classes)
     ]
     return "## Classes\n\nProbabilities come in this order.\n\n| code | diagnosis | |\n|---|---|---|\n" + "\n".join(lines) + "\n"
+
+
+def _calibration_section(description: Description) -> str:
+    """What the probabilities and the sets mean, and for whom."""
+    if description.temperature is None or description.conformal is None:
+        return "## Calibration\n\nIts probabilities are not calibrated: 0.9 does not mean right nine times out of ten.\n"
+    where = "val" if description.out_of_fold is None else "the out-of-fold predictions"
+    sets = description.conformal
+    shared = [code for code in description.classes if code not in sets.own]
+    least = ", ".join(f"{code} {sets.least[code]:.3g}" for code in description.classes)
+    lines = [
+        f"Temperature {description.temperature:g}, fitted on {where}: among images as those are, with diagnoses as frequent as "
+        "there, 0.9 means right about nine times out of ten. Elsewhere it need not.",
+        f"A set for each image: it holds the true diagnosis in {sets.level:.0%} of the images of each diagnosis, if they come from "
+        f"where those came from. In it is each diagnosis whose probability is at least {least}.",
+    ]
+    if shared:
+        lines.append(
+            f"Of {', '.join(shared)} there were too few lesions for a threshold of their own: theirs holds over all diagnoses."
+        )
+    if description.out_of_fold is not None and description.members:
+        lines.append("Both were fitted on answers of single members; the mean may be a little less confident than it is right.")
+    return "## Calibration\n\n" + "".join(f"- {line}\n" for line in lines)
 
 
 def _recipe_section(description: Description) -> str:

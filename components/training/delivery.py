@@ -1,19 +1,23 @@
-"""From trained members to a whole bundle: curves, the network that answers with their mean, out-of-fold predictions, card."""
+"""From trained members to a whole bundle: curves, the network that answers with their mean, what the images that judge choose,
+out-of-fold predictions, card."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from components.augment_balance.reader import read_rows
 from components.bundle import MODEL, WEIGHTS, Bundle, Description, read_description, read_parent, write_bundle
+from components.calibration import calibrate, fit_temperature
+from components.conformal import fit_conformal
 from components.files import atomic_write
 from components.lesions import CODES, Task
 from components.out_of_fold import write_out_of_fold
 from components.params import TrainClassifierParams, TrainUnetParams
-from components.predictions import predict_rows
+from components.predictions import predict_rows, probabilities_of
 from components.reporter import Reporter
 from components.training.card import write_card
 from components.training.curves import draw_curves, prefix_of, read_epochs
@@ -56,10 +60,10 @@ def deliver(learning: AnyLearning, trained: Sequence[Trained], out: Path, report
     judges = [_judge(learning, list(part), out) for _, part in groupby(trained, key=lambda one: one.member.fold)]
     draft = _describe(learning, trained, out)
     description = draft.model_copy(update={"mask_threshold": _mask_threshold(learning, judges, draft)})
-    if learning.params.folds > 1:
-        table = pd.concat([_answers(learning, judge, description, out, reporter) for judge in judges], ignore_index=True)
-        digest = write_out_of_fold(out, learning.task, table.sort_values("image_id", ignore_index=True))
-        description = description.model_copy(update={"out_of_fold": digest})
+    if learning.params.folds > 1 or learning.task is Task.CLASSIFICATION:
+        answers = [_answers(learning, judge, description, out, reporter) for judge in judges]
+        table = pd.concat(answers).sort_values("image_id", ignore_index=True)
+        description = description.model_copy(update=_calibration(learning, table) | _out_of_fold(learning, table, out))
     write_bundle(
         out,
         description,
@@ -72,7 +76,7 @@ def deliver(learning: AnyLearning, trained: Sequence[Trained], out: Path, report
 
 
 def _describe(learning: AnyLearning, trained: Sequence[Trained], out: Path) -> Description:
-    """What the bundle is, but for what is known later: the mask threshold, and the digest of the out-of-fold predictions."""
+    """What the bundle is, but for what is known later: what the images that judge choose, and the digest of their predictions."""
     (name,) = learning.params.models
     segmenter = _segmenter(learning)
     return Description(
@@ -116,21 +120,36 @@ def _judge(learning: AnyLearning, trained: Sequence[Trained], out: Path) -> _Jud
 
 
 def _answers(learning: AnyLearning, judge: _Judge, description: Description, out: Path, reporter: Reporter) -> pd.DataFrame:
-    """The rows of out_of_fold.parquet of one fold; those that a killed attempt left are kept."""
-    path = out / FOLDER / f"out-of-fold-{judge.fold}.parquet"
+    """What a judge says of its rows, as out_of_fold.parquet has it; what a killed attempt left is kept."""
+    where = "val" if judge.fold is None else f"fold {judge.fold}"
+    path = out / FOLDER / f"answers-{where.replace(' ', '-')}.parquet"
     if not path.exists():
         done = 0
 
         def tell(images: int) -> None:
             nonlocal done
             done += images
-            reporter.progress(done, len(judge.rows) + 1, f"out-of-fold predictions, fold {judge.fold}")
+            reporter.progress(done, len(judge.rows) + 1, f"predictions, {where}")
 
         known = ["image_id", "group_id", "fold", *(["label"] if learning.task is Task.CLASSIFICATION else [])]
         table = judge.rows[known].join(predict_rows(judge.bundle(description), learning.dataset, judge.rows, tell))
         with atomic_write(path) as handle:
             table.to_parquet(handle)
     return pd.read_parquet(path)
+
+
+def _out_of_fold(learning: AnyLearning, table: pd.DataFrame, out: Path) -> dict[str, str]:
+    return {"out_of_fold": write_out_of_fold(out, learning.task, table)} if learning.params.folds > 1 else {}
+
+
+def _calibration(learning: AnyLearning, table: pd.DataFrame) -> dict[str, object]:
+    """Temperature and conformal sets of a classifier, from what it says of images that it did not learn from."""
+    if learning.task is Task.SEGMENTATION:
+        return {}
+    truth, said = table["label"].map(CODES.index).to_numpy(np.intp), probabilities_of(table)
+    temperature = fit_temperature(truth, said)
+    sets = fit_conformal(truth, calibrate(said, temperature), table["group_id"].to_numpy())
+    return {"temperature": temperature, "conformal": sets}
 
 
 def _mask_threshold(learning: AnyLearning, judges: Sequence[_Judge], draft: Description) -> float | None:

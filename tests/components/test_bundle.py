@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from components.bundle import Bundle, is_whole, read_description, write_bundle
+from components.conformal import Conformal
 from components.errors import BundleError, ImageFormatError
 from components.lesions import CODES, Diagnosis, Task
 from components.params import load_params
@@ -175,6 +176,7 @@ def test_a_bundle_of_before_flips_members_and_libraries_is_read_as_one_without(t
     values = json.loads(path.read_text())
     digests = {name: digest for name, digest in values.pop("digests").items() if name != "bundle.json"}
     del values["test_flips"], values["members"], values["libraries"], values["out_of_fold"], values["segmenter_files"]
+    del values["conformal"]
     path.write_text(json.dumps(bundle._sealed(values, digests)))
     described = Bundle.load(tmp_path).description
     assert (described.test_flips, described.members, described.weights) == (False, (), ("weights.weights.h5",))
@@ -279,3 +281,26 @@ def corner_classifier(out: Path) -> Path:
     ]
     constants = {"starts": [0, 0], "ends": [1, 1], "axes": [1, 2], "shape": [-1, 3], "taken": [0, 1, 2, 0, 1, 2, 0, 1]}
     return with_network(classifier_bundle(out.parent / f"{out.name}-base"), out, nodes, constants, "probabilities")
+
+
+def test_a_temperature_changes_how_sure_it_is_and_never_its_decision(tmp_path: Path) -> None:
+    plain = classifier_bundle(tmp_path / "plain", sharpness=40)
+    warm = rebuilt(plain, tmp_path / "warm", temperature=2.0)
+    before, after = (Bundle.load(path).predict(lesions((32, 32))) for path in (plain, warm))
+    wanted = np.sqrt(before) / np.sqrt(before).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(after, wanted, atol=1e-6)
+    np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
+    assert (after.max(axis=1) < before.max(axis=1)).all()
+
+
+def test_what_was_calibrated_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    sets = Conformal(level=0.9, least=dict.fromkeys(CODES, 0.1 + 0.2), own=("MEL", "NV"))
+    out = rebuilt(classifier_bundle(tmp_path / "plain"), tmp_path / "out", temperature=1.25, conformal=sets)
+    described = Bundle.load(out).description
+    assert (described.temperature, described.conformal) == (1.25, sets)
+
+
+def test_a_temperature_of_nothing_is_refused(tmp_path: Path) -> None:
+    out = rebuilt(classifier_bundle(tmp_path / "plain"), tmp_path / "out", temperature=0.0)
+    with pytest.raises(BundleError, match=r"bundle\.json: temperature"):
+        read_description(out)

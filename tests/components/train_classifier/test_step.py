@@ -10,6 +10,7 @@ import pytest
 
 from components.augment_balance.reader import TrainingReader, read_rows
 from components.bundle import Bundle, Parent, bundle_digest, read_description
+from components.calibration import calibrate, fit_temperature
 from components.dataset import Dataset
 from components.errors import WeightsError
 from components.lesions import CODES, Split, Task
@@ -39,9 +40,11 @@ def epochs_of(out: Path) -> list[dict[str, Any]]:
 
 
 def val_probabilities(out: Path, data: Data) -> tuple[np.ndarray, np.ndarray]:
-    dataset = Dataset(data.dataset)
+    """True labels of val, and what the network itself says, as it was trained to."""
+    dataset, bundle = Dataset(data.dataset), Bundle.load(out)
+    bundle.description = bundle.description.model_copy(update={"temperature": None})
     rows = dataset.rows(Task.CLASSIFICATION, Split.VAL)
-    return rows["label"].to_numpy(), Bundle.load(out).predict_pixels(dataset.images(rows))
+    return rows["label"].to_numpy(), bundle.predict_pixels(dataset.images(rows))
 
 
 def test_it_learns(data: Data, trained: Path) -> None:
@@ -62,6 +65,16 @@ def test_the_weights_for_keras_are_those_of_the_onnx_model(data: Data, trained: 
         Dataset(data.dataset), Task.CLASSIFICATION, Dataset(data.dataset).rows(Task.CLASSIFICATION, Split.VAL), None, 1000
     )
     np.testing.assert_allclose(val_probabilities(trained, data)[1], np.array(model(batch.images, training=False)), atol=1e-4)
+
+
+def test_what_it_answers_is_calibrated_on_val(data: Data, trained: Path) -> None:
+    labels, said = val_probabilities(trained, data)
+    description = read_description(trained)
+    assert description.temperature == fit_temperature(np.array([CODES.index(label) for label in labels]), said)
+    rows = Dataset(data.dataset).rows(Task.CLASSIFICATION, Split.VAL)
+    answered = Bundle.load(trained).predict_pixels(Dataset(data.dataset).images(rows))
+    np.testing.assert_allclose(answered, calibrate(said, description.temperature), atol=1e-6)
+    assert f"Temperature {description.temperature:g}, fitted on val" in (trained / "MODEL_CARD.md").read_text()
 
 
 def test_phase_2_goes_on_counting_epochs_at_its_own_rate(trained: Path) -> None:

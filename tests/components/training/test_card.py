@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from components.bundle import Description, read_description
+from components.conformal import Conformal
 from components.dataset import Dataset
+from components.lesions import CODES
 from components.params import TrainClassifierParams, TrainUnetParams
 from components.training.card import write_card
 from tests.bundles import classifier_bundle, segmenter_bundle
@@ -52,6 +54,19 @@ def test_whatever_changes_the_answers_is_told(classifier: Path, dataset: Dataset
     assert "the last epoch, as a running mean with decay 0.999 a step." in card
     assert "mean over the image and its left-right, up-down and both-ways mirror images" in card
     assert "Its probabilities are not calibrated" in card
+
+
+def test_what_probabilities_and_sets_mean_is_told(classifier: Path, dataset: Dataset) -> None:
+    sets = Conformal(level=0.9, least=dict.fromkeys(CODES, 0.125), own=tuple(code for code in CODES if code not in ("DF", "SCC")))
+    changes = {"temperature": 1.25, "conformal": sets}
+    card = write_card(described(classifier, classifier_params(), **changes), dataset)
+    assert "Temperature 1.25, fitted on val" in card
+    assert "in 90% of the images of each diagnosis" in card
+    assert "at least MEL 0.125, NV 0.125" in card
+    assert "Of DF, SCC there were too few lesions" in card
+    assert "single members" not in card
+    folds = {"out_of_fold": "0" * 64, "members": ("fold 0", "fold 1")}
+    assert "single members" in write_card(described(classifier, classifier_params(folds=2), **changes, **folds), dataset)
 
 
 def test_members_are_named(classifier: Path, dataset: Dataset) -> None:

@@ -10,12 +10,14 @@ import pytest
 
 from components.augment_balance.reader import read_rows
 from components.bundle import Bundle, read_description
+from components.calibration import calibrate, fit_temperature
+from components.conformal import fit_conformal
 from components.dataset import Dataset
 from components.flips import mean_over_flips
-from components.lesions import Task
+from components.lesions import CODES, Task
 from components.out_of_fold import OUT_OF_FOLD, read_out_of_fold
 from components.overlap import count_overlap
-from components.predictions import COUNT_COLUMNS, PROBABILITY_COLUMNS
+from components.predictions import COUNT_COLUMNS, PROBABILITY_COLUMNS, probabilities_of
 from components.reporter import Reporter
 from components.train_classifier import registry as classifiers
 from components.train_classifier import train_classifier
@@ -93,7 +95,27 @@ def test_the_bundle_answers_with_the_mean_of_its_members(data: Data, request: py
     assert bundle.description.members == tuple(f"fold {fold}" for fold in range(FOLDS))
     each = [answers_by_keras(out, data, task, place, rows) for place in range(FOLDS)]
     said = bundle.predict_pixels(Dataset(data.dataset).images(rows))
-    np.testing.assert_allclose(said, np.mean(each, axis=0).reshape(said.shape), atol=1e-4)
+    wanted = calibrate(np.mean(each, axis=0).reshape(said.shape), bundle.description.temperature)
+    np.testing.assert_allclose(said, wanted, atol=1e-4)
+
+
+def test_a_classifier_is_calibrated_on_its_out_of_fold_predictions_which_stay_as_they_were(classifier: Path) -> None:
+    description = read_description(classifier)
+    table = read_out_of_fold(classifier, description)
+    truth, said = table["label"].map(CODES.index).to_numpy(), probabilities_of(table)
+    assert description.temperature == fit_temperature(truth, said) != 1
+    sets = fit_conformal(truth, calibrate(said, description.temperature), table["group_id"].to_numpy())
+    assert description.conformal == sets
+    assert (
+        f"Temperature {description.temperature:g}, fitted on the out-of-fold predictions"
+        in (classifier / "MODEL_CARD.md").read_text()
+    )
+
+
+def test_a_segmenter_is_not(segmenter: Path) -> None:
+    description = read_description(segmenter)
+    assert (description.temperature, description.conformal) == (None, None)
+    assert "Calibration" not in (segmenter / "MODEL_CARD.md").read_text()
 
 
 def test_the_bundle_knows_the_digest_of_its_out_of_fold_predictions_and_does_not_carry_them(classifier: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from components.bundle import Bundle
+from components.calibration import calibrate
 from components.dataset import Dataset
 from components.lesions import Split, Task
 from components.params import TrainClassifierParams, TrainUnetParams
@@ -44,8 +45,9 @@ def test_the_bundle_answers_as_float32_weights_do(data: Data, tmp_path: Path) ->
     model.load_weights(out / "weights.weights.h5")
     dataset = Dataset(data.dataset)
     pixels = dataset.images(dataset.rows(Task.CLASSIFICATION, Split.TEST))
-    ours = Bundle.load(out).predict_pixels(pixels)
-    np.testing.assert_allclose(ours, np.array(model(pixels.astype(np.float32) / 255, training=False)), atol=1e-5)
+    bundle = Bundle.load(out)
+    wanted = calibrate(np.array(model(pixels.astype(np.float32) / 255, training=False)), bundle.description.temperature)
+    np.testing.assert_allclose(bundle.predict_pixels(pixels), wanted, atol=1e-5)
 
 
 def test_only_what_is_built_until_the_next_start_computes_in_it() -> None:
