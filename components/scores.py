@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from components.calibration_scores import Calibration, flat_calibration
 from components.errors import DatasetError
 from components.files import write_text
 
@@ -249,12 +250,13 @@ class _ModelScores(_Figures):
 
 
 class ClassifierScores(_ModelScores):
-    """A classifier on both splits that it did not learn from."""
+    """A classifier on both splits that it did not learn from; `calibration` is None where its bundle has none."""
 
     task: Literal["classification"] = "classification"
     val: ClassificationScores
     test: ClassificationScores
     parent: ClassifierParent | None = None
+    calibration: Calibration | None = None
 
 
 class SegmenterScores(_ModelScores):
@@ -329,6 +331,8 @@ def flat(model: ClassifierScores | SegmenterScores) -> dict[str, float]:
         figures["test/official_difference"] = model.official.largest_difference
     if model.parent is not None:
         figures |= _against(model.parent)
+    if isinstance(model, ClassifierScores) and model.calibration is not None:
+        figures |= flat_calibration(model.calibration)
     return {name: float(value) for name, value in figures.items() if value is not None}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from components.calibration_scores import Calibration
 from components.colours import DIAGNOSIS_COLOURS, PREDICTED_OUTLINE
 from components.evaluate.classification import roc
 from components.images import RGBImage
@@ -104,6 +105,32 @@ def _f1_bars(axes: "Axes", model: ClassifierScores) -> None:
     axes.set_xlabel("F1", fontsize=12)
     axes.tick_params(labelsize=11)
     _grid(axes, "x")
+
+
+def draw_reliability(name: str, calibration: Calibration, footnote: str) -> "Figure":
+    """Share of right answers against how sure the model says that it is, on test, without and with its temperature."""
+    figure = _figure(10.6, 6.6)
+    test = calibration.test
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    shown = (("as the network says", test.reliability_before, test.ece_before), ("calibrated", test.reliability, test.ece))
+    for axes, (title, bins, error) in zip(panels, shown, strict=True):
+        axes.plot([0, 1], [0, 1], color="#999999", linewidth=1, linestyle=":")
+        sure, right = [one.confidence for one in bins], [one.accuracy for one in bins]
+        axes.vlines(sure, sure, right, color="#D55E00", linewidth=1.6)
+        axes.plot(sure, right, color="#0072B2", marker="o", linewidth=1.4)
+        axes.set_title(f"{title}: error {error.value:.3f} ({error.low:.3f} to {error.high:.3f})", fontsize=13)
+        axes.set_xlim(0, 1.01)
+        axes.set_ylim(0, 1.01)
+        axes.set_aspect("equal")
+        axes.set_xlabel("probability of the diagnosis that is named", fontsize=12)
+        _grid(axes, "both")
+    panels[0].set_ylabel("share of images where it is the true one", fontsize=12)
+    surest = test.reliability[-1]
+    finding = f"where it is surest it says {surest.confidence:.0%} and is right in {surest.accuracy:.0%}"
+    images = f"n = {test.coverage.images:,} images, a point for each {surest.images:,}"
+    where = f"test split, {images}; temperature {calibration.temperature:g}"
+    _entitle(figure, f"{name}: {finding}", where, footnote)
+    return figure
 
 
 def draw_dice(name: str, dice: npt.NDArray[np.float64], footnote: str) -> "Figure":

@@ -1,10 +1,10 @@
 """Which images judge a model, and what it says of them: those that it did not learn from.
 
-predictions/<model>.parquet   classifier: image_id, lesion_id, group_id, split, label, p_MEL … p_SCC
-                              segmenter: image_id, lesion_id, group_id, split, the four pixel counts, each measure of the image
+predictions/<model>.parquet   classifier: image_id, lesion_id, group_id, split, fold, label, p_MEL … p_SCC
+                              segmenter: the same up to fold, the four pixel counts, each measure of the image
 
 Rows of split test are what the model answers. The others are, for a model that learned from train, the answers to val; one that was
-trained with folds learned from val too, so there they are its out-of-fold predictions, of train and val.
+trained with folds learned from val too, so there they are its out-of-fold predictions, of train and val, at its temperature.
 
 parents/<model>.parquet   the same of the model that it was trained on from, where there is one: of test, and of val where the
                           model did not learn from val
@@ -18,16 +18,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.bundle import Bundle, Description
+from components.calibration import calibrate
 from components.dataset import Dataset
 from components.errors import BundleError, DatasetError
 from components.files import atomic_write
 from components.lesions import Split, Task
 from components.out_of_fold import read_out_of_fold
 from components.overlap import MEASURES, measure_overlap, threshold_jaccard
-from components.predictions import MaskKeeper, overlap_of, predict_rows
+from components.predictions import PROBABILITY_COLUMNS, MaskKeeper, overlap_of, predict_rows, probabilities_of
 
 JUDGED: tuple[Split, ...] = (Split.VAL, Split.TEST)
-_IDENTITY = ["image_id", "lesion_id", "group_id", "split"]
+_IDENTITY = ["image_id", "lesion_id", "group_id", "split", "fold"]
 
 
 def rows_to_predict(dataset: Dataset, description: Description) -> pd.DataFrame:
@@ -70,6 +71,8 @@ def judged_table(
     _refuse_other_data(folder, description, dataset)
     known = dataset.rows(bundle.task)[_known(bundle.task)]
     out_of_fold = known.merge(read_out_of_fold(folder, description).drop(columns=known.columns[1:], errors="ignore"), on="image_id")
+    if bundle.task is Task.CLASSIFICATION:
+        out_of_fold[list(PROBABILITY_COLUMNS)] = calibrate(probabilities_of(out_of_fold), description.temperature)
     return pd.concat([measured(bundle.task, out_of_fold), table], ignore_index=True)[table.columns]
 
 

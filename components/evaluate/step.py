@@ -11,8 +11,9 @@ import pandas as pd
 from components.bundle import PARENT, Bundle, Description, read_description
 from components.dataset import Dataset
 from components.errors import BundleError
+from components.evaluate.calibration import measure_calibration
 from components.evaluate.classification import measure_answers
-from components.evaluate.figures import Overlay, draw_confusion, draw_dice, draw_f1, draw_overlays, draw_roc
+from components.evaluate.figures import Overlay, draw_confusion, draw_dice, draw_f1, draw_overlays, draw_reliability, draw_roc
 from components.evaluate.forgetting import compare_classifiers, compare_segmenters
 from components.evaluate.judged import answered, judged_table, read_predictions, rows_to_predict, split_judged, write_predictions
 from components.evaluate.official import score_answers, score_masks, undecided, write_masks
@@ -150,7 +151,16 @@ class _Judge:
         write_answers(self._out, bundle.name, truth, probabilities)
         self._reporter.figure(f"{bundle.name}/confusion", draw_confusion(scores, self.footnote))
         self._reporter.figure(f"{bundle.name}/roc", draw_roc(scores, truth, probabilities, self.footnote))
-        return scores
+        return self._calibrated(bundle, scores, table)
+
+    def _calibrated(self, bundle: Bundle, scores: ClassifierScores, table: pd.DataFrame) -> ClassifierScores:
+        """The scores, with those of the calibration where the bundle has one."""
+        calibration = measure_calibration(bundle.description, *split_judged(table))
+        if calibration is not None:
+            self._reporter.figure(f"{bundle.name}/reliability", draw_reliability(bundle.name, calibration, self.footnote))
+        elif bundle.description.temperature is not None:
+            self._reporter.message(f"{bundle.name}: val or test has fewer than two lesions, too few to measure its calibration")
+        return scores.model_copy(update={"calibration": calibration})
 
     def _segmenter(self, bundle: Bundle, table: pd.DataFrame) -> SegmenterScores:
         val, test = split_judged(table)

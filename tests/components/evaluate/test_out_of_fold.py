@@ -7,13 +7,15 @@ import pandas as pd
 import pytest
 
 from components.bundle import read_description, write_bundle
+from components.calibration import calibrate
+from components.conformal import Conformal
 from components.dataset import Dataset, read_manifest, write_manifest
 from components.errors import BundleError
 from components.evaluate import evaluate
 from components.lesions import CODES, Task
 from components.out_of_fold import OUT_OF_FOLD, write_out_of_fold
 from components.params import EvaluateParams
-from components.predictions import COUNT_COLUMNS, PROBABILITY_COLUMNS
+from components.predictions import COUNT_COLUMNS, PROBABILITY_COLUMNS, probabilities_of
 from components.register.against_parent import figures
 from components.reporter import Reporter
 from components.scores import Scores, flat, read_scores
@@ -26,12 +28,12 @@ def dataset(tmp_path: Path) -> Path:
     return preprocessed_dataset(tmp_path / "data", per_class=3)
 
 
-def with_folds(plain: Path, dataset: Path, table: pd.DataFrame) -> Path:
+def with_folds(plain: Path, dataset: Path, table: pd.DataFrame, **changes: object) -> Path:
     """The same model as if it had been trained with folds on this dataset, with these out-of-fold predictions beside it."""
     out = plain.parent / f"{plain.name}-folds"
     description = read_description(plain)
     digest = write_out_of_fold(out, description.task, table)
-    changes = {"out_of_fold": digest, "data_version": Dataset(dataset).version}
+    changes |= {"out_of_fold": digest, "data_version": Dataset(dataset).version}
     model = (plain / "model.onnx").read_bytes()
     write_bundle(out, description.model_copy(update=changes), model=model, weights=[plain / "weights.weights.h5"], card="# folds\n")
     return out
@@ -67,6 +69,25 @@ def test_val_is_judged_out_of_fold_and_test_by_the_model(dataset: Path, tmp_path
     kept = pd.read_parquet(tmp_path / "out/predictions/tiny_classifier.parquet")
     assert kept["split"].value_counts().to_dict() == {"train": 16, "val": 16, "test": 16}
     assert kept["lesion_id"].notna().all()
+
+
+def test_val_is_at_the_temperature_of_the_bundle_and_calibration_is_measured(dataset: Path, tmp_path: Path) -> None:
+    plain, table = classifier_bundle(tmp_path / "plain", sharpness=40), out_of_fold(dataset, Task.CLASSIFICATION)
+    table[list(PROBABILITY_COLUMNS)] = table[list(PROBABILITY_COLUMNS)] * 0.6 + 0.05
+    sets = Conformal(level=0.9, least=dict.fromkeys(CODES, 0.06), own=())
+    folds = with_folds(plain, dataset, table, temperature=2.0, conformal=sets)
+    (model,) = judged(dataset, folds, tmp_path / "out").classifiers()
+    kept = pd.read_parquet(tmp_path / "out/predictions/tiny_classifier.parquet").set_index("image_id").loc[table["image_id"]]
+    np.testing.assert_allclose(probabilities_of(kept), calibrate(probabilities_of(table), 2.0), atol=1e-6)
+    assert kept["fold"].tolist() == table["fold"].tolist()
+    assert model.calibration.temperature == 2
+    assert (model.calibration.val.coverage.images, model.calibration.test.coverage.images) == (32, 16)
+    # Each fold at a temperature of the others: a third is right, where .65 was said.
+    assert model.calibration.val.ece.value < 0.1 < model.calibration.val.ece_before.value
+    figures = flat(model)
+    assert figures["test/debiased_ece"] == model.calibration.ece.value
+    assert figures["val/coverage"] == model.calibration.val.coverage.share.value
+    assert (tmp_path / "out/figures/tiny_classifier/reliability.png").is_file()
 
 
 def test_masks_are_judged_by_the_counts_in_the_file(dataset: Path, tmp_path: Path) -> None:

@@ -112,7 +112,15 @@ def test_predictions_hold_every_val_and_test_image_and_no_other(evaluated, datas
     data = Dataset(dataset)
     expected = [row for split in (Split.VAL, Split.TEST) for row in data.rows(Task.CLASSIFICATION, split)["image_id"]]
     assert sorted(table["image_id"]) == sorted(expected)
-    assert table.columns.tolist() == ["image_id", "lesion_id", "group_id", "split", "label", *(f"p_{code}" for code in CODES)]
+    assert table.columns.tolist() == [
+        "image_id",
+        "lesion_id",
+        "group_id",
+        "split",
+        "fold",
+        "label",
+        *(f"p_{code}" for code in CODES),
+    ]
 
 
 def test_each_model_has_its_figures(evaluated):
