@@ -43,8 +43,8 @@ def measure_calibration(description: Description, val: pd.DataFrame, test: pd.Da
     return Calibration(
         temperature=temperature,
         level=sets.level,
-        val=_measure(val, raw_val, *cross_fitted(val, raw_val, sets.level)),
-        test=_measure(test, raw_test, said, prediction_sets(said, sets)),
+        val=measure_split(val, raw_val, *cross_fitted(val, raw_val, sets.level)),
+        test=measure_split(test, raw_test, said, prediction_sets(said, sets)),
     )
 
 
@@ -82,7 +82,16 @@ def _places(table: pd.DataFrame) -> npt.NDArray[np.intp]:
     return table["label"].map(CODES.index).to_numpy(np.intp)
 
 
-def _measure(table: pd.DataFrame, before: Probabilities, after: Probabilities, inside: npt.NDArray[np.bool_]) -> SplitCalibration:
+def measure_split(
+    table: pd.DataFrame, before: Probabilities, after: Probabilities, inside: npt.NDArray[np.bool_]
+) -> SplitCalibration:
+    """Measure what was said of images.
+
+    Args:
+        table: `label`, `group_id`: N rows, of two groups or more.
+        before, after: N x 8, without and with the temperature.
+        inside: N x 8, which diagnoses are in each set.
+    """
     truth, groups = _places(table), table["group_id"].to_numpy()
     (sure_before, right), (sure, _) = (_confidence(truth, said) for said in (before, after))
     classes = {code: truth == place for place, code in enumerate(CODES)}

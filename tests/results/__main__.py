@@ -1,9 +1,12 @@
-"""`python -m tests.results ROW [--set …]`: train and judge what a row of docs/results.md tells; killed, it goes on from there."""
+"""`python -m tests.results ROW [--set …]`: train and judge what a row of docs/results.md tells; killed, it goes on from there.
+
+`python -m tests.results calibration --table out_of_fold.parquet` judges what such a training left.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.results import classification, segmentation
+from tests.results import calibration, classification, segmentation
 
 ROWS: dict[str, Callable[..., Iterator[str]]] = {
     "ham10000": classification.measure_ham10000,
@@ -12,13 +15,14 @@ ROWS: dict[str, Callable[..., Iterator[str]]] = {
     "resnets": classification.measure_resnets,
     "segmentation": segmentation.measure_both,
     "wang": segmentation.measure_wang,
+    "calibration": calibration.measure_table,
 }
 
 
 def main(arguments: list[str]) -> None:
     """Measure a row and print its lines."""
     if not arguments or arguments[0] not in ROWS:
-        sys.exit(f"usage: python -m tests.results {{{','.join(ROWS)}}} [--set section.key=value …]")
+        sys.exit(f"usage: python -m tests.results {{{','.join(ROWS)}}} [--set section.key=value …]; calibration --table FILE")
     for line in ROWS[arguments[0]](*arguments[1:]):
         print(line, flush=True)
 

@@ -12,7 +12,9 @@ from components.dataset import Dataset
 from components.images import decode_image, decode_mask
 from components.lesions import Split, Task
 from tests.bundles import segmenter_bundle
+from tests.components.evaluate.test_calibration import table_of
 from tests.datasets import encoded_dataset
+from tests.results.calibration import measure_table
 from tests.results.intervals import interval
 from tests.results.segmentation import judge
 from tests.results.subset import copy_labelled, is_square_256, labelled_ids
@@ -59,3 +61,13 @@ def test_a_folder_of_some_holds_the_wanted_images_and_their_rows(tmp_path: Path)
     assert [path.name for path in (copied / "images").iterdir()] == ["ISIC_1_large.jpg"]
     assert pd.read_csv(copied / "ISIC_2019_Training_Metadata.csv").to_numpy().tolist() == [["ISIC_1_large", "a"]]
     assert labelled_ids(copied) == {"ISIC_1_large"}
+
+
+def test_calibration_is_told_of_a_table_of_out_of_fold_predictions(tmp_path: Path) -> None:
+    table_of(2000, images_per_group=2).to_parquet(tmp_path / "table.parquet")
+    lines = list(measure_table("--table", str(tmp_path / "table.parquet")))
+    assert lines[0].startswith("2000 images of 1000 groups; temperature of all 2.96")
+    assert float(lines[1].split("debiased ECE ")[1][:5]) > 0.2
+    assert float(lines[2].split("debiased ECE ")[1][:5]) < 0.03
+    assert "90% inside" in lines[3]
+    assert [line.split(":")[0].strip() for line in lines[4:]] == ["MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC"]
