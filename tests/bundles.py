@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from components.bundle import CARD, MODEL, PARENT, WEIGHTS, Description, read_description, read_parent, write_bundle
+from components.conformal import Conformal
 from components.lesions import CODES, Diagnosis, Task
 from tests.datasets import COLOURS, resize_alone
 
@@ -24,6 +25,7 @@ def classifier_bundle(
     parameters: int = 32,
     bulk: int = 0,
     data_version: str = "d" * 64,
+    conformal: Conformal | None = None,
 ) -> Path:
     """Write a classifier that compares an image's mean colour with each diagnosis's; with `sharpness` 0 it knows nothing.
 
@@ -35,6 +37,7 @@ def classifier_bundle(
         parameters: what it says of itself.
         bulk: bytes of random weights that it carries besides, in both files, to be as large as a real one.
         data_version: of the data that it says it was trained on.
+        conformal: thresholds of the sets that it answers with.
     """
     centres = np.stack([0.8 * SKIN + 0.2 * np.array(COLOURS[one], np.float32) / 255 for one in Diagnosis])
     weights = (2 * sharpness * centres.T).astype(np.float32)
@@ -47,7 +50,8 @@ def classifier_bundle(
     ]
     constants = {"weights": weights, "bias": bias, "axes": np.array([1, 2], np.int64)}
     model = _model(nodes, constants, ("probabilities", [None, len(CODES)]), bulk)
-    return _write(root, _describe(name, Task.CLASSIFICATION, size, parameters, data_version), model, bulk)
+    description = _describe(name, Task.CLASSIFICATION, size, parameters, data_version)
+    return _write(root, description.model_copy(update={"conformal": conformal}), model, bulk)
 
 
 def segmenter_bundle(

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.conformal import Conformal
 from components.dataset import Dataset
 from components.evaluate import evaluate
+from components.lesions import CODES
 from components.params import EvaluateParams, RegisterParams
 from components.promotion import policy
 from components.promotion.ledger import ReleaseLedger
@@ -24,6 +26,7 @@ from tests.datasets import preprocessed_dataset
 from tests.mlflow_server import address
 
 RUN = "20261124-153012-a1b2"
+SETS = Conformal(level=0.9, least=dict.fromkeys(CODES, 0.1), own=())
 PARAMS = RegisterParams(metric="macro_f1", policy="trial", experiment="dermacare")
 UNSEEN = DataContext(learned=lambda _: 0)
 """No model learned from images of test."""
@@ -97,7 +100,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     models = [
         trained(segmenter_bundle(root / "outliner", name="outliner", data_version=Dataset(dataset).version)),
         classifier(dataset, root / "blind", name="blind", sharpness=0),
-        classifier(dataset, root / "skilled", name="skilled"),
+        classifier(dataset, root / "skilled", name="skilled", conformal=SETS),
     ]
     return Made(dataset, models, judged(dataset, models, root / "evaluation"))
 

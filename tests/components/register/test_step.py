@@ -558,8 +558,10 @@ class TestLoading:
         images = [encoded(Diagnosis.VASC)[0], encoded(Diagnosis.MEL, (90, 70))[0]]
         answer = load(registered.ledger.uri, CLASSIFIER).predict(pd.DataFrame({"image": images}))
         expected = Bundle.load(made.models[2]).predict([decode_image(image, "image") for image in images])
-        assert answer.columns.tolist() == ["diagnosis", *(f"p_{code}" for code in CODES)]
-        assert answer.iloc[:, 1:].to_numpy() == pytest.approx(expected)
+        assert answer.columns.tolist() == ["diagnosis", *(f"p_{code}" for code in CODES), "set"]
+        assert answer.iloc[:, 1:-1].to_numpy(float) == pytest.approx(expected)
+        inside = [" ".join(np.array(CODES)[one >= 0.1]) for one in expected]
+        assert answer["set"].tolist() == inside
         assert answer["diagnosis"].tolist() == [CODES[place] for place in expected.argmax(axis=1)]
         assert answer["diagnosis"][0] == "VASC"
 
