@@ -1,7 +1,9 @@
 """The model contract: a folder that is enough to predict, written and read here alone.
 
     bundle.json          what the model is and what it needs: see Description; and the digest of every file of the bundle
-    model.onnx           `image` (N x H x W x 3 float32 RGB, 0 to 1) → `probabilities` (N x 8) or `mask` (N x H x W x 1)
+    model.onnx           `image` (N x H x W x 3 float32 RGB, 0 to 1) → `probabilities` (N x 8) or `mask` (N x H x W x 1); of a
+                         classifier `features` too, what its last layer sees (of several models: of the first one)
+    refusal.npz          what tells images that a classifier should not answer, where it can (`components.refusal`)
     weights.weights.h5   the same weights for Keras, to train on; of a mean of several models weights-00.weights.h5, …, one a model
     MODEL_CARD.md        for people
     segmenter/           the bundle of the segmenter that images are cropped by, where they are: a part of this one
@@ -35,6 +37,7 @@ from components.params import PreprocessParams, Size
 from components.preprocess.normalise import normalise
 from components.preprocess.resize import fit_input
 from components.preprocess.stages import preprocess_image
+from components.refusal import Refusal
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -44,6 +47,8 @@ Probabilities = npt.NDArray[np.float32]
 
 DESCRIPTION = "bundle.json"
 MODEL = "model.onnx"
+FEATURES = "features"
+REFUSAL = "refusal.npz"
 WEIGHTS = "weights.weights.h5"
 CARD = "MODEL_CARD.md"
 PARENT = "parent"
@@ -89,6 +94,7 @@ class Description(BaseModel):
         temperature: what a classifier's probabilities are calibrated with, after all means (`components.calibration`); None: they
             are as the network gives them.
         conformal: thresholds of the sets that a classifier answers with (`components.conformal`); None: it gives no sets.
+        refuses: share of images like those that judged it which it refuses as strange; None: it refuses none.
         parameters_total: all parameters of the network.
         parameters_trainable: those that its last phase of training could change.
         data_version: of the data that it was trained on.
@@ -114,6 +120,7 @@ class Description(BaseModel):
     members: tuple[str, ...] = ()
     temperature: Annotated[float, Field(gt=0)] | None = None
     conformal: Conformal | None = None
+    refuses: float | None = None
     parameters_total: int
     parameters_trainable: int
     data_version: str
@@ -138,11 +145,19 @@ class Description(BaseModel):
     @property
     def files(self) -> tuple[str, ...]:
         """Names of all the bundle's files."""
-        return (DESCRIPTION, MODEL, *self.weights, CARD, *(f"{SEGMENTER}/{name}" for name in self.segmenter_files))
+        refusal = () if self.refuses is None else (REFUSAL,)
+        return (DESCRIPTION, MODEL, *self.weights, CARD, *refusal, *(f"{SEGMENTER}/{name}" for name in self.segmenter_files))
 
 
 def write_bundle(
-    root: Path, description: Description, *, model: bytes, weights: Sequence[Path], card: str, segmenter: Path | None = None
+    root: Path,
+    description: Description,
+    *,
+    model: bytes,
+    weights: Sequence[Path],
+    card: str,
+    segmenter: Path | None = None,
+    refusal: Refusal | None = None,
 ) -> None:
     """Write a bundle's files, bundle.json last; killed before that, it can be called again with the same files.
 
@@ -153,6 +168,7 @@ def write_bundle(
         weights: files of Keras weights, one for each member, or one; they stay where they are, and nobody may change them any more.
         card: the model card, Markdown.
         segmenter: folder of the bundle whose files `description.segmenter_files` names.
+        refusal: what tells strange images, where `description.refuses` says so.
     """
     if segmenter is not None:
         link_files(segmenter, root / SEGMENTER, description.segmenter_files)
@@ -161,6 +177,9 @@ def write_bundle(
     for source, name in zip(weights, description.weights, strict=True):
         (root / name).unlink(missing_ok=True)
         link_file(source, root / name)
+    if refusal is not None:
+        with atomic_write(root / REFUSAL) as handle:
+            handle.write(refusal.to_bytes())
     write_text(root / CARD, card)
     digests = {name: sha256_file(root / name) for name in description.files if name != DESCRIPTION}
     write_text(root / DESCRIPTION, json.dumps(_sealed(description.model_dump(mode="json"), digests), indent=1) + "\n")
@@ -257,10 +276,27 @@ class Bundle:
         Raises:
             ImageFormatError: an image is not H x W x 3 uint8.
         """
+        return self._predict(self._preprocess(images))
+
+    def predict_or_refuse(self, images: Sequence[RGBImage]) -> tuple[Probabilities, npt.NDArray[np.bool_]]:
+        """As `predict`, of a classifier, and which images are so strange that the answer should not be given, N, bool.
+
+        A bundle without `refuses` refuses none.
+        """
+        probabilities, features = self._look(self._preprocess(images))
+        if self.refusal is None:
+            return probabilities, np.zeros(len(probabilities), bool)
+        return probabilities, self.refusal.strangeness(features) > self.refusal.threshold
+
+    def features_of(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """What a classifier's last layer sees of images that are preprocessed already, N x F; `pixels` as in `predict_pixels`."""
+        return self._look(pixels)[1]
+
+    def _preprocess(self, images: Sequence[RGBImage]) -> list[RGBImage]:
         size, params = self.description.stored_size, self.description.preprocess
         if self._segmenter is not None:
             images = self._segmenter.crop_to_lesion(images, margin=params.crop_margin, size=size)
-        return self._predict([preprocess_image(image, size, params) for image in images])
+        return [preprocess_image(image, size, params) for image in images]
 
     def crop_to_lesion(self, images: Sequence[RGBImage], *, margin: float, size: tuple[int, int]) -> list[RGBImage]:
         """Crop raw images to the lesion that this segmenter finds in each; an image in which it finds none is left whole.
@@ -298,24 +334,36 @@ class Bundle:
         return self._predict(pixels)
 
     def _predict(self, images: Sequence[RGBImage] | npt.NDArray[np.uint8]) -> Probabilities:
+        return self._look(images)[0]
+
+    def _look(self, images: Sequence[RGBImage] | npt.NDArray[np.uint8]) -> tuple[Probabilities, npt.NDArray[np.float32]]:
+        """Probabilities, and the features of the images as they are, none of a network that gives none."""
         size = self.description.input_size
         shape = (len(self.description.classes),) if self.task is Task.CLASSIFICATION else size
-        answers = [np.empty((0, *shape), np.float32)]
+        answers, seen = [np.empty((0, *shape), np.float32)], []
         for batch in _batches(images):
             pixels = normalise(np.stack([fit_input(image, size) for image in batch]))
-            answer = mean_over_flips(self._answer, pixels) if self.description.test_flips else self._answer(pixels)
-            answers.append(answer.reshape(len(batch), *shape))
-        return calibrate(np.concatenate(answers), self.description.temperature)
+            given: list[list[npt.NDArray[np.float32]]] = []
 
-    def _answer(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """What the network itself says: N x 8, or N x H x W x 1."""
-        answer: npt.NDArray[np.float32] = self._session.run(None, {"image": pixels})[0]
-        return answer
+            def ask(pixels: npt.NDArray[np.float32], given: list[list[npt.NDArray[np.float32]]] = given) -> npt.NDArray[np.float32]:
+                given.append(self._session.run(None, {"image": pixels}))
+                return given[-1][0]
+
+            answer = mean_over_flips(ask, pixels) if self.description.test_flips else ask(pixels)
+            answers.append(answer.reshape(len(batch), *shape))
+            seen += given[0][1:]  # of the image itself, which is asked about first
+        features = np.concatenate(seen) if seen else np.empty((0, 0), np.float32)
+        return calibrate(np.concatenate(answers), self.description.temperature), features
 
     @cached_property
     def _segmenter(self) -> "Bundle | None":
         """The segmenter that images are cropped by."""
         return Bundle.load(self._root / SEGMENTER) if self.description.segmenter_files else None
+
+    @cached_property
+    def refusal(self) -> Refusal | None:
+        """What tells strange images; None: nothing does."""
+        return None if self.description.refuses is None else Refusal.read(self._root / REFUSAL)
 
     @cached_property
     def _session(self) -> "InferenceSession":

@@ -13,7 +13,7 @@ _WHAT = {
     Task.SEGMENTATION: "From one dermoscopic image to the probability of each pixel to be part of the lesion.",
 }
 _LIMITS = {
-    Task.CLASSIFICATION: "- It knows eight diagnoses. Whatever else it is shown, it names one of them.\n",
+    Task.CLASSIFICATION: "- It knows eight diagnoses. Whatever else it is shown, it names one of them, or refuses the image.\n",
     Task.SEGMENTATION: "- It draws a mask whatever it is shown; an image without a lesion gets one too.\n"
     "- It sees the image at the size above; an outline is no finer than a pixel of that.\n",
 }
@@ -105,8 +105,14 @@ def _calibration_section(description: Description) -> str:
         lines.append(
             f"Of {', '.join(shared)} there were too few lesions for a threshold of their own: theirs holds over all diagnoses."
         )
+    if description.refuses is not None:
+        usual = f"{1 - description.refuses:.0%} of the images that judged its first member"
+        lines.append(f"It refuses images that are stranger to it than {usual} (refusal.npz).")
     if description.out_of_fold is not None and description.members:
-        lines.append("Both were fitted on answers of single members; the mean may be a little less confident than it is right.")
+        lines.append(
+            "Temperature and thresholds were fitted on answers of single members; the mean may be a little less confident than it "
+            "is right."
+        )
     return "## Calibration\n\n" + "".join(f"- {line}\n" for line in lines)
 
 

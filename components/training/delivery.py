@@ -18,6 +18,7 @@ from components.lesions import CODES, Task
 from components.out_of_fold import write_out_of_fold
 from components.params import TrainClassifierParams, TrainUnetParams
 from components.predictions import predict_rows, probabilities_of
+from components.refusal import REFUSED, Refusal, fit_refusal
 from components.reporter import Reporter
 from components.training.card import write_card
 from components.training.curves import draw_curves, prefix_of, read_epochs
@@ -64,6 +65,9 @@ def deliver(learning: AnyLearning, trained: Sequence[Trained], out: Path, report
         answers = [_answers(learning, judge, description, out, reporter) for judge in judges]
         table = pd.concat(answers).sort_values("image_id", ignore_index=True)
         description = description.model_copy(update=_calibration(learning, table) | _out_of_fold(learning, table, out))
+    refusal = _refusal(learning, judges[0], draft)
+    if refusal is not None:
+        description = description.model_copy(update={"refuses": REFUSED})
     write_bundle(
         out,
         description,
@@ -71,6 +75,7 @@ def deliver(learning: AnyLearning, trained: Sequence[Trained], out: Path, report
         weights=[one.folder / WEIGHTS for one in trained],
         card=write_card(description, learning.dataset),
         segmenter=_segmenter(learning),
+        refusal=refusal,
     )
     reporter.progress(1, 1, "bundle")  # training may have stopped before its last epoch
 
@@ -150,6 +155,16 @@ def _calibration(learning: AnyLearning, table: pd.DataFrame) -> dict[str, object
     temperature = fit_temperature(truth, said)
     sets = fit_conformal(truth, calibrate(said, temperature), table["group_id"].to_numpy())
     return {"temperature": temperature, "conformal": sets}
+
+
+def _refusal(learning: AnyLearning, judge: _Judge, draft: Description) -> Refusal | None:
+    """What tells strange images of a classifier: fitted on the images that judge its first member, whose features it gives."""
+    if learning.task is Task.SEGMENTATION:
+        return None
+    bundle, size = judge.bundle(draft), learning.params.batch_size
+    parts = [judge.rows.iloc[start : start + size] for start in range(0, len(judge.rows), size)]
+    features = np.concatenate([bundle.features_of(learning.dataset.images(part)) for part in parts])
+    return fit_refusal(features, judge.rows["group_id"].to_numpy())
 
 
 def _mask_threshold(learning: AnyLearning, judges: Sequence[_Judge], draft: Description) -> float | None:

@@ -1,4 +1,7 @@
-"""The mean of several models as one ONNX graph: every member answers, and their answers are averaged."""
+"""The mean of several models as one ONNX graph: every member answers, and their answers are averaged.
+
+Features, where they have them, are the first member's alone: another one's mean something else.
+"""
 
 from collections.abc import Sequence
 
@@ -31,7 +34,7 @@ def refuse_too_many(parameters: int, members: int) -> None:
 
 
 def average(models: Sequence[bytes], output: str) -> bytes:
-    """Put models of one input and one output together into the one that answers with their mean.
+    """Put models of one input and one output (and maybe features) together into the one that answers with their mean.
 
     Args:
         models: serialised ONNX models as `export_onnx` writes them, all for the same images; one or more.
@@ -53,6 +56,8 @@ def average(models: Sequence[bytes], output: str) -> bytes:
         mean.graph.node.extend(graph.node)
         mean.graph.initializer.extend(graph.initializer)
     mean.graph.node.append(helper.make_node("Mean", [_own(place, output) for place in range(len(models))], [output], name="Mean"))
+    others = [one.name for one in mean.graph.output if one.name != output]
+    mean.graph.node.extend(helper.make_node("Identity", [_own(0, name)], [name], name=name) for name in others)
     serialised: bytes = mean.SerializeToString(deterministic=True)
     return serialised
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from components.augment_balance.plan import Plan
-from components.bundle import MODEL, WEIGHTS
+from components.bundle import FEATURES, MODEL, WEIGHTS
 from components.dataset import Dataset
 from components.files import atomic_write, write_text, writing
 from components.lesions import Task
@@ -34,6 +34,7 @@ from components.training.onnx_export import export_onnx
 
 FOLDER = "members"
 OUTPUTS = {Task.CLASSIFICATION: "probabilities", Task.SEGMENTATION: "mask"}
+_FEATURES = {Task.CLASSIFICATION: FEATURES, Task.SEGMENTATION: None}
 _WHOLE = "member.json"
 
 P = TypeVar("P", TrainClassifierParams, TrainUnetParams)
@@ -134,7 +135,7 @@ def _keep(folder: Path, task: Task, model: keras.Model, parameters: Parameters) 
     with writing(folder / WEIGHTS):
         model.save_weights(folder / WEIGHTS)
     with atomic_write(folder / MODEL) as handle:
-        handle.write(export_onnx(model, OUTPUTS[task]))
+        handle.write(export_onnx(model, OUTPUTS[task], _FEATURES[task]))
     write_text(folder / _WHOLE, json.dumps(asdict(parameters)) + "\n")
 
 

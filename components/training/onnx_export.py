@@ -60,12 +60,13 @@ class _Graph:
 _Emitter = Callable[[_Graph, Any, list[_Tensor]], str]
 
 
-def export_onnx(model: keras.Model, output: str) -> bytes:
+def export_onnx(model: keras.Model, output: str, features: str | None = None) -> bytes:
     """Write a functional Keras model, one input and one output, as ONNX.
 
     Args:
         model: N x H x W x 3, or N x F; H and W fixed.
         output: name of the output.
+        features: name of a second output, what the last layer sees, N x F; None: there is none.
 
     Returns:
         A serialised ONNX model, the same bytes for the same model: input `image`, float32, shaped as the Keras model's, any N.
@@ -81,6 +82,7 @@ def export_onnx(model: keras.Model, output: str) -> bytes:
         for entry in config["layers"]
         for node, call in enumerate(entry["inbound_nodes"] or [None])
     ]
+    inbound = {(name, node): sources for name, node, sources in waiting}
     while waiting:  # one round, unless a layer is used more than once
         later = []
         for name, node, sources in waiting:
@@ -91,6 +93,11 @@ def export_onnx(model: keras.Model, output: str) -> bytes:
         waiting = later
     (last,) = _references(config["output_layers"])
     _finish(graph, model, tensors[last], output)
+    if features is not None:
+        (seen,) = inbound[last]
+        graph.add("Identity", [tensors[seen].name], features)
+        shape = ["N", *tensors[seen].shape[1:]]
+        graph.model.graph.output.add().CopyFrom(helper.make_tensor_value_info(features, TensorProto.FLOAT, shape))
     serialised: bytes = graph.model.SerializeToString(deterministic=True)
     return serialised
 

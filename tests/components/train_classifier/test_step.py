@@ -77,6 +77,21 @@ def test_what_it_answers_is_calibrated_on_val(data: Data, trained: Path) -> None
     assert f"Temperature {description.temperature:g}, fitted on val" in (trained / "MODEL_CARD.md").read_text()
 
 
+def test_it_refuses_what_is_strange_and_answers_val(data: Data, trained: Path) -> None:
+    bundle = Bundle.load(trained)
+    assert bundle.description.refuses == 0.01
+    assert "refusal.npz" in bundle.description.files
+    rows = Dataset(data.dataset).rows(Task.CLASSIFICATION, Split.VAL)
+    val = list(Dataset(data.dataset).images(rows))
+    answers, refused = bundle.predict_or_refuse(val)
+    np.testing.assert_array_equal(answers, bundle.predict(val))
+    assert refused.mean() < 0.2
+    noise = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3)).astype(np.uint8)
+    stripes = np.tile(np.array([[[0, 255, 0]], [[255, 0, 255]]], np.uint8), (8, 16, 1))
+    _, refused = bundle.predict_or_refuse([*noise, stripes])
+    assert refused.all()
+
+
 def test_phase_2_goes_on_counting_epochs_at_its_own_rate(trained: Path) -> None:
     rates = [epoch["learning_rate"] for epoch in epochs_of(trained)]
     assert rates[:3] == [0.001, 0.001, 0.01]
@@ -135,7 +150,7 @@ def test_without_phase_1_all_layers_train_from_the_start(data: Data, tmp_path: P
 
 
 def test_what_stays_is_the_bundle_and_the_curves(trained: Path) -> None:
-    wanted = ["MODEL_CARD.md", "bundle.json", "figures", "metrics.jsonl", "model.onnx", "weights.weights.h5"]
+    wanted = ["MODEL_CARD.md", "bundle.json", "figures", "metrics.jsonl", "model.onnx", "refusal.npz", "weights.weights.h5"]
     assert sorted(path.name for path in trained.iterdir()) == wanted
 
 

@@ -42,6 +42,24 @@ def test_the_mean_answers_what_its_members_answer_on_average(task: str) -> None:
     assert [output.name for output in onnx.load_from_string(mean).graph.output] == [task]
 
 
+def test_features_are_those_of_the_first_member() -> None:
+    members = []
+    for seed in range(2):
+        start_afresh(seed)
+        members.append(export_onnx(classifiers.build("tiny_cnn", (16, 24), 0.3).model, "probabilities", "features"))
+    images = np.random.default_rng(0).random((5, 16, 24, 3), np.float32)
+    mean = average(members, "probabilities")
+    onnx.checker.check_model(onnx.load_from_string(mean), full_check=True)
+    (first, features), (second, other), (said, kept) = (
+        onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).run(None, {"image": images})
+        for model in (*members, mean)
+    )
+    np.testing.assert_array_equal(kept, features)
+    assert kept.shape == (5, 512)
+    assert np.abs(features - other).max() > 0.01
+    np.testing.assert_allclose(said, (first + second) / 2, atol=1e-6)
+
+
 def test_the_same_members_give_the_same_bytes_and_one_is_its_own_mean() -> None:
     members = networks("probabilities", 2)
     assert average(members, "probabilities") == average(members, "probabilities")

@@ -44,7 +44,8 @@ def test_a_killed_training_comes_to_the_same_bundle_as_an_uninterrupted_one(resu
 @pytest.mark.parametrize("task", TASKS)
 def test_a_finished_training_leaves_the_bundle_its_curves_and_nothing_else(results: dict[str, Any], task: str) -> None:
     figures = ["figures/curves.png", "figures/worst.png"]
-    wanted = ["MODEL_CARD.md", "bundle.json", *figures, "model.onnx", "weights.weights.h5"]
+    refusal = ["refusal.npz"] if task.startswith("classification") else []
+    wanted = ["MODEL_CARD.md", "bundle.json", *figures, "model.onnx", *refusal, "weights.weights.h5"]
     assert sorted(results[task]["whole"]["digests"]) == wanted
 
 
