@@ -1,4 +1,4 @@
-"""What is measured of a classifier's calibration and of its conformal sets, typed; a part of `components.scores`."""
+"""What is measured of a classifier's calibration, its conformal sets and its refusal, typed; a part of `components.scores`."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -80,6 +80,40 @@ class Calibration(_Figures):
     def ece(self) -> Estimate:
         """Calibration error of what the bundle answers, on test."""
         return self.test.ece
+
+
+class ProbeScores(_Figures):
+    """Pictures of one kind that should be refused: area under the ROC curve against images of test, and share that is refused."""
+
+    pictures: int
+    auc: float
+    refused: float
+
+
+class RefusalScores(_Figures):
+    """Refusal of a classifier.
+
+    Attributes:
+        promised: share of images like those that judged it which it should refuse.
+        images: images of test that were looked at.
+        refused: share of them that it refuses.
+        far: by kind, and `all`: pictures without skin; see `components.evaluate.probes`.
+        near: the same of what nearly is an image of a lesion.
+    """
+
+    promised: float
+    images: int
+    refused: float
+    far: dict[str, ProbeScores]
+    near: dict[str, ProbeScores]
+
+
+def flat_refusal(refusal: RefusalScores) -> dict[str, float]:
+    """The main figures under the names that MLflow shows."""
+    figures = {"test/refused": refusal.refused}
+    for distance, kinds in (("far", refusal.far), ("near", refusal.near)):
+        figures |= {f"refusal/{distance}_auc": kinds["all"].auc, f"refusal/{distance}_refused": kinds["all"].refused}
+    return figures
 
 
 def flat_calibration(calibration: Calibration) -> dict[str, float]:

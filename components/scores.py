@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from components.calibration_scores import Calibration, flat_calibration
+from components.calibration_scores import Calibration, RefusalScores, flat_calibration, flat_refusal
 from components.errors import DatasetError
 from components.files import write_text
 
@@ -250,13 +250,14 @@ class _ModelScores(_Figures):
 
 
 class ClassifierScores(_ModelScores):
-    """A classifier on both splits that it did not learn from; `calibration` is None where its bundle has none."""
+    """A classifier on both splits that it did not learn from; `calibration` and `refusal` are None where its bundle has none."""
 
     task: Literal["classification"] = "classification"
     val: ClassificationScores
     test: ClassificationScores
     parent: ClassifierParent | None = None
     calibration: Calibration | None = None
+    refusal: RefusalScores | None = None
 
 
 class SegmenterScores(_ModelScores):
@@ -333,6 +334,8 @@ def flat(model: ClassifierScores | SegmenterScores) -> dict[str, float]:
         figures |= _against(model.parent)
     if isinstance(model, ClassifierScores) and model.calibration is not None:
         figures |= flat_calibration(model.calibration)
+    if isinstance(model, ClassifierScores) and model.refusal is not None:
+        figures |= flat_refusal(model.refusal)
     return {name: float(value) for name, value in figures.items() if value is not None}
 
 

@@ -8,9 +8,10 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from components.bundle import CARD, MODEL, PARENT, WEIGHTS, Description, read_description, read_parent, write_bundle
+from components.bundle import CARD, FEATURES, MODEL, PARENT, WEIGHTS, Description, read_description, read_parent, write_bundle
 from components.conformal import Conformal
 from components.lesions import CODES, Diagnosis, Task
+from components.refusal import REFUSED, Refusal
 from tests.datasets import COLOURS, resize_alone
 
 SKIN = np.array([232, 190, 165], np.float32) / 255 * 0.91
@@ -26,6 +27,7 @@ def classifier_bundle(
     bulk: int = 0,
     data_version: str = "d" * 64,
     conformal: Conformal | None = None,
+    refusal: Refusal | None = None,
 ) -> Path:
     """Write a classifier that compares an image's mean colour with each diagnosis's; with `sharpness` 0 it knows nothing.
 
@@ -38,6 +40,7 @@ def classifier_bundle(
         bulk: bytes of random weights that it carries besides, in both files, to be as large as a real one.
         data_version: of the data that it says it was trained on.
         conformal: thresholds of the sets that it answers with.
+        refusal: what tells images whose mean colour, its 3 features, is strange.
     """
     centres = np.stack([0.8 * SKIN + 0.2 * np.array(COLOURS[one], np.float32) / 255 for one in Diagnosis])
     weights = (2 * sharpness * centres.T).astype(np.float32)
@@ -51,7 +54,8 @@ def classifier_bundle(
     constants = {"weights": weights, "bias": bias, "axes": np.array([1, 2], np.int64)}
     model = _model(nodes, constants, ("probabilities", [None, len(CODES)]), bulk)
     description = _describe(name, Task.CLASSIFICATION, size, parameters, data_version)
-    return _write(root, description.model_copy(update={"conformal": conformal}), model, bulk)
+    changes = {"conformal": conformal, "refuses": None if refusal is None else REFUSED}
+    return _write(root, description.model_copy(update=changes), _with_features(model, "colour"), bulk, refusal)
 
 
 def segmenter_bundle(
@@ -122,10 +126,18 @@ def _model(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10).SerializeToString()
 
 
-def _write(root: Path, description: Description, model: bytes, bulk: int) -> Path:
+def _with_features(model: bytes, name: str) -> bytes:
+    """The model with one of its values, N x 3, as its features."""
+    changed = onnx.ModelProto.FromString(model)
+    changed.graph.node.append(helper.make_node("Identity", [name], [FEATURES]))
+    changed.graph.output.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, [None, 3]))
+    return changed.SerializeToString()
+
+
+def _write(root: Path, description: Description, model: bytes, bulk: int, refusal: Refusal | None = None) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     weights = root / f"{WEIGHTS}.new"
     weights.write_bytes(description.name.encode() + np.random.default_rng(1).bytes(bulk))
-    write_bundle(root, description, model=model, weights=[weights], card=f"# {description.name}\n")
+    write_bundle(root, description, model=model, weights=[weights], card=f"# {description.name}\n", refusal=refusal)
     weights.unlink()
     return root

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from components.calibration_scores import Calibration
+from components.calibration_scores import Calibration, RefusalScores
 from components.colours import DIAGNOSIS_COLOURS, PREDICTED_OUTLINE
 from components.evaluate.classification import roc
 from components.images import RGBImage
@@ -129,6 +129,28 @@ def draw_reliability(name: str, calibration: Calibration, footnote: str) -> "Fig
     finding = f"where it is surest it says {surest.confidence:.0%} and is right in {surest.accuracy:.0%}"
     images = f"n = {test.coverage.images:,} images, a point for each {surest.images:,}"
     where = f"test split, {images}; temperature {calibration.temperature:g}"
+    _entitle(figure, f"{name}: {finding}", where, footnote)
+    return figure
+
+
+def draw_refusal(name: str, refusal: RefusalScores, footnote: str) -> "Figure":
+    """How well pictures that should be refused are told from images of test, and how many of them are refused."""
+    kinds = {kind: one for part in (refusal.far, refusal.near) for kind, one in part.items() if kind != "all"}
+    figure = _figure(9.2, 5.2)
+    axes = figure.subplots()
+    colours = ["#0072B2" if kind in refusal.far else "#D55E00" for kind in kinds]
+    axes.barh(range(len(kinds)), [one.auc for one in kinds.values()], color=colours, height=0.7)
+    for place, one in enumerate(kinds.values()):
+        axes.text(1.02, place, f"AUC {one.auc:.2f}, {one.refused:.0%} of {one.pictures} refused", va="center", fontsize=11)
+    axes.set_yticks(range(len(kinds)), list(kinds), fontsize=12)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.75)
+    axes.set_xticks([0, 0.5, 1])
+    axes.set_xlabel("area under the ROC curve, 0.5: not told apart", fontsize=12)
+    _grid(axes, "x")
+    test = f"{refusal.images:,} images of test, of which {refusal.refused:.1%} are refused"
+    where = f"against {test}; blue: no skin, orange: nearly a lesion"
+    finding = f"far pictures are told by {refusal.far['all'].auc:.2f}, near ones by {refusal.near['all'].auc:.2f}"
     _entitle(figure, f"{name}: {finding}", where, footnote)
     return figure
 

@@ -13,10 +13,20 @@ from components.dataset import Dataset
 from components.errors import BundleError
 from components.evaluate.calibration import measure_calibration
 from components.evaluate.classification import measure_answers
-from components.evaluate.figures import Overlay, draw_confusion, draw_dice, draw_f1, draw_overlays, draw_reliability, draw_roc
+from components.evaluate.figures import (
+    Overlay,
+    draw_confusion,
+    draw_dice,
+    draw_f1,
+    draw_overlays,
+    draw_refusal,
+    draw_reliability,
+    draw_roc,
+)
 from components.evaluate.forgetting import compare_classifiers, compare_segmenters
 from components.evaluate.judged import answered, judged_table, read_predictions, rows_to_predict, split_judged, write_predictions
 from components.evaluate.official import score_answers, score_masks, undecided, write_masks
+from components.evaluate.refusal import measure_refusal
 from components.evaluate.segmentation import measure_segmentation
 from components.evaluate.tables import write_answers, write_curves, write_metrics
 from components.evaluate.test_set import test_set_digest
@@ -154,13 +164,16 @@ class _Judge:
         return self._calibrated(bundle, scores, table)
 
     def _calibrated(self, bundle: Bundle, scores: ClassifierScores, table: pd.DataFrame) -> ClassifierScores:
-        """The scores, with those of the calibration where the bundle has one."""
+        """The scores, with those of the calibration and of the refusal where the bundle has them."""
         calibration = measure_calibration(bundle.description, *split_judged(table))
         if calibration is not None:
             self._reporter.figure(f"{bundle.name}/reliability", draw_reliability(bundle.name, calibration, self.footnote))
         elif bundle.description.temperature is not None:
             self._reporter.message(f"{bundle.name}: val or test has fewer than two lesions, too few to measure its calibration")
-        return scores.model_copy(update={"calibration": calibration})
+        refusal = measure_refusal(bundle, self.dataset, self.dataset.rows(Task.CLASSIFICATION, Split.TEST))
+        if refusal is not None:
+            self._reporter.figure(f"{bundle.name}/refusal", draw_refusal(bundle.name, refusal, self.footnote))
+        return scores.model_copy(update={"calibration": calibration, "refusal": refusal})
 
     def _segmenter(self, bundle: Bundle, table: pd.DataFrame) -> SegmenterScores:
         val, test = split_judged(table)

@@ -122,7 +122,8 @@ def _signature(description: Description) -> "ModelSignature":
     if description.task is Task.CLASSIFICATION:
         codes = [ColSpec(DataType.double, f"p_{code}") for code in description.classes]
         sets = [ColSpec(DataType.string, "set")] if description.conformal is not None else []
-        return ModelSignature(image, Schema([ColSpec(DataType.string, "diagnosis"), *codes, *sets]))
+        refused = [ColSpec(DataType.boolean, "refused")] if description.refuses is not None else []
+        return ModelSignature(image, Schema([ColSpec(DataType.string, "diagnosis"), *codes, *sets, *refused]))
     return ModelSignature(image, Schema([ColSpec(DataType.binary, "mask"), ColSpec(DataType.double, "lesion_share")]))
 
 

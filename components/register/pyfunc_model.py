@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import mlflow
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
@@ -22,8 +23,9 @@ class LesionModel(PythonModel):
     """A bundle behind MLflow's interface.
 
     Give a DataFrame whose column `image` holds encoded images (bytes of a JPEG or PNG). A classifier answers `diagnosis` (code)
-    and `p_MEL` … `p_SCC`, and, where its bundle has thresholds of sets, `set`: codes with a space between; a segmenter `mask`, a
-    PNG of the image's own size (0 | 255), and `lesion_share`, its share of lesion.
+    and `p_MEL` … `p_SCC`; where its bundle can, `set`: codes with a space between, and `refused`: whether the image is so strange
+    that the rest should not be shown. A segmenter answers `mask`, a PNG of the image's own size (0 | 255), and `lesion_share`, its
+    share of lesion.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -37,18 +39,19 @@ class LesionModel(PythonModel):
             ImageFormatError: an image cannot be decoded; the text names its row.
         """
         images = [decode_image(data, f"row {row}") for row, data in enumerate(model_input["image"])]
-        answers = self.bundle.predict(images)
         if self.bundle.task is Task.CLASSIFICATION:
-            return self._diagnoses(answers)
-        return self._masks(images, answers)
+            return self._diagnoses(*self.bundle.predict_or_refuse(images))
+        return self._masks(images, self.bundle.predict(images))
 
-    def _diagnoses(self, probabilities: Probabilities) -> pd.DataFrame:
+    def _diagnoses(self, probabilities: Probabilities, refused: npt.NDArray[np.bool_]) -> pd.DataFrame:
         classes = self.bundle.description.classes
         table = pd.DataFrame(probabilities.astype(np.float64), columns=[f"p_{code}" for code in classes])
         table.insert(0, "diagnosis", [classes[place] for place in probabilities.argmax(axis=1)])
         if self.bundle.description.conformal is not None:
             sets = prediction_sets(probabilities, self.bundle.description.conformal)
             table["set"] = [" ".join(np.array(classes)[inside]) for inside in sets]
+        if self.bundle.description.refuses is not None:
+            table["refused"] = refused
         return table
 
     def _masks(self, images: list[RGBImage], probabilities: Probabilities) -> pd.DataFrame:

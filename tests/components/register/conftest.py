@@ -16,6 +16,7 @@ from components.lesions import CODES
 from components.params import EvaluateParams, RegisterParams
 from components.promotion import policy
 from components.promotion.ledger import ReleaseLedger
+from components.refusal import Refusal
 from components.register import register
 from components.register.context import DataContext, RunContext
 from components.release import Release, read_release
@@ -27,6 +28,8 @@ from tests.mlflow_server import address
 
 RUN = "20261124-153012-a1b2"
 SETS = Conformal(level=0.9, least=dict.fromkeys(CODES, 0.1), own=())
+# Refuses what is nearly black.
+DARK = Refusal(*(np.array(one, np.float32) for one in ([0.8] * 3, np.zeros((0, 3)), [], [1], [0.5])))
 PARAMS = RegisterParams(metric="macro_f1", policy="trial", experiment="dermacare")
 UNSEEN = DataContext(learned=lambda _: 0)
 """No model learned from images of test."""
@@ -100,7 +103,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     models = [
         trained(segmenter_bundle(root / "outliner", name="outliner", data_version=Dataset(dataset).version)),
         classifier(dataset, root / "blind", name="blind", sharpness=0),
-        classifier(dataset, root / "skilled", name="skilled", conformal=SETS),
+        classifier(dataset, root / "skilled", name="skilled", conformal=SETS, refusal=DARK),
     ]
     return Made(dataset, models, judged(dataset, models, root / "evaluation"))
 

@@ -555,13 +555,15 @@ class TestTrainedOn:
 
 class TestLoading:
     def test_the_classifier_in_production_answers_images_as_its_bundle_does(self, made, registered):
-        images = [encoded(Diagnosis.VASC)[0], encoded(Diagnosis.MEL, (90, 70))[0]]
+        black = cv2.imencode(".png", np.zeros((40, 40, 3), np.uint8))[1].tobytes()
+        images = [encoded(Diagnosis.VASC)[0], encoded(Diagnosis.MEL, (90, 70))[0], black]
         answer = load(registered.ledger.uri, CLASSIFIER).predict(pd.DataFrame({"image": images}))
         expected = Bundle.load(made.models[2]).predict([decode_image(image, "image") for image in images])
-        assert answer.columns.tolist() == ["diagnosis", *(f"p_{code}" for code in CODES), "set"]
-        assert answer.iloc[:, 1:-1].to_numpy(float) == pytest.approx(expected)
+        assert answer.columns.tolist() == ["diagnosis", *(f"p_{code}" for code in CODES), "set", "refused"]
+        assert answer.iloc[:, 1:-2].to_numpy(float) == pytest.approx(expected)
         inside = [" ".join(np.array(CODES)[one >= 0.1]) for one in expected]
         assert answer["set"].tolist() == inside
+        assert answer["refused"].tolist() == [False, False, True]
         assert answer["diagnosis"].tolist() == [CODES[place] for place in expected.argmax(axis=1)]
         assert answer["diagnosis"][0] == "VASC"
 
