@@ -66,7 +66,8 @@ def _chart(size: tuple[int, int], rng: np.random.Generator, place: int) -> Pixel
 def _noise(size: tuple[int, int], rng: np.random.Generator, grain: int) -> Pixels:
     """Random colours, each over `grain` pixels in height and width."""
     coarse = rng.integers(0, 256, (-(-size[0] // grain), -(-size[1] // grain), 3)).astype(np.uint8)
-    return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_NEAREST)
+    noise: Pixels = cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_NEAREST)
+    return noise
 
 
 def _enlarged(image: Pixels, place: int, of: int) -> Pixels:
