@@ -13,12 +13,13 @@ run: setup ## the demo: drawn images in, trained and promoted models out (a few 
 setup: .venv/.installed ## the environment in .venv, from the hashed lock
 
 # The file's name stands for the whole installation: it is written last, so an interrupted one starts again.
-.venv/.installed: requirements.lock requirements-uv.lock pyproject.toml
+.venv/.installed: requirements.lock requirements-uv.lock mlflow/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1); DermaCare needs Python 3.11 to 3.13: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	$(UNSET) $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	$(UNSET) $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r mlflow/requirements.lock
 	$(UNSET) $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -45,9 +46,10 @@ ui: setup ## the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/dermacare ui
 
 .PHONY: lock
-lock: setup ## requirements.lock anew, from pyproject.toml
+lock: setup ## requirements.lock anew, from pyproject.toml; the tracking server's after it
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
 	grep '^uv==' requirements.lock | cut -d' ' -f1 | $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements-uv.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --constraints requirements.lock mlflow/requirements.in -o mlflow/requirements.lock
 
 .PHONY: clean
 clean: ## remove the environment and caches; state in .dermacare stays

@@ -44,7 +44,7 @@ def server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
             [*command, *stores], stdout=log, stderr=log, env={**os.environ, **ENVIRONMENT}, start_new_session=True, cwd=folder
         )
     try:
-        _wait(f"http://127.0.0.1:{port}/health")
+        wait(f"http://127.0.0.1:{port}/health")
         yield process
     finally:
         kill(process)
@@ -59,8 +59,10 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait(30)
 
 
-def _wait(address: str) -> None:
-    for _ in range(300):
+def wait(address: str, seconds: float = 60) -> None:
+    """Wait until an address answers."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
         try:
             with urllib.request.urlopen(address, timeout=2):
                 return
