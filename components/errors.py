@@ -14,6 +14,7 @@ DermaCareError                 anything that we raise on purpose; its text is on
 ├── CheckpointError            what a training left to go on from was damaged
 ├── StoreError                 a step's store cannot be used: disk full, no permission, held by another run
 ├── TrackingError              the tracking server or its data cannot be used
+│   └── TrackingDenied         the server does not know the user, or does not let him
 ├── LedgerError                the ledger of what serves cannot be used, or does not allow what was asked
 ├── VersionError               a version of the data cannot be read, sent, fetched or withdrawn
 ├── StepFailed                 a step of a run ended with an error
@@ -80,6 +81,10 @@ class StoreError(DermaCareError):
 
 class TrackingError(DermaCareError):
     """The tracking server or its data cannot be used."""
+
+
+class TrackingDenied(TrackingError):
+    """The tracking server does not know the user, or does not let him; trying again does not help."""
 
 
 class LedgerError(DermaCareError):

@@ -12,6 +12,7 @@ import itertools
 import json
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -26,7 +27,7 @@ from urllib.parse import quote, urlsplit
 
 import psutil
 
-from components.errors import TrackingError
+from components.errors import TrackingDenied, TrackingError
 from components.tracking_database import make_database
 
 if TYPE_CHECKING:
@@ -58,10 +59,13 @@ ENVIRONMENT: Mapping[str, str] = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # MLflow's own patience is minutes; a run that is being watched cannot wait so long, and everything here is tried again.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    # MLflow would send a request again that a dying server has carried out, and so make a second run. Everything here is tried
+    # again by who knows what stands there already.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    # Files go through the server: its clients need not reach S3.
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
 }
 """How MLflow is set, here and in a server that we start; what the user has set himself stays."""
 
@@ -71,6 +75,7 @@ _WRITE_SECONDS = 1.0
 _BEAT_SECONDS = 60.0
 _SAMPLE_SECONDS = 10.0
 _RETRY_SECONDS = 15.0
+_CHECK_SECONDS = 5.0
 _BATCH = 500
 # As long as MLflow lets the digest of a dataset be.
 _DIGEST_LENGTH = 36
@@ -129,6 +134,33 @@ class Ledger:
         self.experiment = experiment
         self._steps: dict[tuple[str, str], set[int]] = {}
 
+    @property
+    def address(self) -> str:
+        """The address as it may be printed: without user and password."""
+        return without_credentials(self.uri)
+
+    def check(self) -> None:
+        """Ask a server whether it answers, and whether it lets this user write; a database on this machine is not asked.
+
+        Raises:
+            TrackingError: it does not answer within seconds, or cannot be written to.
+            TrackingDenied: it does not know the user, or does not let him write.
+        """
+        if not self.uri.startswith(("http:", "https:")):
+            return
+        client = self.client
+        from mlflow.utils.credentials import get_default_host_creds
+        from mlflow.utils.rest_utils import http_request
+
+        host = get_default_host_creds(self.uri)  # type: ignore[no-untyped-call]
+        try:
+            http_request(host, "/health", "GET", max_retries=0, timeout=_CHECK_SECONDS)  # type: ignore[no-untyped-call]
+        except _failures() as error:
+            raise TrackingError(f"{self.address}: no MLflow answers there; start it, or correct MLFLOW_TRACKING_URI") from error
+        with self.answering("writing to it"):
+            for key, value in _EXPERIMENT_TAGS.items():
+                client.set_experiment_tag(self.experiment_id, key, value)
+
     @cached_property
     def client(self) -> "MlflowClient":
         """MLflow's client; making it imports MLflow (3 s) and, once, makes the database (5 s)."""
@@ -163,7 +195,7 @@ class Ledger:
                 found = self.client.get_experiment_by_name(self.experiment)
         if found is None or found.lifecycle_stage == "deleted":
             raise TrackingError(
-                f"{self.uri}: experiment {self.experiment} was deleted; restore it in MLflow or set register.experiment anew"
+                f"{self.address}: experiment {self.experiment} was deleted; restore it in MLflow or set register.experiment anew"
             )
         return str(found.experiment_id)
 
@@ -345,13 +377,18 @@ class Ledger:
 
         Raises:
             TrackingError: MLflow cannot be reached or refuses.
+            TrackingDenied: it does not know the user, or does not let him.
         """
         try:
             yield
         except _failures() as error:
-            raise TrackingError(f"{self.uri}: {purpose} failed ({_first_line(error)}); {self._way_out()}") from error
+            denied = _is_denied(error)
+            kind = TrackingDenied if denied else TrackingError
+            raise kind(f"{self.address}: {purpose} failed ({_first_line(error)}); {self._way_out(denied)}") from error
 
-    def _way_out(self) -> str:
+    def _way_out(self, denied: bool) -> str:
+        if denied:
+            return "see MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or have the server's admin give you the right"
         if self.uri.startswith("sqlite:"):
             return "see that the folder can be written and is not full, then run the same command again"
         return "see that the server answers, then run the same command again: what is done is not repeated"
@@ -428,7 +465,7 @@ class Tracker:
         self._ended.set()
         self._writer.join(patience)
         if not self._written:
-            self._tell(f"MLflow at {self._ledger.uri} cannot be written to: that the run ended {status} does not stand there")
+            self._tell(f"MLflow at {self._ledger.address} cannot be written to: that the run ended {status} does not stand there")
 
     def _write(self) -> None:
         """What the writer does: write what waits, every second, until the run has ended."""
@@ -451,11 +488,12 @@ class Tracker:
             send()
         except failures as error:
             if not self._away:
-                self._tell(f"MLflow at {self._ledger.uri} cannot be written to ({_first_line(error)}); the run goes on without it")
+                reason = _first_line(error)
+                self._tell(f"MLflow at {self._ledger.address} cannot be written to ({reason}); the run goes on without it")
             self._away = True
             return False
         if self._away:
-            self._tell(f"MLflow at {self._ledger.uri} can be written to again")
+            self._tell(f"MLflow at {self._ledger.address} can be written to again")
         self._away = False
         return True
 
@@ -553,8 +591,20 @@ def _failures() -> tuple[type[Exception], ...]:
     return (MlflowException, SQLAlchemyError, OSError)
 
 
+def _is_denied(error: Exception) -> bool:
+    if getattr(error, "error_code", "") in ("PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"):
+        return True
+    response = getattr(error, "response", None)  # of files, which MLflow asks for by requests alone
+    return getattr(response, "status_code", None) in (401, 403)
+
+
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return without_credentials((str(error).strip() or type(error).__name__).splitlines()[0])[:200]
+
+
+def without_credentials(text: str) -> str:
+    """A text in which addresses (`https://user:password@host`) keep neither user nor password, so that it may be printed."""
+    return re.sub(r"://[^/@\s]*@", "://", text)
 
 
 def _database(uri: str) -> Path:

@@ -73,6 +73,10 @@ def run(
     runner: Annotated[Runner, typer.Option(help="Where the steps run.")] = Runner.SUBPROCESS,
     plan: Annotated[bool, typer.Option("--plan", help="Say which steps would run, and why; run nothing.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Do everything again, whatever is done already.")] = False,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Send nothing to MLflow and register nothing; the same command without it does so later."),
+    ] = False,
 ) -> None:
     """Run the pipeline: images in, a registered and promoted model out."""
     from dermacare.run_command import run_pipeline
@@ -88,6 +92,7 @@ def run(
             runner=runner,
             plan_only=plan,
             fresh=fresh,
+            offline=offline,
         )
     )
 

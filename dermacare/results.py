@@ -21,15 +21,17 @@ from pipelines.runs import RunRecord
 def show_results(home: Home, record: RunRecord) -> None:
     """Print the table of models (test split) and a line for each model that was registered."""
     store = Store(home.root)
-    outs = {step: store.out(step, record.steps[step].key) for step in ("evaluate", "register")}
-    scores = read_scores(outs["evaluate"])
+    scores = read_scores(store.out("evaluate", record.steps["evaluate"].key))
     for table in model_tables(scores):
         console.print(table)
     if any(model.parent for model in scores.models.values()):
         _show_parents(store, record, scores)
     if scores.phantom:
         console.print("These images were drawn: the figures show that the pipeline works, and say nothing about skin.")
-    release = read_release(outs["register"])
+    if record.offline:
+        console.print("Nothing was registered, since it ran with --offline; the same command without it does so.", markup=False)
+        return
+    release = read_release(store.out("register", record.steps["register"].key))
     for judged in release.judged:
         console.print(_told(judged), markup=False)
 

@@ -18,6 +18,7 @@ from pipelines import local, runs
 from pipelines.crop_by import cropped_by
 from pipelines.home import Home
 from pipelines.plan import Plan, state_of, why_stale
+from pipelines.publish import check_tracking
 from pipelines.runner import Runner, check_runner
 from pipelines.runs import EventTail, RunRecord, RunState
 from pipelines.start import Prepared, prepare
@@ -37,13 +38,17 @@ def run_pipeline(
     runner: Runner,
     plan_only: bool,
     fresh: bool,
+    offline: bool,
 ) -> int:
     """Carry out `dermacare run`; returns the exit code."""
     home = Home.here()
     check_runner(runner)
-    resolved = cropped_by(home, load_params(file, profile=profile, data=data, assignments=assignments), crop_by)
+    resolved = load_params(file, profile=profile, data=data, assignments=assignments)
+    if not (plan_only or offline):
+        check_tracking(home, resolved.params)
+    resolved = cropped_by(home, resolved, crop_by)
     starts = find_starts(home, resolved.params, start_from)
-    prepared = prepare(home, resolved, profile=profile or "", arguments=sys.argv[1:], fresh=fresh, starts=starts)
+    prepared = prepare(home, resolved, profile=profile or "", arguments=sys.argv[1:], fresh=fresh, offline=offline, starts=starts)
     _tell_starts(prepared.record, starts)
     if plan_only:
         _show_plan(home, prepared)
@@ -64,9 +69,8 @@ def run_pipeline(
         return 130
     _show_steps(home, record, states)
     show_results(home, record)
-    console.print(
-        f"\n{duration(time.time() - start)} in all. Next: [bold]dermacare ui[/bold] shows the runs and the models in MLflow."
-    )
+    after = "" if offline else " Next: [bold]dermacare ui[/bold] shows the runs and the models in MLflow."
+    console.print(f"\n{duration(time.time() - start)} in all.{after}")
     return 0
 
 

@@ -56,7 +56,8 @@ def main(run: str) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: _stop(home, run))
     ending = threading.Event()
-    threads = [threading.Thread(target=task, args=(home, record, ending)) for task in (_beat, _track)]
+    tasks = (_beat,) if record.offline else (_beat, _track)
+    threads = [threading.Thread(target=task, args=(home, record, ending)) for task in tasks]
     for thread in threads:
         thread.start()
     state, reason = RunState.KILLED, "stopped"
@@ -89,7 +90,8 @@ def _run_pipeline(home: Home, record: RunRecord) -> None:
         enable_caching=True,
         cache_root=str(home.root / "kfp-cache"),
     )
-    draw(params, parallel=False)(**arguments(params, fingerprint=record.steps["ingest"].salt, run=record.id))
+    pipeline = draw(params, parallel=False, registers=not record.offline)
+    pipeline(**arguments(params, fingerprint=record.steps["ingest"].salt, run=record.id))
 
 
 def _stop(home: Home, run: str) -> None:

@@ -9,7 +9,7 @@ from components.errors import DataRefused, TrackingError
 from components.lesions import Split, Task
 from components.params import PreprocessParams, TrainingParams, bundle_of
 from components.store import Store
-from components.tracking import Ledger
+from components.tracking import Ledger, without_credentials
 from pipelines.home import Home
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _fetch(home: Home, spec: str, target: Path) -> None:
             version = Registry(ledger).of_bundle(digest)
     if ledger is None or version is None:
         raise TrackingError(
-            f"{home.tracking_uri}: has no registered model whose bundle is {spec}; "
+            f"{without_credentials(home.tracking_uri)}: has no registered model whose bundle is {spec}; "
             "name the server that has it in MLFLOW_TRACKING_URI"
         )
     fetch_bundle(ledger, version, target)

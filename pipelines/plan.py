@@ -58,6 +58,10 @@ class Plan:
         """The plan that `as_json` gave."""
         return cls(tuple(PlannedStep(**step) for step in values))
 
+    def without(self, name: str) -> "Plan":
+        """The plan without a step on which none depends."""
+        return Plan(tuple(step for step in self.steps if step.name != name))
+
     def same_work(self, other: "Plan") -> bool:
         """Whether both ask for the same work; `register` publishes each run anew and does not count."""
         return {s.name: s.key for s in self.steps if s.step != "register"} == {

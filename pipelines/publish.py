@@ -9,6 +9,7 @@ import components
 from components.audit.findings import read_counts
 from components.bundle import read_description
 from components.dataset import Dataset
+from components.errors import TrackingError
 from components.params import Params, RegisterParams
 from components.register.context import DataContext, RunContext
 from components.reporter import Reporter
@@ -20,6 +21,18 @@ from pipelines.parents import count_learned, count_learned_of_test, open_ledger
 from pipelines.runs import RunRecord, RunState
 
 _STATUS: dict[RunState, RunStatus] = {RunState.DONE: "FINISHED", RunState.FAILED: "FAILED", RunState.KILLED: "KILLED"}
+
+
+def check_tracking(home: Home, params: Params) -> None:
+    """See, before hours of training, that the tracking server answers and takes what this user writes.
+
+    Raises:
+        TrackingError: it does not.
+    """
+    try:
+        Ledger(home.tracking_uri, params.register_.experiment).check()
+    except TrackingError as error:
+        raise type(error)(f"{error}, or train without it now and register later: --offline") from error
 
 
 class LiveTracking:

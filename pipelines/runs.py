@@ -40,6 +40,7 @@ class RunRecord:
         params: all parameters, as plain values.
         plan: see `Plan.as_json`.
         fresh: the mark of a `--fresh` run, or empty.
+        offline: whether it sends nothing to MLflow and registers nothing.
         state: how it stands; a record that says running is believed only while its owner lives (see `alive`).
         host, pid, started_process: the owner, and when that process started (a pid is used again).
         created, ended: seconds since 1970.
@@ -52,6 +53,7 @@ class RunRecord:
     params: dict[str, Any]
     plan: list[dict[str, Any]]
     fresh: str = ""
+    offline: bool = False
     state: RunState = RunState.RUNNING
     host: str = field(default_factory=socket.gethostname)
     pid: int = 0

@@ -37,7 +37,14 @@ class Prepared:
 
 
 def prepare(
-    home: Home, resolved: Resolved, *, profile: str, arguments: list[str], fresh: bool, starts: Sequence[Start] = ()
+    home: Home,
+    resolved: Resolved,
+    *,
+    profile: str,
+    arguments: list[str],
+    fresh: bool,
+    offline: bool = False,
+    starts: Sequence[Start] = (),
 ) -> Prepared:
     """Plan a run and look at what earlier ones left.
 
@@ -47,6 +54,7 @@ def prepare(
         profile: the profile's name, or empty.
         arguments: what was typed, for the record.
         fresh: do everything again, whatever is done; a fresh run that died is taken up again.
+        offline: leave MLflow out, and `register`, which needs it; a run without it then does that step.
         starts: the models that start from a registered version.
     """
     runs.bury_the_dead(home)
@@ -66,6 +74,8 @@ def prepare(
         mark = next((r.fresh for r in reversed(earlier) if _unfinished_fresh(r, values)), run)
         fingerprint = source_fingerprint(params.ingest, home.root, fresh=mark)
     plan = make_plan(params, fingerprint=fingerprint, run_id=run)
+    if offline:
+        plan = plan.without("register")
     record = RunRecord(
         id=run,
         command=shlex.join(["dermacare", *arguments]),
@@ -73,13 +83,14 @@ def prepare(
         params=values,
         plan=plan.as_json(),
         fresh=mark,
+        offline=offline,
     )
     same = [r for r in reversed(earlier) if r.steps.same_work(plan)]
     store = Store(home.root)
     whole = all(store.has(step.step, step.key) for step in plan.steps if step.step != "register")
     return Prepared(
         record=record,
-        equals=next((r for r in same if r.state is RunState.DONE), None) if whole else None,
+        equals=next((r for r in same if r.state is RunState.DONE and (offline or not r.offline)), None) if whole else None,
         before=earlier[-1] if earlier else None,
         resumes=same[0] if same and same[0].state in (RunState.KILLED, RunState.FAILED) else None,
     )

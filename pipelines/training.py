@@ -11,12 +11,13 @@ from components.store import code_digest
 from pipelines import steps
 
 
-def draw(params: Params, *, parallel: bool) -> Callable[..., Any]:
+def draw(params: Params, *, parallel: bool, registers: bool = True) -> Callable[..., Any]:
     """The pipeline function.
 
     Args:
         params: all parameters; a task for which they list no model has no loop, since Kubeflow cannot collect from an empty one.
         parallel: whether models train at the same time: on a cluster yes, on one machine they would only share its cores.
+        registers: whether the last step runs, which needs MLflow.
     """
     at_once = 0 if parallel else 1
     has_segmenters, has_classifiers = bool(params.train_unet.models), bool(params.train_classifier.models)
@@ -55,15 +56,16 @@ def draw(params: Params, *, parallel: bool) -> Callable[..., Any]:
                     model=model, params=train_classifier, code=code_digest("train_classifier"), dataset=dataset, plan=plan
                 ).output
         evaluation = steps.evaluate(params=evaluate, code=code_digest("evaluate"), dataset=dataset, **_collected(models)).output
-        # Registering publishes this run, so a cache must never answer for it.
-        steps.register(
-            params=register,
-            code=code_digest("register"),
-            run=run,
-            dataset=dataset,
-            evaluation=evaluation,
-            **_collected(models),
-        ).set_caching_options(False)
+        if registers:
+            # Registering publishes this run, so a cache must never answer for it.
+            steps.register(
+                params=register,
+                code=code_digest("register"),
+                run=run,
+                dataset=dataset,
+                evaluation=evaluation,
+                **_collected(models),
+            ).set_caching_options(False)
 
     return training
 

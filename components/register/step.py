@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from components.dataset import Dataset
-from components.errors import TrackingError
+from components.errors import TrackingDenied, TrackingError
 from components.lesions import Split, Task
 from components.params import RegisterParams
 from components.promotion.entries import Action, Content, Decision, Entry, Outcome, Version
@@ -66,6 +66,7 @@ def register(
         TrackingError: MLflow does not answer, or refuses.
         LedgerError: the ledger does not answer, or somebody else decided at the same moment.
         ParamsError: there is no such policy.
+        TrackingDenied: this user may not do all of it; what he may is done.
         BundleError: a bundle breaks its contract.
         DatasetError: `dataset` or `evaluation` breaks its contract.
     """
@@ -78,6 +79,8 @@ def register(
             with ledger.answering(f"publishing run {run.run_id}"):
                 release = work.publish(ledger, releases, pictures, out, reporter)
             break
+        except TrackingDenied:
+            raise
         except TrackingError as error:
             if pause is None:
                 raise

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from components import tracking
-from components.errors import TrackingError
+from components.errors import TrackingDenied, TrackingError
 from components.tracking import Ledger, Point, RunDetails, Tracker, UsedData
 from tests.mlflow_server import address, free_port, server
 
@@ -142,6 +142,32 @@ class TestLedger:
         assert MLFLOW_DISABLE_TELEMETRY.get()
         assert not MLFLOW_ALLOW_PICKLE_DESERIALIZATION.get()
         assert not MLFLOW_SERVER_ENABLE_JOB_EXECUTION.get()
+
+
+class TestServerCheck:
+    def test_a_home_has_no_server_to_ask(self, tmp_path):
+        Ledger(f"sqlite:///{tmp_path}/mlflow.db", "dermacare").check()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_server_that_is_away_is_named_without_the_password(self):
+        port = free_port()
+        with pytest.raises(TrackingError) as caught:
+            Ledger(f"http://eva:secret@127.0.0.1:{port}", "dermacare").check()
+        assert str(caught.value) == f"http://127.0.0.1:{port}: no MLflow answers there; start it, or correct MLFLOW_TRACKING_URI"
+
+    def test_mlflows_own_words_lose_the_password_too(self):
+        ledger = Ledger(f"http://eva:secret@127.0.0.1:{free_port()}", "dermacare")
+        with pytest.raises(TrackingError) as caught, ledger.answering("asking"):
+            ledger.search("")
+        assert "secret" not in str(caught.value)
+        assert "see that the server answers" in str(caught.value)
+
+    @pytest.mark.parametrize("code", ["PERMISSION_DENIED", "UNAUTHENTICATED"])
+    def test_a_server_that_does_not_let_the_user_is_told_apart(self, ledger, code):
+        from mlflow.exceptions import RestException
+
+        with pytest.raises(TrackingDenied, match="MLFLOW_TRACKING_USERNAME"), ledger.answering("asking"):
+            raise RestException({"error_code": code, "message": "no"})
 
 
 class TestDeadRuns:
