@@ -64,13 +64,15 @@ class S3Server:
 
 @contextlib.contextmanager
 def seaweedfs(folder: Path) -> Iterator[S3Server]:
-    """Run SeaweedFS over an empty folder; it answers when the block begins and is gone when the block or this process ends."""
-    ports = {name: free_port() for name in ("s3", "master", "volume", "filer")}
-    ports |= {f"{name}.grpc": free_port() for name in tuple(ports)}
+    """Run SeaweedFS over an empty folder, or over one that it has run over, at the ports that it had there.
+
+    It answers when the block begins and is gone when the block or this process ends.
+    """
+    ports = _ports(folder / "ports.json")
     config = folder / "s3.json"
     config.write_text(json.dumps(_identities()), encoding="utf-8")
     data = folder / "data"
-    data.mkdir()
+    data.mkdir(exist_ok=True)
     options = [
         *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}", "-s3", f"-s3.config={config}"),
         *("-s3.port.iceberg=0", "-s3.port.lance=0"),  # else two servers at once want the same ports
@@ -93,6 +95,14 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
         yield server
     finally:
         kill(process)
+
+
+def _ports(kept: Path) -> dict[str, int]:
+    if not kept.exists():
+        ports = {name: free_port() for name in ("s3", "master", "volume", "filer")}
+        ports |= {f"{name}.grpc": free_port() for name in tuple(ports)}
+        kept.write_text(json.dumps(ports), encoding="utf-8")
+    return dict(json.loads(kept.read_text(encoding="utf-8")))
 
 
 def _make_bucket(client: Any, name: str) -> None:

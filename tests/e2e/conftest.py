@@ -35,10 +35,11 @@ Event = dict[str, Any]
 
 @dataclass
 class Project:
-    """A home folder and the command that works on it."""
+    """A home folder and the command that works on it; `variables` are set besides where it runs."""
 
     home: Home
     settings: dict[str, str] = field(default_factory=lambda: dict(TINY))
+    variables: dict[str, str] = field(default_factory=dict)
 
     def command(self, *more: str) -> list[str]:
         """`dermacare run` on the tiny settings."""
@@ -47,7 +48,7 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         """This process's, with the home folder."""
-        return user_environment(self.home.root)
+        return user_environment(self.home.root, **self.variables)
 
     def run(self, *more: str) -> subprocess.CompletedProcess[str]:
         """Run to the end."""
