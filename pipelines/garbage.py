@@ -25,7 +25,7 @@ def find(home: Home, released: Iterable[str] = ()) -> list[Garbage]:
     """What nothing refers to any more, largest first.
 
     Kept are the steps of the newest run that was finished, of every run that goes on, of the newest run of each unfinished
-    piece of work (it can be resumed), and of the runs that `released` names: those behind a model version with an alias.
+    piece of work (it can be resumed; one of `--offline` can still be registered), and of the runs that `released` names: those behind a model version with an alias.
 
     Args:
         home: where state lies.
@@ -54,7 +54,8 @@ def _kept(home: Home, all_runs: list[RunRecord], released: set[str]) -> list[Run
     for position, run in enumerate(all_runs):
         later = all_runs[position + 1 :]
         superseded = any(run.steps.same_work(other.steps) for other in later)
-        if run is newest_done or run.id in released or runs.alive(home, run) or (run.state is not RunState.DONE and not superseded):
+        goes_on = (run.state is not RunState.DONE or run.offline) and not superseded
+        if run is newest_done or run.id in released or runs.alive(home, run) or goes_on:
             kept.append(run)
     return kept
 
