@@ -599,7 +599,9 @@ def _is_denied(error: Exception) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    return without_credentials((str(error).strip() or type(error).__name__).splitlines()[0])[:200]
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    cause = line.partition("(Caused by ")[2]  # what MLflow's and requests' many words come down to
+    return without_credentials(cause.removesuffix(")") or line)[:200]
 
 
 def without_credentials(text: str) -> str:

@@ -25,7 +25,8 @@ def find(home: Home, released: Iterable[str] = ()) -> list[Garbage]:
     """What nothing refers to any more, largest first.
 
     Kept are the steps of the newest run that was finished, of every run that goes on, of the newest run of each unfinished
-    piece of work (it can be resumed; one of `--offline` can still be registered), and of the runs that `released` names: those behind a model version with an alias.
+    piece of work (it can be resumed; one of `--offline` can still be registered), and of the runs that `released` names: those
+    behind a model version with an alias.
 
     Args:
         home: where state lies.
