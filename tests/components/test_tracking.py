@@ -160,6 +160,7 @@ class TestServerCheck:
         with pytest.raises(TrackingError) as caught, ledger.answering("asking"):
             ledger.search("")
         assert "secret" not in str(caught.value)
+        assert "Connection refused" in str(caught.value)
         assert "see that the server answers" in str(caught.value)
 
     @pytest.mark.parametrize("code", ["PERMISSION_DENIED", "UNAUTHENTICATED"])
