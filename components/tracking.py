@@ -382,7 +382,7 @@ class Ledger:
         try:
             yield
         except _failures() as error:
-            denied = _is_denied(error)
+            denied = is_denied(error)
             kind = TrackingDenied if denied else TrackingError
             raise kind(f"{self.address}: {purpose} failed ({_first_line(error)}); {self._way_out(denied)}") from error
 
@@ -591,7 +591,8 @@ def _failures() -> tuple[type[Exception], ...]:
     return (MlflowException, SQLAlchemyError, OSError)
 
 
-def _is_denied(error: Exception) -> bool:
+def is_denied(error: Exception) -> bool:
+    """Whether MLflow says by this error that it does not know the user, or does not let him."""
     if getattr(error, "error_code", "") in ("PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"):
         return True
     response = getattr(error, "response", None)  # of files, which MLflow asks for by requests alone

@@ -1,7 +1,8 @@
 """MLflow's aliases follow the ledger: `production` and `previous` of both registered models.
 
 They are for people who look at MLflow's pages; nothing serves by them. One that points elsewhere was moved by hand, or left behind
-by a command that was killed; it is set back and named.
+by a command that was killed; it is set back and named. On a server that lets only some people move them, it waits for their next
+command.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from components.lesions import Task
 from components.promotion.entries import Entry, Release
 from components.promotion.releases import serving, version_before
 from components.register.registry import PREVIOUS, PRODUCTION, REGISTERED, Registry
+from components.tracking import is_denied
 
 
 def follow(registry: Registry, entries: Sequence[Entry]) -> list[str]:
@@ -20,7 +22,8 @@ def follow(registry: Registry, entries: Sequence[Entry]) -> list[str]:
         entries: the whole ledger.
 
     Returns:
-        A sentence, without its full stop, for each alias `production` that pointed elsewhere.
+        A sentence, without its full stop, for each alias `production` that pointed elsewhere, and for each alias that this user
+        may not move.
     """
     now, astray = serving(entries), []
     for task, name in REGISTERED.items():
@@ -32,9 +35,27 @@ def follow(registry: Registry, entries: Sequence[Entry]) -> list[str]:
                 f"alias {PRODUCTION} of {name} pointed at version {found} although {serves} "
                 "(it was moved by hand, or a command was killed): it is set back"
             )
-        registry.point(name, PREVIOUS, None if earlier is None else earlier.number)
-        registry.point(name, PRODUCTION, wanted)
+        for alias, number in {PREVIOUS: None if earlier is None else earlier.number, PRODUCTION: wanted}.items():
+            if not _point(registry, name, alias, number):
+                target = f"version {number}" if number else "no version"
+                astray.append(
+                    f"alias {alias} of {name} should point at {target}, and the tracking server does not let you move it: "
+                    "the next `dermacare history` of somebody who may does so"
+                )
     return astray
+
+
+def _point(registry: Registry, name: str, alias: str, number: int | None) -> bool:
+    """Let an alias point at a version (None: at none), if this user may."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        registry.point(name, alias, number)
+    except MlflowException as error:
+        if not is_denied(error):
+            raise
+        return False
+    return True
 
 
 def adopted(registry: Registry) -> Release:

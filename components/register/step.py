@@ -161,7 +161,8 @@ class _Registration:
             decisions = judgement.decide(challengers, serving(entries))
             entry = releases.append(self._content(decisions, serving(entries)), after=entries[-1] if entries else None)
             entries = [*entries, entry]
-            follow(registry, entries)
+            for sentence in follow(registry, entries):
+                reporter.message(sentence)
         before = entries[: entry.number - 1]
         champions = {decision.task: _champion(ledger, serving(before).of(decision.task)) for decision in entry.decisions}
         release = self._release(entry, entries, challengers)

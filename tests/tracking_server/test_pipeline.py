@@ -105,18 +105,18 @@ def a_reviewer(project: Project, server: TrackingServer) -> None:
 
 def an_engineer(project: Project, server: TrackingServer) -> None:
     out = run(project, server, "eva")
-    assert out.returncode == 1
-    assert "error: register: " in out.stderr
-    assert "only promoters may do this" in out.stderr
-    assert len(ask(server, _VERSIONS)) == 1
-    assert ask(server, _ALIASES) == []
-
-
-def a_promoter(project: Project, server: TrackingServer) -> None:
-    out = run(project, server, "pia")
     assert out.returncode == 0, out.stderr
     for model in ("train_unet/unet_tiny", "train_classifier/tiny_cnn"):
         assert project.finished()[model].count("done") == 1  # offline, and never again
+    assert ask(server, _VERSIONS) == [("lesion-classifier", 1), ("lesion-segmenter", 1)]
+    assert ask(server, _ALIASES) == []
+    assert "does not let you move it" in (project.home.root / "runs" / all_runs(project.home)[-1].id / "events.jsonl").read_text()
+
+
+def a_promoter(project: Project, server: TrackingServer) -> None:
+    project.variables = server.credentials("pia")
+    out = project.dermacare("history")
+    assert out.returncode == 0, out.stderr
     assert_whole_and_once(server)
     stored = {entry["Key"] for entry in server.s3.client().list_objects_v2(Bucket=server.name)["Contents"]}
     assert len([key for key in stored if key.endswith("/bundle/model.onnx")]) == 2

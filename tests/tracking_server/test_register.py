@@ -1,4 +1,4 @@
-"""The register step against the team's server: by an engineer, without S3, by a promoter. Nothing stands there twice."""
+"""The register step against the team's server: by a reviewer, without S3, by an engineer, by a promoter; all stands there once."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,21 +33,25 @@ def test_who_may_and_what_is_away(made: Made, tmp_path: Path, monkeypatch: pytes
         s3 = s3_life.enter_context(seaweedfs(tmp_path / "s3"))
         server = stack.enter_context(tracking_server(tmp_path / "server", stack.enter_context(postgresql()), s3, "team"))
 
-        with pytest.raises(TrackingDenied, match="only promoters may do this"):
-            made.register(as_user(server, "eva", monkeypatch), tmp_path / "out")
-        assert ask(server, "select count(*) from model_versions") == 1
-        assert ask(server, "select count(*) from registered_model_aliases") == 0
+        with pytest.raises(TrackingDenied, match="have the server's admin give you the right"):
+            made.register(as_user(server, "rob", monkeypatch), tmp_path / "out")
+        assert ask(server, "select count(*) from runs") == 0
 
         s3_life.close()
         with pytest.raises(TrackingError, match="publishing run"):
-            made.register(as_user(server, "pia", monkeypatch), tmp_path / "out")
-        assert ask(server, "select count(*) from registered_model_aliases") == 0
+            made.register(as_user(server, "eva", monkeypatch), tmp_path / "out")
+        assert ask(server, "select count(*) from model_versions") == 0
 
         stack.enter_context(seaweedfs(tmp_path / "s3"))
+        made.register(as_user(server, "eva", monkeypatch), tmp_path / "out")
+        assert ask(server, "select count(*) from model_versions") == 2
+        assert ask(server, "select count(*) from registered_model_aliases") == 0
+        assert (tmp_path / "out.jsonl").read_text().count("does not let you move it") == 2
+
         release = made.register(as_user(server, "pia", monkeypatch), tmp_path / "out")
         assert release.classifier is not None
-        assert release.classifier.version == 1
-        assert ask(server, "select count(*) from registered_model_aliases") == 2
+        assert release.classifier.serves
+        assert ask(server, "select count(*) from registered_model_aliases where alias = 'production' and version = 1") == 2
         assert_whole_and_once(server)
         stored = [entry["Key"] for entry in s3.client().list_objects_v2(Bucket=server.name)["Contents"]]
         assert len([key for key in stored if key.endswith("/bundle/model.onnx")]) == len(made.models)
