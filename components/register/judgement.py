@@ -21,7 +21,7 @@ from components.register.fetch import fetch_bundle
 from components.register.publish import PublishedModel
 from components.register.registry import Entry, Registry
 from components.register.weigh import megabytes, milliseconds
-from components.scores import flat
+from components.scores import ClassifierScores, ModelScores, flat
 from components.tracking import Ledger
 
 
@@ -131,7 +131,14 @@ class Judgement:
             incomparable=compared.reason if isinstance(compared, Incomparable) else "",
             audit=self._data.audit,
             official_difference=None if scores.official is None else scores.official.largest_difference,
+            calibration_error=_calibration_error(scores),
         )
+
+
+def _calibration_error(scores: ModelScores) -> float | None:
+    if isinstance(scores, ClassifierScores) and scores.calibration is not None and scores.calibration.ece is not None:
+        return scores.calibration.ece.value
+    return None
 
 
 def _candidate(model: PublishedModel) -> Candidate:
