@@ -193,6 +193,54 @@ class OfficialAgreement(_Figures):
         return max((figure.difference for figure in self.figures.values()), default=0.0)
 
 
+class Slice(_Figures):
+    """Images of test that share something: `sex`, `female`.
+
+    Attributes:
+        dimension: what they share; see `components/evaluate/dimensions.py`.
+        value: which of its values.
+        images, lesions: how many; the latter are groups, see `components/groups.py`.
+        figure: flat name of what is measured: `malignant/auc`, `dice`.
+        score: the figure, 0 to 1; None where the slice has none (no malignant image, or no benign one).
+        interval: where it lies with 95 % confidence; None: it has none.
+        judged: whether slice and rest have lesions enough for their gap to be judged.
+    """
+
+    dimension: str
+    value: str
+    images: int
+    lesions: int
+    figure: str
+    score: float | None
+    interval: Interval | None
+    judged: bool
+
+    @property
+    def label(self) -> str:
+        """As people write it: `sex female`."""
+        return f"{self.dimension} {self.value}"
+
+
+class Gap(_Figures):
+    """How much lower the figure of a slice is than that of the other images of its dimension.
+
+    Attributes:
+        dimension, value: the slice.
+        figure: flat name of what is measured.
+        gap: figure of the rest - figure of the slice; below 0 where the slice is the better one.
+        low, high: where it lies with 95 % confidence, for all judged slices at once.
+        slices: how many were judged.
+    """
+
+    dimension: str
+    value: str
+    figure: str
+    gap: float
+    low: float
+    high: float
+    slices: int
+
+
 class _ParentScores(_Figures):
     digest: str
     name: str
@@ -240,6 +288,8 @@ class _ModelScores(_Figures):
     model that did not learn from it (a model trained with folds learned from val).
 
     `official`: what the official ISIC scorer makes of the same answers to test.
+
+    `slices`: parts of test, and `largest_gap` the one that lags behind the rest most surely; None: none was judged.
     """
 
     name: str
@@ -247,6 +297,8 @@ class _ModelScores(_Figures):
     parameters_total: int
     val_rows: Literal["val", "out of fold"] = VAL_ROWS
     official: OfficialAgreement | None = None
+    slices: tuple[Slice, ...] = ()
+    largest_gap: Gap | None = None
 
 
 class ClassifierScores(_ModelScores):
@@ -330,6 +382,10 @@ def flat(model: ClassifierScores | SegmenterScores) -> dict[str, float]:
             figures |= {f"{split}/{name}_low": interval.low, f"{split}/{name}_high": interval.high}
     if model.official is not None:
         figures["test/official_difference"] = model.official.largest_difference
+    if model.largest_gap is not None:
+        gap = model.largest_gap
+        figures |= {"test/slice/gap": gap.gap, "test/slice/gap_low": gap.low, "test/slice/gap_high": gap.high}
+        figures["test/slice/judged"] = gap.slices
     if model.parent is not None:
         figures |= _against(model.parent)
     if isinstance(model, ClassifierScores) and model.calibration is not None:

@@ -14,9 +14,9 @@ from components.audit.data import AuditedData
 from components.audit.findings import Findings, Severity, Table
 from components.audit.licences import ISIC_MASKS, Collection, collection_of, in_order
 from components.audit.render import render
-from components.audit.skin_tone import GROUPS, UNKNOWN, tone_groups
 from components.files import write_text
 from components.lesions import CODES, LESIONS, Diagnosis, Split
+from components.skin_tone import GROUPS, UNKNOWN, tone_groups
 
 _NONE = "not stated"
 _SPLITS = tuple(split.value for split in Split)

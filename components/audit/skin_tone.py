@@ -7,40 +7,22 @@ The individual typology angle, ITA = arctan((L* - 50) / b*), sorts skin into six
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from components.audit.data import AuditedData
 from components.audit.findings import Checked, Family, Finding, Severity, Table
 from components.audit.words import listed, percent
 from components.lesions import Split
+from components.skin_tone import GROUPS, UNKNOWN, tone_groups
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-# Group → least angle in degrees, not included; the last has none.
-GROUPS: dict[str, float] = {
-    "very light": 55.0,
-    "light": 41.0,
-    "intermediate": 28.0,
-    "tan": 10.0,
-    "brown": -30.0,
-    "dark": -np.inf,
-}
-UNKNOWN = "not measured"
 
 # Ordered in lightness, so that they can be told apart without colour.
 _COLOURS = ("#F8E4D0", "#E8BF98", "#CC9560", "#A06A3A", "#6B4226", "#2E1B10")
 _MISSING = 0.01
 _FEW = 10
 _HIDDEN = 0.05
-
-
-def tone_groups(angles: "pd.Series[float]") -> "pd.Series[str]":
-    """The group of each angle in degrees; `not measured` where there is none."""
-    edges = [-np.inf, *sorted(edge for edge in GROUPS.values() if np.isfinite(edge)), np.inf]
-    groups = pd.cut(angles.astype(float), edges, labels=list(GROUPS)[::-1], right=True).astype(object)
-    return groups.where(angles.notna(), UNKNOWN)
 
 
 def find_skin_tone(data: AuditedData, draw: "Callable[[str, Figure], object]") -> Checked:

@@ -19,7 +19,9 @@ from components.predictions import COUNT_COLUMNS
 from components.scores import Difference, Interval
 
 DRAWS = 2000
-_ENDS = [0.025, 0.975]
+ENDS = [0.025, 0.975]
+"""Quantiles of the draws between which a figure lies with 95 % confidence."""
+
 _DRAWS_AT_ONCE = 100
 
 Measure = Callable[[Floats], Mapping[str, Floats]]
@@ -48,7 +50,7 @@ def intervals(
     Returns:
         By flat name (`macro_f1`, `MEL/recall`): those of the figures that exist on these images.
     """
-    group, count = _places(groups)
+    group, count = places_of_groups(groups)
     return _intervals(ClassifierMeasures(truth, probabilities, group, count, specificity).measure, count, draws, seed)
 
 
@@ -61,7 +63,7 @@ def mask_intervals(table: pd.DataFrame, groups: Sequence[str], *, draws: int = D
         draws: bootstrap samples.
         seed: of the draws.
     """
-    group, count = _places(groups)
+    group, count = places_of_groups(groups)
     return _intervals(_mask_measures(table, group, count), count, draws, seed)
 
 
@@ -91,7 +93,7 @@ def paired_differences(
     Returns:
         By flat name: second - first, and its 95 % interval, of each figure that exists on these images.
     """
-    group, count = _places(groups)
+    group, count = places_of_groups(groups)
     one, other = (ClassifierMeasures(truth, said, group, count, specificity).measure for said in (first, second))
     return _differences(one, other, count, draws, seed)
 
@@ -100,7 +102,7 @@ def paired_mask_differences(
     first: pd.DataFrame, second: pd.DataFrame, groups: Sequence[str], *, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, Difference]:
     """How much higher each figure of the second of two segmenters is; tables as of `mask_intervals`, rows of the same images."""
-    group, count = _places(groups)
+    group, count = places_of_groups(groups)
     one, other = (_mask_measures(table, group, count) for table in (first, second))
     return _differences(one, other, count, draws, seed)
 
@@ -118,7 +120,7 @@ def _intervals(measure: Measure, groups: int, draws: int, seed: int) -> dict[str
     drawn = _all(measure(weights) for weights in draw_weights(groups, draws, seed))
     known = {name for name, values in measure(np.ones((groups, 1))).items() if not np.isnan(values[0])}
     held = {name: values[~np.isnan(values)] for name, values in drawn.items() if name in known}
-    ends = {name: np.quantile(values, _ENDS) for name, values in held.items() if len(values)}
+    ends = {name: np.quantile(values, ENDS) for name, values in held.items() if len(values)}
     return {name: Interval(low=float(low), high=float(high)) for name, (low, high) in ends.items()}
 
 
@@ -147,7 +149,7 @@ def _mask_measures(table: pd.DataFrame, group: npt.NDArray[np.intp], groups: int
     return measure
 
 
-def _places(groups: Sequence[str]) -> tuple[npt.NDArray[np.intp], int]:
+def places_of_groups(groups: Sequence[str] | pd.Series) -> tuple[npt.NDArray[np.intp], int]:
     """The place of each image's group among the distinct ones, and how many there are."""
     names, place = np.unique(np.array(groups, str), return_inverse=True)
     return place.astype(np.intp), len(names)

@@ -13,7 +13,7 @@ from components.evaluate.classification import roc
 from components.images import RGBImage
 from components.lesions import CODES, LESIONS, Diagnosis
 from components.outlines import LEGEND, draw_outlines
-from components.scores import ClassificationScores, ClassifierScores, Interval
+from components.scores import ClassificationScores, ClassifierScores, Interval, SegmenterScores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -203,6 +203,44 @@ def draw_overlays(name: str, overlays: Sequence[Overlay], images: int, footnote:
     where = f"{LEGEND}\n{len(overlays)} of {images:,} test images, evenly spaced from the worst Dice to the best"
     _entitle(figure, f"{name}: outlines from Dice {worst:.2f} to {best:.2f}", where, footnote)
     return figure
+
+
+def draw_slices(model: ClassifierScores | SegmenterScores, footnote: str) -> "Figure":
+    """The figure of every slice of test with its 95 % interval, at least one; those with too few lesions are hollow."""
+    figure = _figure(9.4, 2.4 + 0.27 * (len(model.slices) + len({one.dimension for one in model.slices})))
+    axes = figure.subplots()
+    place, names = 0.0, {}
+    for before, one in zip((None, *model.slices), model.slices, strict=False):
+        place += 1 if before is None or before.dimension == one.dimension else 2
+        doubt = "" if one.judged else ", not judged"
+        names[place] = f"{one.label}  n = {one.images:,} of {one.lesions:,} lesions{doubt}"
+        colour = "#222222" if one.judged else "#999999"
+        if one.interval is not None:
+            axes.plot([one.interval.low, one.interval.high], [place, place], color=colour, linewidth=1.8)
+        if one.score is not None:
+            axes.plot(one.score, place, "o", color=colour, markerfacecolor=colour if one.judged else "white", markersize=7)
+            axes.text(1.02, place, f"{one.score:.2f}", va="center", fontsize=10, color=colour, transform=axes.get_yaxis_transform())
+    axes.set_yticks(list(names), list(names.values()), fontsize=10)
+    axes.set_ylim(place + 1, 0)
+    axes.set_xlim(right=1.01)
+    axes.tick_params(axis="x", labelsize=11)
+    axes.set_xlabel(_SLICE_FIGURES[model.slices[0].figure], fontsize=13)
+    _grid(axes, "x")
+    where = f"test split, n = {model.test.images:,} images; 95 % intervals, bootstrap over lesions; hollow: too few to be judged"
+    _entitle(figure, f"{model.name}: {_slice_finding(model)}", where, footnote)
+    return figure
+
+
+_SLICE_FIGURES = {"malignant/auc": "AUC of malignant against benign", "dice": "mean Dice"}
+
+
+def _slice_finding(model: ClassifierScores | SegmenterScores) -> str:
+    gap = model.largest_gap
+    if gap is None:
+        return "no slice has lesions enough to be judged"
+    span = f"{gap.gap:+.2f} ({gap.low:+.2f} to {gap.high:+.2f}, corrected for {gap.slices} slices)"
+    verdict = "lags behind the rest" if gap.low > 0 else "lags most, but chance may do so"
+    return f"{gap.dimension} {gap.value} {verdict}\n{span}"
 
 
 def _confusion_finding(scores: ClassificationScores) -> str:

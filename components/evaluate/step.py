@@ -13,6 +13,7 @@ from components.dataset import Dataset
 from components.errors import BundleError
 from components.evaluate.calibration import measure_calibration
 from components.evaluate.classification import measure_answers
+from components.evaluate.dimensions import image_dimensions
 from components.evaluate.figures import (
     Overlay,
     draw_confusion,
@@ -22,12 +23,14 @@ from components.evaluate.figures import (
     draw_refusal,
     draw_reliability,
     draw_roc,
+    draw_slices,
 )
 from components.evaluate.forgetting import compare_classifiers, compare_segmenters
 from components.evaluate.judged import answered, judged_table, read_predictions, rows_to_predict, split_judged, write_predictions
 from components.evaluate.official import score_answers, score_masks, undecided, write_masks
 from components.evaluate.refusal import measure_refusal
 from components.evaluate.segmentation import measure_segmentation
+from components.evaluate.slices import slice_classifier, slice_segmenter
 from components.evaluate.tables import write_answers, write_curves, write_metrics
 from components.evaluate.test_set import test_set_digest
 from components.lesions import Split, Task
@@ -108,6 +111,8 @@ class _Judge:
         write_curves(self._out, bundle.name, path)
         scores = self._classifier(bundle, table) if bundle.task is Task.CLASSIFICATION else self._segmenter(bundle, table)
         write_metrics(self._out, scores)
+        if scores.slices:
+            self._reporter.figure(f"{bundle.name}/slices", draw_slices(scores, self.footnote))
         return self._beside_parent(path, bundle.description, scores, table) if bundle.description.parent else scores
 
     def _beside_parent(
@@ -148,7 +153,8 @@ class _Judge:
         val, test = (measure_answers(part, self._params.melanoma_specificity) for part in parts)
         shown = parts[1]
         official = score_answers(self._out, bundle.name, shown)
-        scores = ClassifierScores(**_about(bundle), val=val, test=test, official=official)
+        sliced = slice_classifier(shown, image_dimensions(self.dataset, bundle.task))
+        scores = ClassifierScores(**_about(bundle), **vars(sliced), val=val, test=test, official=official)
         absent = [code for code, one in test.classes.items() if one.auc is None]
         if absent:
             self._reporter.message(f"{bundle.name}: no AUC on test for {', '.join(absent)}, which it does not hold")
@@ -179,7 +185,8 @@ class _Judge:
         val, test = split_judged(table)
         measured = [measure_segmentation(part, part["group_id"].tolist()) for part in (val, test)]
         official = score_masks(self._out, bundle.name, test["image_id"].tolist(), measured[1])
-        scores = SegmenterScores(**_about(bundle), val=measured[0], test=measured[1], official=official)
+        sliced = slice_segmenter(test, image_dimensions(self.dataset, bundle.task))
+        scores = SegmenterScores(**_about(bundle), **vars(sliced), val=measured[0], test=measured[1], official=official)
         self._reporter.figure(f"{bundle.name}/dice", draw_dice(bundle.name, test["dice"].to_numpy(), self.footnote))
         if self._params.overlays:
             self._overlays(bundle, test)

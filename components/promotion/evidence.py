@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from components.lesions import Task
 from components.promotion.entries import Comparison, Version
+from components.scores import Gap
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Evidence:
         champion: what serves; None: nothing does.
         comparison: with the champion; None: there is none, or `incomparable` says why not.
         incomparable: why it cannot be compared with the champion, without full stop.
+        largest_gap: slice that lags behind the rest of test most surely; None: no slice was judged.
         audit: what the audit of the data found; None: it is not known.
         official_difference: largest difference from the official scorer; None: it was not asked.
         calibration_error: expected calibration error on test; None: it was not measured.
@@ -54,6 +56,7 @@ class Evidence:
     champion: Version | None = None
     comparison: Comparison | None = None
     incomparable: str = ""
+    largest_gap: Gap | None = None
     audit: AuditCounts | None = None
     official_difference: float | None = None
     calibration_error: float | None = None

@@ -9,6 +9,7 @@ NAMES: Mapping[str, str] = {
     "macro_f1": "macro F1",
     "macro_auc": "macro AUC",
     "accuracy": "accuracy",
+    "malignant/auc": "AUC of malignant against benign",
     "MEL/recall": "sensitivity for melanoma",
     "dice": "Dice",
     "jaccard": "Jaccard",

@@ -30,6 +30,7 @@ class TaskPolicy(_Section):
     least: dict[str, Share] = Field(description="figure of test -> what the lower end of its 95 % interval must reach")
     largest_drop: Share | None = Field(description="most that the sensitivity of a diagnosis may fall below the champion's")
     melanoma_sensitivity: Share | None = Field(description="what the lower end of the sensitivity for melanoma must reach")
+    slice_gap: Share | None = Field(description="most that the lower end of the largest gap between a slice and its rest may be")
     calibration_error: Share | None = Field(description="largest expected calibration error on test")
     official_difference: Share | None = Field(description="largest difference from the official ISIC scorer")
 

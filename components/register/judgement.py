@@ -129,6 +129,7 @@ class Judgement:
             champion=champion,
             comparison=compared if isinstance(compared, Comparison) else None,
             incomparable=compared.reason if isinstance(compared, Incomparable) else "",
+            largest_gap=scores.largest_gap,
             audit=self._data.audit,
             official_difference=None if scores.official is None else scores.official.largest_difference,
             calibration_error=_calibration_error(scores),

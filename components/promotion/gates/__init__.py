@@ -20,6 +20,7 @@ from components.promotion.gates.melanoma import melanoma
 from components.promotion.gates.official import official
 from components.promotion.gates.phantom import phantom
 from components.promotion.gates.size import size
+from components.promotion.gates.slices import slices
 from components.promotion.policy import Policy
 
 Gate = Callable[[Evidence, Policy], tuple[bool, str] | None]
@@ -35,6 +36,7 @@ GATES: Mapping[str, Gate] = {
     "calibration": calibration,
     "comparison": comparison,
     "drop": drop,
+    "slices": slices,
     "size": size,
     "latency": latency,
 }

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from components.audit.findings import Finding, Severity
-from components.audit.skin_tone import GROUPS, find_skin_tone, tone_groups
+from components.audit.skin_tone import find_skin_tone
+from components.skin_tone import GROUPS, tone_groups
 from tests.components.audit.validated import Validated
 
 

@@ -129,10 +129,13 @@ def test_each_model_has_its_figures(evaluated):
         "f1_by_diagnosis.png",
         "skilled/confusion.png",
         "skilled/roc.png",
+        "skilled/slices.png",
         "blind/confusion.png",
         "blind/roc.png",
+        "blind/slices.png",
         "tiny_segmenter/dice.png",
         "tiny_segmenter/overlays.png",
+        "tiny_segmenter/slices.png",
     }
 
 

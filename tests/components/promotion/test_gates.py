@@ -12,7 +12,7 @@ from components.promotion.entries import Comparison, Outcome
 from components.promotion.evidence import AuditCounts, Evidence
 from components.promotion.gates import GATES, judge
 from components.promotion.policy import Policy, read_promotion
-from components.scores import Difference
+from components.scores import Difference, Gap
 from tests.components.promotion.records import version
 
 FIGURES = {"balanced_accuracy": 0.8, "macro_f1": 0.7, "macro_auc": 0.95, "MEL/recall": 0.75, "MEL/support": 40.0}
@@ -30,6 +30,10 @@ def comparison(**values: tuple[float, float, float]) -> Comparison:
     )
 
 
+def gap(value: float, low: float, high: float) -> Gap:
+    return Gap(dimension="skin tone", value="dark", figure="malignant/auc", gap=value, low=low, high=high, slices=21)
+
+
 GOOD = Evidence(
     task=Task.CLASSIFICATION,
     subject=version(2),
@@ -45,6 +49,7 @@ GOOD = Evidence(
     milliseconds=120,
     champion=version(1),
     comparison=comparison(),
+    largest_gap=gap(0.2, 0.02, 0.38),
     audit=AuditCounts("Nothing serious was found.", {"critical": 0, "high": 1}),
     official_difference=1e-12,
     calibration_error=0.03,
@@ -80,6 +85,10 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "drop": (
         {"comparison": comparison(MEL__recall=(-0.2, -0.3, -0.1))},
         r"fell by more than 0.100: MEL -0.200 \(-0.300 to -0.100\)",
+    ),
+    "slices": (
+        {"largest_gap": gap(0.25, 0.16, 0.34)},
+        r"benign of skin tone dark lags behind the rest by \+0.250 \(\+0.160 to \+0.340, corrected for 21 slices\), at most 0.150",
     ),
     "size": ({"megabytes": 2000}, "2,000 MB, at most 800"),
     "latency": ({"milliseconds": 5000}, "5,000 ms an image on the machine that registered it, at most 1,000"),
@@ -150,6 +159,10 @@ class TestComparison:
         )
 
 
+def test_slices_that_were_too_small_to_judge_prove_nothing(policy):
+    assert GATES["slices"](replace(GOOD, largest_gap=None), policy) == (False, "no slice of test has lesions enough to be judged")
+
+
 class TestOutcome:
     def test_production_asks_for_a_person_though_every_gate_holds(self, policy):
         decision = decide(GOOD, policy)
@@ -181,6 +194,7 @@ class TestOutcome:
         figures = {"dice": 0.9, "sensitivity": 0.9}
         intervals = {"dice": (0.88, 0.92), "sensitivity": (0.8, 0.95)}
         model = replace(without_champion(), task=Task.SEGMENTATION, figures=figures, intervals=intervals)
+        model = replace(model, largest_gap=gap(0.1, 0.05, 0.15))
         assert decide(model, policy).reason == (
             "least: sensitivity 0.900 (0.800 to 0.950), at least 0.850 is asked of the lower end"
         )
