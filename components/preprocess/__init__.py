@@ -20,8 +20,9 @@ def preprocess(
 ) -> None:
     """Write a dataset folder with the pixels of every row, preprocessed as the report does; figure `preprocess_stages`.
 
-    Labels, splits and the data version stay those of `dataset`: only `shard` and `row` of the manifest change. Shards that an
-    earlier attempt left whole in `out` are kept, and those of earlier outputs are taken over. The bytes do not depend on `workers`.
+    Labels, splits and the data version stay those of `dataset`: only `shard` and `row` of the manifest change; its measures.parquet
+    is handed on. Shards that an earlier attempt left whole in `out` are kept, and those of earlier outputs are taken over. The
+    bytes do not depend on `workers`.
 
     Args:
         dataset: a validated dataset folder, encoded files in zip shards.

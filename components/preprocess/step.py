@@ -22,6 +22,7 @@ from components.dataset import (
 )
 from components.images import Mask, RGBImage, decode_image, decode_mask, one_thread_a_call
 from components.lesions import Task
+from components.measures import read_measures, write_measures
 from components.params import PreprocessParams
 from components.preprocess.figures import draw_stages
 from components.preprocess.shards import PixelShard, cut_shards
@@ -62,6 +63,9 @@ def preprocess(
             written.result()
     write_preprocessing(out, params)
     write_manifest(out, pd.concat([_placed(shard) for shard in shards]))
+    # Evaluate tells hairy images and small lesions apart by it; data sets that no validation made have none.
+    if (dataset / "measures.parquet").exists():
+        write_measures(out, read_measures(dataset))
     reporter.figure("preprocess_stages", draw_stages(source, params, reader.cropped if params.segmenter else None))
     reporter.progress(total, total, "images")
 

@@ -11,10 +11,9 @@ from components.dataset import Dataset, read_manifest, write_manifest
 from components.evaluate.dimensions import UNKNOWN, image_dimensions
 from components.evaluate.slices import LEAST_LESIONS, Sliced, slice_classifier, slice_segmenter
 from components.lesions import CODES, LESIONS, Diagnosis, Split, Task
-from components.measures import COLUMNS, write_measures
 from components.predictions import PROBABILITY_COLUMNS
 from components.scores import Slice
-from tests.datasets import preprocessed_dataset
+from tests.datasets import preprocessed_dataset, some_measures
 
 MALIGNANT = [LESIONS[diagnosis].malignant for diagnosis in Diagnosis]
 
@@ -157,22 +156,9 @@ class TestDimensions:
         assert set(table.columns) == {"diagnosis", "age", "sex", "site"}
 
     def test_hair_and_lesion_size_come_from_what_validate_measured(self, root):
-        manifest = read_manifest(root)
-        images = sorted(set(manifest["image_id"]))
-        hair = {name: (0.01, 0.05, 0.2)[place % 3] for place, name in enumerate(images)}
-        measures = pd.DataFrame(dict.fromkeys(COLUMNS, 0.5), index=manifest.index)
-        measures = measures.assign(
-            image_id=manifest["image_id"],
-            task=manifest["task"],
-            bytes=1,
-            pixels_sha256="0",
-            hash=[np.zeros(8, np.uint64)] * len(manifest),
-            hair_share=manifest["image_id"].map(hair),
-            mask_share=np.where(manifest["task"] == "segmentation", manifest["image_id"].map(hair), np.nan),
-            mask_components=1,
-        )
-        write_measures(root, measures)
+        measures = some_measures(root).drop_duplicates("image_id").set_index("image_id")
         table = image_dimensions(Dataset(root), Task.CLASSIFICATION)
         named = {0.01: "under 3 %", 0.05: "3 to 10 %", 0.2: "10 % and more"}
-        assert table["hair"].tolist() == [named[hair[name]] for name in table.index]
-        assert set(table["lesion size"]) == {"under 10 %", "10 to 30 %"}
+        assert table["hair"].tolist() == [named[share] for share in measures["hair_share"][table.index]]
+        sized = {0.01: "under 10 %", 0.05: "under 10 %", 0.2: "10 to 30 %"}
+        assert table["lesion size"].tolist() == [sized[share] for share in measures["hair_share"][table.index]]

@@ -20,7 +20,7 @@ from components.preprocess import preprocess
 from components.preprocess.stages import preprocess_image, preprocess_mask
 from components.preprocess.step import PixelReader
 from components.reporter import Reporter
-from tests.datasets import encoded_dataset
+from tests.datasets import encoded_dataset, some_measures
 
 
 def _preprocess(dataset: Path, out: Path, params: PreprocessParams, *, workers: int | None = None) -> dict[str, str]:
@@ -72,6 +72,13 @@ def test_nothing_is_written_but_manifest_settings_shards_and_the_figure(
     # 3 lesions x 8 classes x 2 images in encoded shards of 16: 3 x 4 shards of 4, the segmentation ones with their masks.
     assert len(shards) == 12 + 12 * 2
     assert cv2.imread(str(tmp_path / "figures/preprocess_stages.png")).std() > 10
+
+
+def test_what_was_measured_is_handed_on(tmp_path: Path, small_params: PreprocessParams) -> None:
+    data = encoded_dataset(tmp_path / "validated", per_class=3)
+    some_measures(data)
+    files = _preprocess(data, tmp_path / "out", small_params)
+    assert files["measures.parquet"] == sha256_file(data / "measures.parquet")
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(encoded: Path, tmp_path: Path, small_params: PreprocessParams) -> None:
