@@ -1,8 +1,8 @@
 """What the measures look like: each figure's title says what it shows, and n is printed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -186,22 +186,47 @@ class Overlay:
 
 def draw_overlays(name: str, overlays: Sequence[Overlay], images: int, footnote: str) -> "Figure":
     """True and predicted outline on test images, from the worst Dice to the best."""
-    columns = min(4, len(overlays))
-    lines = -(-len(overlays) // columns)
-    height, width = overlays[0].truth.shape
+
+    def show(axes: "Axes", overlay: Overlay) -> str:
+        draw_outlines(axes, overlay.truth, overlay.predicted)
+        return f"Dice {overlay.dice:.2f}" + ("" if overlay.predicted.any() else ", nothing found")
+
+    worst, best = overlays[0].dice, overlays[-1].dice
+    where = f"{LEGEND}\n{len(overlays)} of {images:,} test images, evenly spaced from the worst Dice to the best"
+    return _sheet(overlays, show, f"{name}: outlines from Dice {worst:.2f} to {best:.2f}", where, footnote)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image, H x W x 3 uint8 RGB, and what is said of it."""
+
+    image_id: str
+    image: RGBImage
+    caption: str
+
+
+def draw_cases(cases: Sequence[Case], finding: str, where: str, footnote: str) -> "Figure":
+    """A sheet of test images, at least one, each under what the model said of it."""
+    return _sheet(cases, lambda _, case: case.caption, finding, where, footnote)
+
+
+_Shown = TypeVar("_Shown", Overlay, Case)
+
+
+def _sheet(shown: Sequence[_Shown], show: "Callable[[Axes, _Shown], str]", finding: str, where: str, footnote: str) -> "Figure":
+    """Images side by side, four a line; `show` draws on an image what belongs there, and gives its caption."""
+    columns = min(4, len(shown))
+    lines = -(-len(shown) // columns)
+    height, width = shown[0].image.shape[:2]
     figure = _figure(2.9 * columns, (2.9 * height / width + 0.55) * lines + 1.6)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes in panels:
         axes.set_axis_off()
-    for axes, overlay in zip(panels, overlays, strict=False):
-        axes.imshow(overlay.image)
-        draw_outlines(axes, overlay.truth, overlay.predicted)
-        empty = "" if overlay.predicted.any() else ", nothing found"
-        axes.set_title(f"Dice {overlay.dice:.2f}{empty}", fontsize=12)
-        axes.text(0.5, -0.02, overlay.image_id, transform=axes.transAxes, ha="center", va="top", fontsize=8)
-    worst, best = overlays[0].dice, overlays[-1].dice
-    where = f"{LEGEND}\n{len(overlays)} of {images:,} test images, evenly spaced from the worst Dice to the best"
-    _entitle(figure, f"{name}: outlines from Dice {worst:.2f} to {best:.2f}", where, footnote)
+    for axes, one in zip(panels, shown, strict=False):
+        axes.imshow(one.image)
+        axes.set_title(show(axes, one), fontsize=12)
+        axes.text(0.5, -0.02, one.image_id, transform=axes.transAxes, ha="center", va="top", fontsize=8)
+    _entitle(figure, finding, where, footnote)
     return figure
 
 

@@ -30,6 +30,7 @@ from components.evaluate.judged import answered, judged_table, read_predictions,
 from components.evaluate.official import score_answers, score_masks, undecided, write_masks
 from components.evaluate.refusal import measure_refusal
 from components.evaluate.segmentation import measure_segmentation
+from components.evaluate.sheets import draw_doubtful, draw_mistakes
 from components.evaluate.slices import slice_classifier, slice_segmenter
 from components.evaluate.tables import write_answers, write_curves, write_metrics
 from components.evaluate.test_set import test_set_digest
@@ -167,6 +168,10 @@ class _Judge:
         write_answers(self._out, bundle.name, truth, probabilities)
         self._reporter.figure(f"{bundle.name}/confusion", draw_confusion(scores, self.footnote))
         self._reporter.figure(f"{bundle.name}/roc", draw_roc(scores, truth, probabilities, self.footnote))
+        mistakes = draw_mistakes(bundle.name, shown, self.dataset, self.footnote)
+        if mistakes is not None:
+            self._reporter.figure(f"{bundle.name}/mistakes", mistakes)
+        self._reporter.figure(f"{bundle.name}/doubtful", draw_doubtful(bundle.name, shown, self.dataset, self.footnote))
         return self._calibrated(bundle, scores, table)
 
     def _calibrated(self, bundle: Bundle, scores: ClassifierScores, table: pd.DataFrame) -> ClassifierScores:

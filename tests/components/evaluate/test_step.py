@@ -128,9 +128,13 @@ def test_each_model_has_its_figures(evaluated):
     assert figures == {
         "f1_by_diagnosis.png",
         "skilled/confusion.png",
+        "skilled/doubtful.png",
+        "skilled/mistakes.png",
         "skilled/roc.png",
         "skilled/slices.png",
         "blind/confusion.png",
+        "blind/doubtful.png",
+        "blind/mistakes.png",
         "blind/roc.png",
         "blind/slices.png",
         "tiny_segmenter/dice.png",
