@@ -241,6 +241,23 @@ class Gap(_Figures):
     slices: int
 
 
+class Explanation(_Figures):
+    """How much of what speaks for a classifier's answers lies on the lesion, see `components/evaluate/explanation.py`.
+
+    Attributes:
+        images, lesions: how many it was asked of; the latter are groups.
+        on_lesion: share of the Grad-CAM map, mean over images, 0 to 1.
+        interval: of the mean, 95 %.
+        lesion_share: of the picture that the lesion covers, mean, 0 to 1: what a map that is spread evenly would have.
+    """
+
+    images: int
+    lesions: int
+    on_lesion: float
+    interval: Interval
+    lesion_share: float
+
+
 class _ParentScores(_Figures):
     digest: str
     name: str
@@ -302,11 +319,15 @@ class _ModelScores(_Figures):
 
 
 class ClassifierScores(_ModelScores):
-    """A classifier on both splits that it did not learn from; `calibration` and `refusal` are None where its bundle has none."""
+    """A classifier on both splits that it did not learn from.
+
+    `explanation` is None where it cannot be told where it looks, `calibration` and `refusal` where its bundle has none.
+    """
 
     task: Literal["classification"] = "classification"
     val: ClassificationScores
     test: ClassificationScores
+    explanation: Explanation | None = None
     parent: ClassifierParent | None = None
     calibration: Calibration | None = None
     refusal: RefusalScores | None = None
@@ -386,6 +407,10 @@ def flat(model: ClassifierScores | SegmenterScores) -> dict[str, float]:
         gap = model.largest_gap
         figures |= {"test/slice/gap": gap.gap, "test/slice/gap_low": gap.low, "test/slice/gap_high": gap.high}
         figures["test/slice/judged"] = gap.slices
+    if isinstance(model, ClassifierScores) and model.explanation is not None:
+        told = model.explanation
+        figures |= {"test/on_lesion": told.on_lesion, "test/lesion_share": told.lesion_share}
+        figures |= {"test/on_lesion_low": told.interval.low, "test/on_lesion_high": told.interval.high}
     if model.parent is not None:
         figures |= _against(model.parent)
     if isinstance(model, ClassifierScores) and model.calibration is not None:

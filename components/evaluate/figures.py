@@ -198,16 +198,28 @@ def draw_overlays(name: str, overlays: Sequence[Overlay], images: int, footnote:
 
 @dataclass(frozen=True)
 class Case:
-    """One image, H x W x 3 uint8 RGB, and what is said of it."""
+    """One image, H x W x 3 uint8 RGB, and what is said of it; `heat`: a map, H x W, 0 or more; `truth`: the mask, bool."""
 
     image_id: str
     image: RGBImage
     caption: str
+    heat: npt.NDArray[np.float32] | None = None
+    truth: npt.NDArray[np.bool_] | None = None
 
 
 def draw_cases(cases: Sequence[Case], finding: str, where: str, footnote: str) -> "Figure":
     """A sheet of test images, at least one, each under what the model said of it."""
-    return _sheet(cases, lambda _, case: case.caption, finding, where, footnote)
+
+    def show(axes: "Axes", case: Case) -> str:
+        if case.heat is not None:
+            # Each map by its own greatest value: what a logit is worth differs from image to image.
+            heat = case.heat / max(float(case.heat.max()), 1e-12)
+            axes.imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=0.15 + 0.45 * heat)
+        if case.truth is not None:
+            draw_outlines(axes, case.truth, np.zeros_like(case.truth))
+        return case.caption
+
+    return _sheet(cases, show, finding, where, footnote)
 
 
 _Shown = TypeVar("_Shown", Overlay, Case)
@@ -224,7 +236,7 @@ def _sheet(shown: Sequence[_Shown], show: "Callable[[Axes, _Shown], str]", findi
         axes.set_axis_off()
     for axes, one in zip(panels, shown, strict=False):
         axes.imshow(one.image)
-        axes.set_title(show(axes, one), fontsize=12)
+        axes.set_title(show(axes, one), fontsize=11)
         axes.text(0.5, -0.02, one.image_id, transform=axes.transAxes, ha="center", va="top", fontsize=8)
     _entitle(figure, finding, where, footnote)
     return figure

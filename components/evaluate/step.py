@@ -14,6 +14,7 @@ from components.errors import BundleError
 from components.evaluate.calibration import measure_calibration
 from components.evaluate.classification import measure_answers
 from components.evaluate.dimensions import image_dimensions
+from components.evaluate.explanation import draw_explained, explain, measure_explanation
 from components.evaluate.figures import (
     Overlay,
     draw_confusion,
@@ -110,7 +111,7 @@ class _Judge:
         bundle = Bundle.load(path)
         table = self._predictions(path, bundle)
         write_curves(self._out, bundle.name, path)
-        scores = self._classifier(bundle, table) if bundle.task is Task.CLASSIFICATION else self._segmenter(bundle, table)
+        scores = self._classifier(path, bundle, table) if bundle.task is Task.CLASSIFICATION else self._segmenter(bundle, table)
         write_metrics(self._out, scores)
         if scores.slices:
             self._reporter.figure(f"{bundle.name}/slices", draw_slices(scores, self.footnote))
@@ -149,7 +150,7 @@ class _Judge:
         self._done += images
         self._reporter.progress(self._done, self._total, f"images, {name}")
 
-    def _classifier(self, bundle: Bundle, table: pd.DataFrame) -> ClassifierScores:
+    def _classifier(self, folder: Path, bundle: Bundle, table: pd.DataFrame) -> ClassifierScores:
         parts = split_judged(table)
         val, test = (measure_answers(part, self._params.melanoma_specificity) for part in parts)
         shown = parts[1]
@@ -168,11 +169,7 @@ class _Judge:
         write_answers(self._out, bundle.name, truth, probabilities)
         self._reporter.figure(f"{bundle.name}/confusion", draw_confusion(scores, self.footnote))
         self._reporter.figure(f"{bundle.name}/roc", draw_roc(scores, truth, probabilities, self.footnote))
-        mistakes = draw_mistakes(bundle.name, shown, self.dataset, self.footnote)
-        if mistakes is not None:
-            self._reporter.figure(f"{bundle.name}/mistakes", mistakes)
-        self._reporter.figure(f"{bundle.name}/doubtful", draw_doubtful(bundle.name, shown, self.dataset, self.footnote))
-        return self._calibrated(bundle, scores, table)
+        return self._calibrated(bundle, self._looked_into(folder, bundle, scores, shown), table)
 
     def _calibrated(self, bundle: Bundle, scores: ClassifierScores, table: pd.DataFrame) -> ClassifierScores:
         """The scores, with those of the calibration and of the refusal where the bundle has them."""
@@ -185,6 +182,22 @@ class _Judge:
         if refusal is not None:
             self._reporter.figure(f"{bundle.name}/refusal", draw_refusal(bundle.name, refusal, self.footnote))
         return scores.model_copy(update={"calibration": calibration, "refusal": refusal})
+
+    def _looked_into(self, folder: Path, bundle: Bundle, scores: ClassifierScores, test: pd.DataFrame) -> ClassifierScores:
+        """Draw where it is wrong, where it is in doubt and where it looks; the scores, with what is measured of the last."""
+        mistakes = draw_mistakes(bundle.name, test, self.dataset, self.footnote)
+        if mistakes is not None:
+            self._reporter.figure(f"{bundle.name}/mistakes", mistakes)
+        self._reporter.figure(f"{bundle.name}/doubtful", draw_doubtful(bundle.name, test, self.dataset, self.footnote))
+        explained = explain(folder, bundle, self.dataset, test)
+        if isinstance(explained, str):
+            self._reporter.message(f"{bundle.name}: where it looks is not told: {explained}")
+            return scores
+        explanation = measure_explanation(explained)
+        if explanation is not None:
+            sheet = draw_explained(bundle.name, explained, explanation, self.footnote)
+            self._reporter.figure(f"{bundle.name}/explained", sheet)
+        return scores.model_copy(update={"explanation": explanation})
 
     def _segmenter(self, bundle: Bundle, table: pd.DataFrame) -> SegmenterScores:
         val, test = split_judged(table)

@@ -212,7 +212,10 @@ def test_a_diagnosis_that_test_lacks_is_named_and_has_no_area(tmp_path, models):
     manifest = read_manifest(data)
     write_manifest(data, manifest[~((manifest["label"] == "DF") & (manifest["split"] == "test"))])
     listener = run(data, models[1:2], tmp_path / "out")
-    assert listener.said == ["skilled: no AUC on test for DF, which it does not hold"]
+    assert listener.said == [
+        "skilled: no AUC on test for DF, which it does not hold",
+        "skilled: where it looks is not told: its network does not end in global average pooling and dense layers",
+    ]
     assert read_scores(tmp_path / "out").models["skilled"].test.classes["DF"].auc is None
 
 
