@@ -11,7 +11,7 @@ from components.evaluate.judged import measured
 from components.evaluate.segmentation import measure_segmentation
 from components.lesions import Task
 from components.overlap import count_overlap
-from components.scores import ClassifierScores, Interval, Scores, SegmenterScores, flat, read_scores, write_scores
+from components.scores import ClassifierScores, Explanation, Gap, Interval, Scores, SegmenterScores, flat, read_scores, write_scores
 
 
 def classifier(name: str = "resnet50") -> ClassifierScores:
@@ -87,3 +87,23 @@ def test_a_file_of_another_make_is_refused_by_name(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DatasetError, match="does not exist"):
         read_scores(tmp_path)
+
+
+def test_flat_names_hold_the_largest_gap_and_where_a_classifier_looks_where_they_are_known():
+    gap = Gap(dimension="sex", value="male", figure="malignant/auc", gap=0.2, low=0.1, high=0.3, slices=9)
+    looks = Explanation(images=5, lesions=4, on_lesion=0.6, interval=Interval(low=0.5, high=0.7), lesion_share=0.25)
+    figures = flat(classifier().model_copy(update={"largest_gap": gap, "explanation": looks}))
+    told = {
+        name: value for name, value in figures.items() if name.startswith(("test/slice/", "test/on_lesion", "test/lesion_share"))
+    }
+    assert told == {
+        "test/slice/gap": 0.2,
+        "test/slice/gap_low": 0.1,
+        "test/slice/gap_high": 0.3,
+        "test/slice/judged": 9,
+        "test/on_lesion": 0.6,
+        "test/on_lesion_low": 0.5,
+        "test/on_lesion_high": 0.7,
+        "test/lesion_share": 0.25,
+    }
+    assert not any("slice" in name or "lesion" in name for name in flat(classifier()))

@@ -149,7 +149,7 @@ def test_the_official_scorer_agrees_on_the_files_that_can_be_submitted(evaluated
     assert all(model.official.largest_difference < OFFICIAL_TOLERANCE for model in models.values())
     assert models["skilled"].official.figures["balanced_accuracy"].ours == models["skilled"].test.balanced_accuracy
     assert models["blind"].official.left_out == ["balanced_accuracy"]
-    assert listener.said == [
+    assert [text for text in listener.said if "where it looks" not in text] == [
         "blind: 16 images of test have two equally probable diagnoses, which the official scorer counts as wrong; "
         "balanced accuracy is not compared with its own"
     ]
