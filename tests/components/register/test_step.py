@@ -497,6 +497,8 @@ class TestPolicy:
         release = skilled.register(ledger, tmp_path / "out", params=params)
         assert release.classifier.outcome is Outcome.REFUSE
         assert "phantom: it learned from drawn images" in release.classifier.reason
+        (version,) = versions(ledger)
+        assert "| slices | does not hold; a person may approve | no slice of test has lesions enough" in version.description
 
 
 def load(uri: str, name: str) -> Any:
