@@ -12,10 +12,14 @@ from onnx import ModelProto, helper
 from components.backbones import tiny_cnn
 from components.bundle import Bundle
 from components.dataset import Dataset
+from components.evaluate import evaluate
 from components.evaluate.explanation import Explained, draw_explained, explain, measure_explanation
 from components.evaluate.grad_cam import GradCam
 from components.evaluate.judged import answered, rows_to_predict, split_judged
 from components.lesions import Task
+from components.params import EvaluateParams
+from components.reporter import Reporter
+from components.scores import read_scores
 from components.train_classifier.head import attach_head, published_head, report_head, soft_attention_head
 from components.training.ensemble import average
 from components.training.onnx_export import export_onnx
@@ -106,6 +110,16 @@ def test_a_trained_model_is_explained_on_the_true_masks(trained):
     assert scores.lesion_share == pytest.approx(explained.table.dropna()["lesion_share"].mean())
     figure = draw_explained("net", explained, scores, "")
     assert len(figure.axes) == min(12, scores.images)
+
+
+def test_the_step_writes_it_into_the_scores_and_draws_it(trained, tmp_path):
+    folder, dataset = trained
+    reporter = Reporter(tmp_path, "evaluate")
+    evaluate(dataset.root, [folder], tmp_path, EvaluateParams(overlays=0), reporter)
+    ((name, scores),) = read_scores(tmp_path).models.items()
+    assert scores.explanation.images <= scores.test.images
+    assert 0 < scores.explanation.lesion_share < 1
+    assert (tmp_path / "figures" / name / "explained.png").exists()
 
 
 def made_up(*maps: np.ndarray) -> Explained:
