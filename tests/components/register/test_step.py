@@ -88,7 +88,11 @@ class TestRuns:
         assert sorted(files(ledger, run.info.run_id)) == [
             "MODEL_CARD.md",
             "figures/evaluation/confusion.png",
+            "figures/evaluation/doubtful.png",
+            "figures/evaluation/mistakes.png",
+            "figures/evaluation/refusal.png",
             "figures/evaluation/roc.png",
+            "figures/evaluation/slices.png",
             "figures/training/curves.png",
         ]
         (used,) = run.inputs.dataset_inputs
