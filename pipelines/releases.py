@@ -63,7 +63,7 @@ class Releases:
         """Let MLflow's aliases follow the ledger; what was found astray, each a sentence without its full stop."""
         entries = self.entries()
         with self._mlflow.answering("looking up what serves"):
-            return follow(self._registry, entries) if entries else []
+            return follow(self._registry, entries).all if entries else []
 
     def approve(self, reference: str | None, reason: str) -> Moved:
         """Approve a version that waits for it; with as many approvals as the policy asks for it serves.
@@ -153,9 +153,9 @@ class Releases:
             )
         entry = self._ledger.append(content, after=entries[-1] if entries else None)
         with self._mlflow.answering("letting MLflow's aliases follow the ledger"):
-            follow(self._registry, [*entries, entry])
+            denied = follow(self._registry, [*entries, entry]).denied
             self._tell(entry)
-        return Moved(entry, found)
+        return Moved(entry, found + denied)
 
     def _tell(self, entry: Entry) -> None:
         """Note the entry on the versions that it is about."""

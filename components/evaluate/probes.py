@@ -3,8 +3,8 @@
 far     photographs (scikit-learn's two), charts, noise: no skin at all
 near    skin beside the lesion, lesions out of focus, half covered, or enlarged: made of images of test
 
-No threshold is fitted on them; but which form the score has (features of one length) was chosen while looking at such pictures, so that
-other strange pictures may fare worse.
+No threshold is fitted on them; but which form the score has (features of one length) was chosen while looking at such pictures, so
+that other strange pictures may fare worse.
 """
 
 from collections.abc import Mapping

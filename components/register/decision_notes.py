@@ -37,10 +37,9 @@ def version_note(decision: Decision, policy: str) -> str:
     return "\n".join([f"**{decision.outcome.value.capitalize()}** (policy `{policy}`): {decision.reason}.", *gates(decision)])
 
 
-def heading(decision: Decision) -> str:
-    """What came of a model, as the heading of its part of the run's description."""
-    told = _HEADINGS[decision.outcome].format(number=decision.subject.number)
-    return f"### {decision.subject.name}: {told}"
+def headline(decision: Decision) -> str:
+    """What came of a model, without full stop."""
+    return f"{decision.subject.name}: {_HEADINGS[decision.outcome].format(number=decision.subject.number)}"
 
 
 def what_next(decision: Decision, serving: int | None) -> str:

@@ -6,6 +6,7 @@ command.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from components.lesions import Task
 from components.promotion.entries import Entry, Release
@@ -14,35 +15,49 @@ from components.register.registry import PREVIOUS, PRODUCTION, REGISTERED, Regis
 from components.tracking import is_denied
 
 
-def follow(registry: Registry, entries: Sequence[Entry]) -> list[str]:
+@dataclass(frozen=True)
+class Found:
+    """What was found on the way, each a sentence without its full stop.
+
+    Attributes:
+        astray: aliases `production` that pointed elsewhere. Right after an entry was written they do so by right.
+        denied: aliases that this user may not move.
+    """
+
+    astray: list[str]
+    denied: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        """Both."""
+        return self.astray + self.denied
+
+
+def follow(registry: Registry, entries: Sequence[Entry]) -> Found:
     """Bring the aliases in line with the ledger.
 
     Args:
         registry: the registered models.
         entries: the whole ledger.
-
-    Returns:
-        A sentence, without its full stop, for each alias `production` that pointed elsewhere, and for each alias that this user
-        may not move.
     """
-    now, astray = serving(entries), []
+    now, found = serving(entries), Found([], [])
     for task, name in REGISTERED.items():
         version, earlier = now.of(task), version_before(entries, task)
-        found, wanted = registry.aliases(name).get(PRODUCTION), version.number if version else None
-        if found != wanted and found is not None:
+        at, wanted = registry.aliases(name).get(PRODUCTION), version.number if version else None
+        if at != wanted and at is not None:
             serves = f"version {wanted} serves" if wanted else "nothing serves"
-            astray.append(
-                f"alias {PRODUCTION} of {name} pointed at version {found} although {serves} "
+            found.astray.append(
+                f"alias {PRODUCTION} of {name} pointed at version {at} although {serves} "
                 "(it was moved by hand, or a command was killed): it is set back"
             )
         for alias, number in {PREVIOUS: None if earlier is None else earlier.number, PRODUCTION: wanted}.items():
             if not _point(registry, name, alias, number):
                 target = f"version {number}" if number else "no version"
-                astray.append(
+                found.denied.append(
                     f"alias {alias} of {name} should point at {target}, and the tracking server does not let you move it: "
                     "the next `dermacare history` of somebody who may does so"
                 )
-    return astray
+    return found
 
 
 def _point(registry: Registry, name: str, alias: str, number: int | None) -> bool:

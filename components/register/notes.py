@@ -8,7 +8,7 @@ from components.promotion.entries import Entry, Outcome
 from components.promotion.figures import NAMES
 from components.register.against_parent import changes, doubt, figures
 from components.register.context import RunContext
-from components.register.decision_notes import gates, heading, what_next
+from components.register.decision_notes import gates, headline, what_next
 from components.register.publish import ModelRecord
 from components.release import Judged, Release
 from components.scores import OUT_OF_FOLD_ROWS, ClassifierScores, Interval, Scores, SegmenterScores, flat
@@ -90,7 +90,7 @@ def release_note(release: Release, entry: Entry, champions: Mapping[Task, Champi
     lines = []
     for decision in entry.decisions:
         judged = _of(release, decision.task)
-        lines += [heading(decision), "", f"{judged.chosen} Policy `{entry.policy}`: {decision.reason}.", ""]
+        lines += [f"### {headline(decision)}", "", f"{judged.chosen} Policy `{entry.policy}`: {decision.reason}.", ""]
         following = what_next(decision, judged.serving)
         lines += [following, ""] if following else []
         lines += [*gates(decision), ""]

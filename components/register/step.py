@@ -15,11 +15,13 @@ from components.promotion.policy import read_promotion
 from components.promotion.releases import decisions_of, serving, version_before
 from components.register.context import DataContext, RunContext
 from components.register.decision_notes import run_tags, version_note, version_tags
+from components.register.decisions import count_decisions
 from components.register.follow import adopted, follow
 from components.register.judgement import Challenger, Judgement, find_challengers, metric_of
 from components.register.notes import Champion, model_note, release_note, run_name, run_note
 from components.register.publish import ModelRecord, Publisher, code_tags
 from components.register.registry import Registry
+from components.register.report import REPORT, Reviewed, write_report
 from components.release import Judged, Release, write_release
 from components.reporter import Reporter
 from components.scores import flat, read_scores
@@ -136,43 +138,58 @@ class _Registration:
         judgement = Judgement(
             ledger, self._dataset, self._evaluation, self._known, self._run, self._policy, out, self._teller(reporter, challengers)
         )
-        release = self._judge(ledger, registry, releases, judgement, challengers, parent, note, reporter)
+        entry, entries = self._decide(registry, releases, judgement, challengers, reporter)
+        release = self._release(entry, entries, challengers)
+        self._show(ledger, registry, parent, note, release, entry, entries, out)
         if must_end:
             ledger.end_with_children(parent, "FINISHED")
         return release
 
-    def _judge(
+    def _decide(
         self,
-        ledger: Ledger,
         registry: Registry,
         releases: ReleaseLedger,
         judgement: Judgement,
         challengers: Mapping[Task, Challenger],
-        parent: str,
-        note: str,
         reporter: Reporter,
-    ) -> Release:
-        """Have the policy decide, once a run; then let everything that shows the decision follow it."""
+    ) -> tuple[Entry, list[Entry]]:
+        """Have the policy decide, once a run, and let the aliases follow; the entry, and the ledger with it."""
         entries = self._entries(registry, releases)
-        for sentence in follow(registry, entries):
+        for sentence in follow(registry, entries).all:
             reporter.message(sentence)
         entry = decisions_of(entries, self._run.run_id)
         if entry is None:
             decisions = judgement.decide(challengers, serving(entries))
             entry = releases.append(self._content(decisions, serving(entries)), after=entries[-1] if entries else None)
             entries = [*entries, entry]
-            for sentence in follow(registry, entries):
+            for sentence in follow(registry, entries).denied:
                 reporter.message(sentence)
-        before = entries[: entry.number - 1]
-        champions = {decision.task: _champion(ledger, serving(before).of(decision.task)) for decision in entry.decisions}
-        release = self._release(entry, entries, challengers)
+        return entry, entries
+
+    def _show(
+        self,
+        ledger: Ledger,
+        registry: Registry,
+        parent: str,
+        note: str,
+        release: Release,
+        entry: Entry,
+        entries: Sequence[Entry],
+        out: Path,
+    ) -> None:
+        """Write the decision wherever a reviewer looks: the versions, the run, the page."""
+        before = serving(entries[: entry.number - 1])
+        champions = {decision.task: _champion(ledger, before.of(decision.task)) for decision in entry.decisions}
         for decision in entry.decisions:
             tags = version_tags(decision, entry)
             registry.tell(decision.subject.name, decision.subject.number, tags, version_note(decision, self._params.policy))
         ledger.log_figures(parent, self._headline(release))
+        taken = {Task(task): count_decisions(ledger, digest) for task, digest in self._scores.test_sets.items()}
+        figures = self._evaluation / "figures"
+        write_report(out / REPORT, Reviewed(release, entry, self._scores, figures, taken, self._data, self._known, self._run))
+        ledger.client.log_artifact(parent, str(out / REPORT))
         story = release_note(release, entry, champions, self._data, self._run)
         ledger.set_tags(parent, {NOTE: f"{note}\n{story}", NAME: run_name(release, champions, self._run), **run_tags(release)})
-        return release
 
     def _entries(self, registry: Registry, releases: ReleaseLedger) -> list[Entry]:
         """The ledger; what served before there was one is its first entry."""

@@ -152,7 +152,7 @@ class TestRuns:
         inputs = made.dataset, made.models, made.evaluation, tmp_path, PARAMS, Reporter(tmp_path, "register"), ledger
         register(*inputs, releases_of(tmp_path), RunContext(run_id=RUN), UNSEEN, {"augment_balance": sheet})
         found = files(ledger, ledger.pipeline_run(RUN).info.run_id)
-        assert sorted(found) == ["figures/augment_balance/curves.png", "figures/evaluate/f1_by_diagnosis.png"]
+        assert sorted(found) == ["REPORT.html", "figures/augment_balance/curves.png", "figures/evaluate/f1_by_diagnosis.png"]
 
     def test_a_reused_model_names_the_run_that_trained_it(self, made, ledger, tmp_path):
         made.register(ledger, tmp_path / "first")
@@ -396,6 +396,7 @@ class TestProduction:
         assert "| commit | cccccccccccc | eeeeeeeeeeee with uncommitted changes |" in note
         assert pipeline.info.run_name.startswith("demo: skilled macro F1 ")
         assert pipeline.info.run_name.endswith("(+0.000), promoted")
+        assert "alias" not in (tmp_path / "second.jsonl").read_text(), "that it moves by right is nothing to be told"
 
     def test_a_second_run_of_the_same_models_moves_nothing(self, skilled, ledger, tmp_path):
         skilled.register(ledger, tmp_path / "first")
@@ -479,6 +480,20 @@ class TestPolicy:
 
     def test_a_model_that_is_as_good_is_not_shown_to_be_better(self, second):
         assert second(sharpness=300).reason.endswith("not shown to be better")
+
+    def test_the_page_says_it_on_its_first_lines(self, second, ledger, tmp_path):
+        second(sharpness=0)
+        run = ledger.pipeline_run("second").info.run_id
+        assert files(ledger, run)[0] == "REPORT.html", "the first that a reviewer sees among the files"
+        page = (tmp_path / "second" / "REPORT.html").read_text()
+        assert "<h1>lesion-classifier: version 2 needs approval</h1>" in page
+        assert "Version 1 serves until a person approves: dermacare approve lesion-classifier/2 --reason …" in page
+        assert page.index("Gates") < page.index("By diagnosis")
+        assert 'class="broken">a person may approve</td>' in page
+        assert "Against lesion-classifier/1 (skilled), on the same images" in page
+        assert "This test set has taken 2 decisions." in page
+        assert "http://" not in page.replace("http://www.w3.org", "")
+        assert "https://" not in page
 
     @pytest.mark.parametrize(
         ("learned", "told"),
@@ -605,4 +620,4 @@ class TestLoading:
 
 
 def test_the_step_leaves_nothing_but_the_release(registered):
-    assert [path.name for path in (registered.home / "out").iterdir()] == ["release.json"]
+    assert [path.name for path in (registered.home / "out").iterdir()] == ["REPORT.html", "release.json"]
