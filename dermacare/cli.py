@@ -270,6 +270,19 @@ def history(
     raise typer.Exit(promotion_command.history(verify=verify, as_json=json, key=key))
 
 
+@app.command()
+def trace(
+    name: Annotated[
+        str, typer.Argument(metavar="VERSION|RUN", help="`lesion-classifier/7`, `production`, `7`; or a run's id: its best models.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print it for scripts, every parameter and digest included.")] = False,
+) -> None:
+    """Where a model comes from: files, run, parameters, seeds, libraries, data, code, gates, who approved it."""
+    from dermacare.trace_command import trace as show
+
+    show(name, as_json=json)
+
+
 @runs_app.callback(invoke_without_command=True)
 def _runs(context: typer.Context) -> None:
     if context.invoked_subcommand is None:

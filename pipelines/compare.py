@@ -143,7 +143,7 @@ class Targets:
         return Target(_named(registry, version), version.run_id, record if record and self._judged(record) else None, version)
 
     def _elsewhere(self, ledger: Ledger, name: str) -> Target | None:
-        return Target(name, name, None, None) if _pipeline_run(ledger, name) is not None else None
+        return Target(name, name, None, None) if find_pipeline_run(ledger, name) is not None else None
 
     def _judged(self, record: RunRecord) -> bool:
         return all(self.store.has(step, record.steps[step].key) for step in ("preprocess", "evaluate"))
@@ -246,7 +246,7 @@ class _Sides:
         if self._ledger is None:
             return {}
         with self._ledger.answering(f"looking up {run_id}"):
-            run = _pipeline_run(self._ledger, run_id)
+            run = find_pipeline_run(self._ledger, run_id)
         return {} if run is None else _code(run.data.tags)
 
     def _unlearned(self, description: Description, dataset: Dataset, rows: "pd.DataFrame") -> "tuple[pd.DataFrame, int | None]":
@@ -264,7 +264,7 @@ class _Sides:
     def _of_mlflow(self, ledger: Ledger, target: Target) -> Side:
         """What MLflow knows of a run, or of the model of one that became a version."""
         if target.version is None:
-            pipeline = _pipeline_run(ledger, target.run_id)
+            pipeline = find_pipeline_run(ledger, target.run_id)
             assert pipeline is not None
             children = ledger.search_everywhere(f"tags.`{PARENT}` = '{pipeline.info.run_id}'")
             labels = _labels_of(ledger, target.run_id)
@@ -334,7 +334,12 @@ def _task(registered: str) -> Task:
     return next(task for task, name in REGISTERED.items() if name == registered)
 
 
-def _pipeline_run(ledger: Ledger, run_id: str) -> "Run | None":
+def find_pipeline_run(ledger: Ledger, run_id: str) -> "Run | None":
+    """The MLflow run of a run of ours, of whatever experiment; None where MLflow has none.
+
+    Raises:
+        MLflow's own errors: see `Ledger.answering`.
+    """
     if not re.fullmatch(r"[\w.-]+", run_id):
         return None
     return next(iter(ledger.search_everywhere(f"tags.`{RUN_ID}` = '{run_id}' and tags.`{ROLE}` = 'pipeline'")), None)

@@ -13,6 +13,7 @@ from typing import Any
 from components.errors import DermaCareError, StepFailed, StoreError
 from components.lesions import Task
 from components.params import Params, Section, for_model
+from components.provenance.machine import note_machine
 from components.reporter import Reporter, append_event
 from components.store import Finished, Store, code_digest, link_tree, made_by, step_key
 from components.withdrawn import read_withdrawn
@@ -176,12 +177,14 @@ def _function(call: StepCall, home: Home, run: str) -> Callable[[Path, Reporter]
                 from components.train_unet import train_unet
 
                 if _has(inputs["dataset"], Task.SEGMENTATION, out, reporter):
+                    note_machine(out)
                     take_parent(home, params, Task.SEGMENTATION, inputs["dataset"], out)
                     train_unet(out=out, params=params, reporter=reporter, **inputs)
             case "train_classifier":
                 from components.train_classifier import train_classifier
 
                 if _has(inputs["dataset"], Task.CLASSIFICATION, out, reporter):
+                    note_machine(out)
                     take_parent(home, params, Task.CLASSIFICATION, inputs["dataset"], out)
                     train_classifier(out=out, params=params, reporter=reporter, **inputs)
             case "evaluate":

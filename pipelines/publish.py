@@ -10,12 +10,15 @@ from components.audit.findings import read_counts
 from components.bundle import read_description
 from components.dataset import Dataset
 from components.errors import TrackingError
+from components.files import sha256_file
 from components.params import Params, RegisterParams
+from components.project import project_file
 from components.register.context import DataContext, RunContext
 from components.reporter import Reporter
 from components.store import Store, made_by
 from components.tracking import Ledger, RunStatus, Tracker
 from pipelines import runs
+from pipelines.data.revision import dvc_revision
 from pipelines.home import Home
 from pipelines.parents import count_learned, count_learned_of_test, open_ledger
 from pipelines.runs import RunRecord, RunState
@@ -103,6 +106,9 @@ def publish(
         step_keys={origin.step: origin.key for origin in origins.values()},
         reused={model: trainer for model, trainer in trained_by.items() if trainer and trainer != run},
         learned=_learned(store, models, dataset),
+        codes={origin.step: origin.code for origin in origins.values()},
+        lock=sha256_file(project_file("requirements.lock")),
+        dvc_revision=dvc_revision(store, record, Dataset(dataset).version),
     )
     figures = _figures(store, record) if record else {}
     study = _leak_study(store, Dataset(dataset).version)

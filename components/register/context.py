@@ -23,6 +23,9 @@ class RunContext(BaseModel):
         step_keys: step (and model: `train_classifier/resnet50`) → key of its work.
         reused: model → our id of the earlier run that trained it.
         learned: model that was trained on from another → images that judge it and that the other learned from; None: not known.
+        codes: step (and model) → digest of the code and the lock that it ran with.
+        lock: SHA-256 of requirements.lock; empty where it is not known.
+        dvc_revision: where DVC has the data (`components.provenance.tags`); empty where it does not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,14 +38,25 @@ class RunContext(BaseModel):
     step_keys: Mapping[str, str] = {}
     reused: Mapping[str, str] = {}
     learned: Mapping[str, int | None] = {}
+    codes: Mapping[str, str] = {}
+    lock: str = ""
+    dvc_revision: str = ""
 
     def step_key(self, model: str) -> str:
         """Key of the step that trained a model; empty where it is not known."""
-        return next((key for step, key in self.step_keys.items() if step.partition("/")[2] == model), "")
+        return _of_model(self.step_keys, model)
+
+    def code(self, model: str) -> str:
+        """Digest of the code that trained a model; empty where it is not known."""
+        return _of_model(self.codes, model)
 
     def details(self) -> RunDetails:
         """What MLflow is told of the run where its owner has not told already."""
         return RunDetails(self.run_id, self.run_id, "", self.params, {"dermacare.profile": self.profile})
+
+
+def _of_model(by_step: Mapping[str, str], model: str) -> str:
+    return next((value for step, value in by_step.items() if step.partition("/")[2] == model), "")
 
 
 @dataclass(frozen=True)

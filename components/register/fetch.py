@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from components.bundle import DESCRIPTION, Bundle, Description, bundle_digest, read_description
 from components.errors import BundleError
 from components.promotion.entries import Version
+from components.provenance.files import file_digests
 from components.store import link_tree
 from components.tracking import Ledger
 
@@ -27,6 +28,28 @@ def describe_version(ledger: Ledger, version: Version) -> Description:
             _download(ledger, version, DESCRIPTION, Path(folder))
         _check(Path(folder), version)
         return read_description(Path(folder))
+
+
+def fetch_digests(ledger: Ledger, model_id: str) -> dict[str, str]:
+    """Name → SHA-256 of each file of a stored bundle; of a home's own files nothing is fetched, from a server bundle.json alone.
+
+    Args:
+        ledger: MLflow.
+        model_id: MLflow's id of the stored bundle.
+
+    Raises:
+        TrackingError: MLflow does not answer, or has lost the bundle.
+        BundleError: bundle.json is no such file, or was changed.
+    """
+    from mlflow.artifacts import download_artifacts
+
+    with ledger.answering(f"fetching the digests of model {model_id}"):
+        place = f"{ledger.client.get_logged_model(model_id).artifact_location}/artifacts/{_FOLDER}"
+        if place.startswith("file:"):
+            return file_digests(Path(unquote(urlsplit(place).path)))
+        with tempfile.TemporaryDirectory(prefix="dermacare-") as folder:
+            download_artifacts(artifact_uri=f"{place}/{DESCRIPTION}", dst_path=folder, tracking_uri=ledger.uri)
+            return file_digests(Path(folder))
 
 
 def fetch_bundle(ledger: Ledger, version: Version, target: Path) -> None:

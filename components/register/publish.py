@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from components.bundle import CARD, Description, bundle_digest, read_description
+from components.lesions import Task
+from components.provenance.machine import read_machines
+from components.provenance.tags import CODE, DVC_REVISION, IMAGES, LOCK, MACHINE
 from components.register.context import RunContext
-from components.register.logged_model import ensure_logged_model, find_source_run
+from components.register.logged_model import BUNDLE, ensure_logged_model, find_source_run
 from components.register.registry import Registry
 from components.scores import ModelScores, flat
 from components.tracking import NOTE, STEP_KEY, TEST_SET, Ledger, Point, UsedData
@@ -75,6 +78,7 @@ class Publisher:
         data: the dataset that the models learnt from and were judged on.
         evaluation: evaluate's output.
         test_sets: task → what tells the test set apart that its models were judged on.
+        images: task → what tells the images apart that its models were made with: `components.provenance.images`.
         work: folder for what is stored, while it is put together.
     """
 
@@ -86,6 +90,7 @@ class Publisher:
         data: UsedData,
         evaluation: Path,
         test_sets: Mapping[str, str],
+        images: Mapping[Task, str],
         work: Path,
     ) -> None:
         self._ledger = ledger
@@ -94,6 +99,7 @@ class Publisher:
         self._data = data
         self._evaluation = evaluation
         self._test_sets = test_sets
+        self._images = images
         self._work = work
 
     def publish(self, record: ModelRecord, note: str) -> PublishedModel:
@@ -109,7 +115,7 @@ class Publisher:
         ledger.log_folder(run, self._evaluation / "figures" / record.name, "figures/evaluation")
         ledger.log_dataset(run, self._data)
         tags = self._tags(record) | self._origin(record, run)
-        ledger.set_tags(run, tags | {NOTE: note})
+        ledger.set_tags(run, tags | {BUNDLE: bundle_digest(record.bundle), NOTE: note})
         model_id = ensure_logged_model(ledger, run, record.bundle, record.description, tags, self._work)
         counts = {"parameters_total": record.description.parameters_total}
         counts["parameters_trainable"] = record.description.parameters_trainable
@@ -126,7 +132,17 @@ class Publisher:
             "dermacare.val_rows": record.scores.val_rows,
             STEP_KEY: self._run.step_key(record.name),
             TEST_SET: self._test_sets[record.scores.task],
-            **({"dermacare.parent": record.parent} if record.parent else {}),
+            IMAGES: self._images[record.description.task],
+            **_known({"dermacare.parent": record.parent, **self._provenance(record)}),
+        }
+
+    def _provenance(self, record: ModelRecord) -> dict[str, str]:
+        """What the model was made by; empty what is not known."""
+        return {
+            CODE: self._run.code(record.name),
+            LOCK: self._run.lock,
+            DVC_REVISION: self._run.dvc_revision,
+            MACHINE: "\n".join(read_machines(record.bundle)),
         }
 
     def _origin(self, record: ModelRecord, run: str) -> dict[str, str]:
@@ -134,6 +150,10 @@ class Publisher:
         earlier = self._ledger.model_run(record.reused, record.name) if record.reused else None
         trained = earlier.info.run_id if earlier else find_source_run(self._ledger, record.bundle)
         return {} if trained is None or trained == run else {TRAINED_IN: trained}
+
+
+def _known(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if value}
 
 
 def code_tags(run: RunContext) -> dict[str, str]:

@@ -13,6 +13,7 @@ from components.promotion.entries import Release as Served
 from components.promotion.ledger import ReleaseLedger
 from components.promotion.policy import read_promotion
 from components.promotion.releases import decisions_of, serving, version_before
+from components.provenance.images import image_list_digest
 from components.register.context import DataContext, RunContext
 from components.register.decision_notes import run_tags, version_note, version_tags
 from components.register.decisions import count_decisions
@@ -109,6 +110,7 @@ class _Registration:
         self._dataset = dataset
         self._evaluation = evaluation
         self._data = _used_data(dataset)
+        self._images = {task: image_list_digest(dataset, task) for task in dataset.tasks()}
         self._params = params
         self._promotion = read_promotion()
         self._policy = self._promotion.policy(params.policy)
@@ -128,7 +130,7 @@ class _Registration:
         ledger.log_dataset(parent, self._data)
         for step, folder in pictures.items():
             _log_pictures(ledger, parent, folder, f"figures/{step}")
-        publisher = Publisher(ledger, parent, self._run, self._data, self._evaluation, self._scores.test_sets, out)
+        publisher = Publisher(ledger, parent, self._run, self._data, self._evaluation, self._scores.test_sets, self._images, out)
         published = []
         for done, record in enumerate(records):
             reporter.progress(done, len(records), f"models published, {record.name}")

@@ -94,12 +94,21 @@ def folder_of(project: Project, commit: str) -> str | None:
     """
     if not project.git("ls-tree", "--name-only", commit, "--", LOCK):
         return None
+    return folder_in(project.git("show", f"{commit}:{LOCK}"), f"{LOCK} of {commit[:8]}", "mend that commit")
+
+
+def folder_in(text: str, name: str, remedy: str) -> str | None:
+    """DVC's MD5 of data/validate in the text of a dvc.lock, or None where it names none.
+
+    Raises:
+        VersionError: it is not what DVC writes; the text says `name` and `remedy`.
+    """
     try:
-        lock: Any = yaml.safe_load(project.git("show", f"{commit}:{LOCK}"))
+        lock: Any = yaml.safe_load(text)
         outs = [out for stage in lock["stages"].values() for out in stage.get("outs", [])]
         return next((str(out["md5"]) for out in outs if out["path"] == str(DATA)), None)
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise VersionError(f"{LOCK} of {commit[:8]}: is not what DVC writes ({type(error).__name__}); mend that commit") from error
+        raise VersionError(f"{name}: is not what DVC writes ({type(error).__name__}); {remedy}") from error
 
 
 def _open(project: Project, name: str, commit: str, folder_id: str) -> Dataset:

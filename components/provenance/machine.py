@@ -1,0 +1,55 @@
+"""On what a training ran: sums are rounded in another order by another processor, by more threads, by a GPU.
+
+`machine.json` beside a bundle lists the machines that worked on it, one unless it was killed and gone on with elsewhere. It is no
+part of the bundle, which holds nothing of the machine that made it.
+"""
+
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from components.files import write_text
+
+FILE = "machine.json"
+
+
+def this_machine() -> str:
+    """This machine, as far as it decides how sums are rounded: `x86_64, Intel(R) Xeon(R) CPU @ 2.20GHz, 2 threads, no GPU`."""
+    gpus = ", ".join(_gpus()) or "no GPU"
+    return f"{platform.machine()}, {_processor()}, {_threads()} threads, {gpus}"
+
+
+def note_machine(out: Path) -> None:
+    """Add this machine to a step's `machine.json`, unless it stands there as the last one."""
+    machines = read_machines(out)
+    if machines[-1:] != [this_machine()]:
+        write_text(out / FILE, json.dumps([*machines, this_machine()], indent=1, ensure_ascii=False) + "\n")
+
+
+def read_machines(out: Path) -> list[str]:
+    """The machines that worked on a step's output, in their order; empty where it was made before they were noted."""
+    file = out / FILE
+    found: list[Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    return [str(machine) for machine in found]
+
+
+def _processor() -> str:
+    """The processor's name; Linux tells it, elsewhere Python knows it or its family."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or "unknown processor"
+
+
+def _threads() -> int:
+    """How many threads may run at once here: a container's share, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _gpus() -> list[str]:
+    """Names of NVIDIA's GPUs, as its driver for Linux lists them."""
+    files = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    lines = (line for file in files for line in file.read_text(encoding="utf-8").splitlines())
+    return [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
