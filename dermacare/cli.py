@@ -283,6 +283,23 @@ def trace(
     show(name, as_json=json)
 
 
+@app.command()
+def reproduce(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="The model; if left out, the best ones of the run.", show_default=False)
+    ] = None,
+    data: Annotated[
+        list[str] | None, typer.Option("--data", "-d", help="Where its sources lie now; if left out, where they lay.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print what was compared for scripts.")] = False,
+) -> None:
+    """Repeat a training from its chain in a home of its own, and compare data and weights by their digests; 1 where they differ."""
+    from dermacare.reproduce_command import reproduce as repeat
+
+    raise typer.Exit(repeat(run, model, data or [], as_json=json))
+
+
 @runs_app.callback(invoke_without_command=True)
 def _runs(context: typer.Context) -> None:
     if context.invoked_subcommand is None:

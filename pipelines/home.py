@@ -6,6 +6,7 @@ mlflow.db        MLflow's database (runs, registered models)
 ledger.db        the ledger of what serves, where $DERMACARE_LEDGER names no other database
 mlartifacts/     MLflow's files
 kfp-cache/       Kubeflow's local cache
+reproduce/       homes of `dermacare reproduce`, one a run; nothing refers to them
 audit/           what `dermacare data audit` wrote last
 groups.csv       which group each image belongs to, append only, so that no image ever changes its split
 fingerprints.json    digests of source files already read
