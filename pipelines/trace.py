@@ -10,7 +10,7 @@ from components.promotion.entries import Entry, Version
 from components.promotion.releases import decisions_of
 from components.provenance.chain import Chain, Code, Data, Model, Training
 from components.provenance.decisions import find_decisions
-from components.provenance.tags import CODE, DVC_REVISION, IMAGES, LOCK, MACHINE
+from components.provenance.tags import CODE, DVC_REVISION, IMAGES, LOCK, MACHINE, TRAINED_BY
 from components.register.fetch import fetch_digests
 from components.register.logged_model import BUNDLE
 from components.register.publish import TRAINED_IN
@@ -220,6 +220,12 @@ class Chains:
         own = dict(child.data.params) if child else {}
         libraries = {key.removeprefix(_LIBRARY): value for key, value in own.items() if key.startswith(_LIBRARY)}
         machines = unknown.known("training.machines", tags.get(MACHINE), missing)
+        trained_in = trainer.data.tags[RUN_ID] if trainer else tags.get(TRAINED_BY)
+        if trained_in and not trainer:
+            unknown.why["training"] = (
+                f"MLflow does not know run {trained_in}, which trained it: commit and parameters are those of the run that "
+                "published it, whose training step has the same code and parameters"
+            )
         if not libraries:
             unknown.why["training.libraries"] = missing
         if not params:
@@ -229,7 +235,7 @@ class Chains:
             params |= {f"{tags.get(MODEL)}.{key}": value for key, value in own.items() if not key.startswith(_LIBRARY)}
         return Training(
             run_id=run_id,
-            trained_in=trainer.data.tags[RUN_ID] if trainer else None,
+            trained_in=trained_in,
             profile=pipeline.data.tags.get("dermacare.profile", "") if pipeline else "",
             started=_time(pipeline.info.start_time) if pipeline else None,
             ended=_time(pipeline.info.end_time) if pipeline else None,

@@ -14,3 +14,6 @@ CODE = "dermacare.code"
 
 MACHINE = "dermacare.machine"
 """On what it was trained, a line a machine: see `components.provenance.machine`."""
+
+TRAINED_BY = "dermacare.trained_by"
+"""Our id of the earlier run that trained a model; absent where it was trained by the run that publishes it."""

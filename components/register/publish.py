@@ -9,7 +9,7 @@ from typing import Any
 from components.bundle import CARD, Description, bundle_digest, read_description
 from components.lesions import Task
 from components.provenance.machine import read_machines
-from components.provenance.tags import CODE, DVC_REVISION, IMAGES, LOCK, MACHINE
+from components.provenance.tags import CODE, DVC_REVISION, IMAGES, LOCK, MACHINE, TRAINED_BY
 from components.register.context import RunContext
 from components.register.logged_model import BUNDLE, ensure_logged_model, find_source_run
 from components.register.registry import Registry
@@ -143,6 +143,7 @@ class Publisher:
             LOCK: self._run.lock,
             DVC_REVISION: self._run.dvc_revision,
             MACHINE: "\n".join(read_machines(record.bundle)),
+            TRAINED_BY: record.reused or "",
         }
 
     def _origin(self, record: ModelRecord, run: str) -> dict[str, str]:

@@ -111,6 +111,14 @@ def test_what_is_not_noted_is_unknown_and_says_why(kept: Home) -> None:
     assert chain.code.digest is None
 
 
+def test_a_training_that_mlflow_never_heard_of_is_told(made: Made, mlflow_uri: str, tmp_path: Path) -> None:
+    offline = CONTEXT.model_copy(update={"reused": {"skilled": "20261101-000000-beef"}})
+    made.register(Ledger(mlflow_uri, "dermacare"), tmp_path / "home" / "out", offline)
+    (chain,) = Chains(Home(tmp_path / "home")).find("lesion-classifier/1")
+    assert chain.training.trained_in == "20261101-000000-beef"
+    assert "MLflow does not know run 20261101-000000-beef" in chain.unknown["training"]
+
+
 def test_who_approved_it_stands_at_the_end(home: Home) -> None:
     ledger = home.releases()
     entries = ledger.entries()
