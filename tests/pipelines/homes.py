@@ -8,7 +8,7 @@ from components.dataset import Dataset
 from components.evaluate import evaluate
 from components.params import EvaluateParams, RegisterParams, load_params
 from components.register import register
-from components.register.context import RunContext
+from components.register.context import DataContext, RunContext
 from components.reporter import Reporter
 from components.store import Store
 from components.tracking import Ledger
@@ -53,9 +53,10 @@ class RunsOfHome:
         evaluation = store.execute("evaluate", run_id, judge).out
 
         def publish(work: Path) -> None:
-            params = RegisterParams(metric="macro_f1", experiment="dermacare")
+            params = RegisterParams(metric="macro_f1", policy="trial", experiment="dermacare")
+            inputs = dataset, list(bundles.values()), evaluation, work, params, Reporter(work, "register")
             context = RunContext(run_id=run_id, commit="c" * 40)
-            register(dataset, list(bundles.values()), evaluation, work, params, Reporter(work, "register"), self.ledger, context)
+            register(*inputs, self.ledger, self.home.releases(), context, DataContext(learned=lambda _: 0))
 
         store.execute("register", run_id, publish)
         trained = {step: out.parent.name for step, out in bundles.items()}

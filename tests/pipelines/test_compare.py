@@ -192,7 +192,7 @@ def test_without_data_of_its_kind_the_figures_of_mlflow_stand_alone(two: TwoRuns
 
 def test_the_newest_of_its_kind_is_the_other_one(two: TwoRuns, tmp_path: Path) -> None:
     targets = Targets(two.home)
-    for name, newest in (("lesion-segmenter/1", "lesion-segmenter/2 (production)"), (two.first, two.second)):
+    for name, newest in (("lesion-segmenter/1", "lesion-segmenter/2"), (two.first, two.second)):
         found = targets.find(name)
         assert found is not None
         assert targets.newest(found).name == newest
