@@ -11,7 +11,7 @@ from components.lesions import Task
 from components.promotion.entries import Action, Content, Entry, Outcome, Version
 from components.promotion.keys import fingerprint, own_key
 from components.promotion.ledger import Problem, ReleaseLedger
-from components.promotion.policy import read_promotion
+from components.promotion.reading import read_promotion
 from components.promotion.releases import Standing, release_before, serving, standing
 from components.register.decision_notes import DECISION, LEDGER
 from components.register.follow import follow

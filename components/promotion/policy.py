@@ -1,15 +1,12 @@
-"""mlflow/promotion.yaml, typed: which models may serve."""
+"""What is asked of a model before it serves, typed: mlflow/promotion.yaml; read by `components.promotion.reading`."""
 
 import difflib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from components.errors import ParamsError
-from components.files import sha256_bytes
 from components.lesions import Task
-from components.project import project_file
 
 FILE = "mlflow/promotion.yaml"
 
@@ -76,29 +73,3 @@ class Promotion(_Section):
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ParamsError(f"register.policy: {FILE} has no policy {name}; it has {', '.join(self.policies)}{hint}")
         return self.policies[name]
-
-
-def read_promotion() -> Promotion:
-    """Read mlflow/promotion.yaml of the project.
-
-    Raises:
-        ParamsError: it cannot be read, or a field is absent, unknown or out of range.
-    """
-    from components.promotion.gates import GATES  # they read policies
-
-    path = project_file(FILE)
-    try:
-        text = path.read_bytes()
-        values: Any = yaml.safe_load(text)
-        promotion = Promotion.model_validate({**values, "digest": sha256_bytes(text)})
-    except (OSError, yaml.YAMLError, TypeError) as error:
-        raise ParamsError(f"{path}: cannot be read ({str(error).splitlines()[0]}); mend it or take the packaged one") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise ParamsError(f"{path}: {field}: {first['msg']}; docs/promotion.md explains each field") from error
-    for name, policy in promotion.policies.items():
-        for gate in policy.approvable:
-            if gate not in GATES:
-                raise ParamsError(f"{path}: policies.{name}.approvable: {gate} is no gate; there are {', '.join(GATES)}")
-    return promotion

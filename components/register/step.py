@@ -11,7 +11,7 @@ from components.params import RegisterParams
 from components.promotion.entries import Action, Content, Decision, Entry, Outcome, Version
 from components.promotion.entries import Release as Served
 from components.promotion.ledger import ReleaseLedger
-from components.promotion.policy import read_promotion
+from components.promotion.reading import read_promotion
 from components.promotion.releases import decisions_of, serving, version_before
 from components.provenance.images import image_list_digest
 from components.register.context import DataContext, RunContext

@@ -12,10 +12,10 @@ from components.train_classifier.features import FeatureBatches, compute_feature
 from components.train_classifier.head import Classifier
 from components.train_classifier.objective import DIAGNOSES, diagnoses_objective
 from components.train_classifier.registry import build, load_weights
-from components.training.backend import keras, start_afresh
+from components.training.backend import keras
 from components.training.checkpoint import Standing
 from components.training.delivery import deliver
-from components.training.devices import set_precision
+from components.training.devices import set_precision, start_afresh
 from components.training.ensemble import refuse_too_many
 from components.training.feed import Feed
 from components.training.folds import plan_members

@@ -10,10 +10,10 @@ from components.params import TrainUnetParams
 from components.reporter import Reporter
 from components.train_unet.losses import MASKS
 from components.train_unet.registry import build, load_weights
-from components.training.backend import keras, start_afresh
+from components.training.backend import keras
 from components.training.checkpoint import Standing
 from components.training.delivery import deliver
-from components.training.devices import set_precision
+from components.training.devices import set_precision, start_afresh
 from components.training.ensemble import refuse_too_many
 from components.training.feed import Feed
 from components.training.folds import plan_members

@@ -14,14 +14,4 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 from keras import layers, ops
 
-__all__ = ["keras", "layers", "ops", "start_afresh"]
-
-
-def start_afresh(seed: int) -> None:
-    """Seed every draw and forget earlier models, so that weights and names of layers follow from the seed alone."""
-    from components.training.devices import use_all_gpus  # which imports this file
-
-    keras.utils.clear_session()  # which forgets the devices, too
-    keras.config.set_dtype_policy("float32")
-    use_all_gpus()
-    keras.utils.set_random_seed(seed)
+__all__ = ["keras", "layers", "ops"]

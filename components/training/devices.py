@@ -21,6 +21,14 @@ import tensorflow as tf  # isort: skip  # after Keras, whose import sets how Ten
 _BFLOAT16 = (8, 0)
 
 
+def start_afresh(seed: int) -> None:
+    """Seed every draw and forget earlier models, so that weights and names of layers follow from the seed alone."""
+    keras.utils.clear_session()  # which forgets the devices, too
+    keras.config.set_dtype_policy("float32")
+    use_all_gpus()
+    keras.utils.set_random_seed(seed)
+
+
 def use_all_gpus() -> None:
     """Where there are several GPUs, let what is built from here on live on all of them."""
     if len(tf.config.list_physical_devices("GPU")) > 1 and not tf.distribute.has_strategy():

@@ -41,7 +41,7 @@ def train_frozen(side: str) -> Outcome:
 def main(side: str) -> None:
     """Train, and print the outcome."""
     from components.train_classifier.registry import build, load_weights
-    from components.training.backend import start_afresh
+    from components.training.devices import start_afresh
 
     start_afresh(1)
     train, val = _samples(0, _TRAIN), _samples(1, _VAL)

@@ -11,7 +11,8 @@ from components.train_classifier import registry as classifiers
 from components.train_classifier.objective import DIAGNOSES
 from components.train_unet import registry as segmenters
 from components.train_unet.losses import MASKS
-from components.training.backend import keras, start_afresh
+from components.training.backend import keras
+from components.training.devices import start_afresh
 from components.training.loop import Trainer
 from components.training.onnx_export import export_onnx
 from components.training.phase import phase_of

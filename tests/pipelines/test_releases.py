@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from components.errors import LedgerError
-from components.promotion import policy
+from components.promotion import reading
 from components.promotion.entries import Action, Content, Outcome, Release
 from components.promotion.keys import SigningKey
 from components.promotion.ledger import ReleaseLedger
@@ -105,9 +105,9 @@ class TestApproval:
     def test_whoever_the_policy_does_not_list_cannot_move_anything(self, home, tmp_path, monkeypatch):
         write(home, *WAITING)
         stranger = SigningKey(Ed25519PrivateKey.generate()).public
-        text = policy.project_file(policy.FILE).read_text().replace("signers: {}", f"signers: {{boss: {stranger}}}")
+        text = reading.project_file(reading.FILE).read_text().replace("signers: {}", f"signers: {{boss: {stranger}}}")
         (tmp_path / "promotion.yaml").write_text(text)
-        monkeypatch.setattr(policy, "project_file", lambda _: tmp_path / "promotion.yaml")
+        monkeypatch.setattr(reading, "project_file", lambda _: tmp_path / "promotion.yaml")
         with pytest.raises(LedgerError, match=r"signers does not list your key .*; `dermacare history --key` prints it"):
             Releases(home).approve(None, "so")
         assert len(home.releases().entries()) == 2

@@ -17,7 +17,7 @@ from components.train_classifier.registry import build as build_classifier
 from components.train_classifier.registry import load_weights as load_classifier_weights
 from components.train_unet.registry import build as build_segmenter
 from components.train_unet.registry import load_weights as load_segmenter_weights
-from components.training.backend import start_afresh
+from components.training.devices import start_afresh
 from tests.bundles import classifier_bundle
 
 NO_PARENT = Path("parent")

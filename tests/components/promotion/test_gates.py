@@ -11,7 +11,8 @@ from components.promotion.decide import decide
 from components.promotion.entries import Comparison, Outcome
 from components.promotion.evidence import AuditCounts, Evidence
 from components.promotion.gates import GATES, judge
-from components.promotion.policy import Policy, read_promotion
+from components.promotion.policy import Policy
+from components.promotion.reading import read_promotion
 from components.scores import Difference, Gap
 from tests.components.promotion.records import version
 

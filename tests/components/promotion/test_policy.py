@@ -3,19 +3,19 @@
 import pytest
 
 from components.errors import ParamsError
-from components.promotion import policy
+from components.promotion import reading
 from components.promotion.gates import GATES
-from components.promotion.policy import read_promotion
+from components.promotion.reading import read_promotion
 
 
 @pytest.fixture
 def written(tmp_path, monkeypatch):
-    text = policy.project_file(policy.FILE).read_text()
+    text = reading.project_file(reading.FILE).read_text()
 
     def written(old: str, new: str) -> None:
         assert old in text
         (tmp_path / "promotion.yaml").write_text(text.replace(old, new, 1))
-        monkeypatch.setattr(policy, "project_file", lambda _: tmp_path / "promotion.yaml")
+        monkeypatch.setattr(reading, "project_file", lambda _: tmp_path / "promotion.yaml")
 
     return written
 

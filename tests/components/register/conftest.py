@@ -14,7 +14,7 @@ from components.dataset import Dataset
 from components.evaluate import evaluate
 from components.lesions import CODES
 from components.params import EvaluateParams, RegisterParams
-from components.promotion import policy
+from components.promotion import reading
 from components.promotion.ledger import ReleaseLedger
 from components.refusal import Refusal
 from components.register import register
@@ -73,10 +73,10 @@ def classifier(dataset: Path, root: Path, **more: Any) -> Path:
 @pytest.fixture
 def every_model_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Policy `trial` without comparison: a run's best model serves, better or not."""
-    text = policy.project_file(policy.FILE).read_text()
+    text = reading.project_file(reading.FILE).read_text()
     file = tmp_path / "promotion.yaml"
     file.write_text(re.sub(r"figure: \w+", "figure: null", text))
-    monkeypatch.setattr(policy, "project_file", lambda _: file)
+    monkeypatch.setattr(reading, "project_file", lambda _: file)
 
 
 def trained(bundle: Path) -> Path:

@@ -17,8 +17,8 @@ from components.lesions import CODES, Split, Task
 from components.params import Stage, TrainClassifierParams, bundle_weights
 from components.train_classifier import step
 from components.train_classifier.registry import build
-from components.training.backend import start_afresh
 from components.training.card import write_card
+from components.training.devices import start_afresh
 from tests.datasets import preprocessed_dataset
 from tests.trainings import Data, classifier_params, make_data, open_first_feed, train_tiny
 

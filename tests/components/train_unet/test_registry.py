@@ -8,7 +8,7 @@ import pytest
 
 from components.errors import ParamsError
 from components.train_unet.registry import architectures, build
-from components.training.backend import start_afresh
+from components.training.devices import start_afresh
 from components.training.members import Parameters, count_parameters
 
 

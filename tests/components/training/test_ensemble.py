@@ -8,7 +8,7 @@ import pytest
 from components.errors import ParamsError
 from components.train_classifier import registry as classifiers
 from components.train_unet import registry as segmenters
-from components.training.backend import start_afresh
+from components.training.devices import start_afresh
 from components.training.ensemble import average, refuse_too_many
 from components.training.onnx_export import export_onnx
 

@@ -12,8 +12,8 @@ from components.dataset import Dataset
 from components.lesions import Split, Task
 from components.params import TrainClassifierParams, TrainUnetParams
 from components.train_classifier.registry import build
-from components.training.backend import keras, start_afresh
-from components.training.devices import set_precision
+from components.training.backend import keras
+from components.training.devices import set_precision, start_afresh
 from tests.trainings import Data, classifier_params, make_data, train_tiny, unet_params
 
 

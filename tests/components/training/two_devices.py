@@ -19,9 +19,9 @@ from components.train_classifier.objective import DIAGNOSES
 from components.train_classifier.registry import build as build_classifier
 from components.train_unet.losses import MASKS
 from components.train_unet.registry import build as build_segmenter
-from components.training.backend import keras, start_afresh
+from components.training.backend import keras
 from components.training.checkpoint import Checkpoints
-from components.training.devices import mirror, replicas
+from components.training.devices import mirror, replicas, start_afresh
 from components.training.loop import Run, fit
 from components.training.phase import phase_of
 from tests.trainings import classifier_params
