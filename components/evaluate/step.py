@@ -27,6 +27,7 @@ from components.evaluate.figures import (
     draw_slices,
 )
 from components.evaluate.forgetting import compare_classifiers, compare_segmenters
+from components.evaluate.interactive import INTERACTIVE, write_interactive
 from components.evaluate.judged import answered, judged_table, read_predictions, rows_to_predict, split_judged, write_predictions
 from components.evaluate.official import score_answers, score_masks, undecided, write_masks
 from components.evaluate.refusal import measure_refusal
@@ -81,6 +82,9 @@ def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateP
     )
     if result.classifiers():
         reporter.figure("f1_by_diagnosis", draw_f1(result.classifiers(), judge.footnote))
+        write_interactive(
+            out / INTERACTIVE, {one.name: judge.test_answers(one.name) for one in result.classifiers()}, judge.footnote
+        )
     write_scores(out, result)
 
 
@@ -105,6 +109,10 @@ class _Judge:
                 raise BundleError(f"{path}: is named {described.name}, as {seen[described.name]} is; give each model its own name")
             seen[described.name] = path
             self._total += len(rows_to_predict(self.dataset, described)) * (1 if described.parent is None else 2)
+
+    def test_answers(self, name: str) -> pd.DataFrame:
+        """What a model that was judged said of test."""
+        return split_judged(read_predictions(self._out / "predictions" / f"{name}.parquet"))[1]
 
     def judge(self, path: Path) -> ClassifierScores | SegmenterScores:
         """Predict, measure and draw one model."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from components.dataset import Dataset
 from components.errors import TrackingDenied, TrackingError
+from components.evaluate.interactive import INTERACTIVE
 from components.lesions import Split, Task
 from components.params import RegisterParams
 from components.promotion.entries import Action, Content, Decision, Entry, Outcome, Version
@@ -190,6 +191,8 @@ class _Registration:
         figures = self._evaluation / "figures"
         write_report(out / REPORT, Reviewed(release, entry, self._scores, figures, taken, self._data, self._known, self._run))
         ledger.client.log_artifact(parent, str(out / REPORT))
+        if (self._evaluation / INTERACTIVE).exists():
+            ledger.client.log_artifact(parent, str(self._evaluation / INTERACTIVE), "figures")
         story = release_note(release, entry, champions, self._data, self._run)
         ledger.set_tags(parent, {NOTE: f"{note}\n{story}", NAME: run_name(release, champions, self._run), **run_tags(release)})
 

@@ -152,7 +152,12 @@ class TestRuns:
         inputs = made.dataset, made.models, made.evaluation, tmp_path, PARAMS, Reporter(tmp_path, "register"), ledger
         register(*inputs, releases_of(tmp_path), RunContext(run_id=RUN), UNSEEN, {"augment_balance": sheet})
         found = files(ledger, ledger.pipeline_run(RUN).info.run_id)
-        assert sorted(found) == ["REPORT.html", "figures/augment_balance/curves.png", "figures/evaluate/f1_by_diagnosis.png"]
+        assert sorted(found) == [
+            "REPORT.html",
+            "figures/augment_balance/curves.png",
+            "figures/evaluate/f1_by_diagnosis.png",
+            "figures/interactive.html",
+        ]
 
     def test_a_reused_model_names_the_run_that_trained_it(self, made, ledger, tmp_path):
         made.register(ledger, tmp_path / "first")
