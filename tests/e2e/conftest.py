@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow import MlflowClient
 
 from pipelines.home import Home
 from pipelines.runs import EventTail, all_runs
@@ -96,13 +95,6 @@ class Project:
         """Ask MLflow's database, without MLflow."""
         with sqlite3.connect(self.home.root / "mlflow.db") as connection:
             return connection.execute(query).fetchall()
-
-    def forget_aliases(self) -> None:
-        """Take every model version out of use, as a reviewer does in the MLflow UI."""
-        client = MlflowClient(tracking_uri=f"sqlite:///{self.home.root / 'mlflow.db'}")
-        for model in client.search_registered_models():
-            for alias in model.aliases:
-                client.delete_registered_model_alias(model.name, alias)
 
 
 @pytest.fixture

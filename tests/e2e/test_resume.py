@@ -122,8 +122,10 @@ def test_a_changed_unet_trains_the_unet_and_what_follows_it_alone(project: Proje
 
 def test_what_nothing_refers_to_is_listed_and_deleted_on_a_yes(project: Project) -> None:
     assert project.run().returncode == 0
-    project.forget_aliases()  # a reviewer takes the first models out of use; which of two so small ones is better is chance
     project.settings["ingest.phantom.seed"] = "7"
+    # Refused, so that no alias points at it; which of two so small models is better is chance.
+    assert project.run("--set", "register.policy=production").returncode == 0
+    project.settings["ingest.phantom.seed"] = "8"
     assert project.run().returncode == 0
     kept = {path.parent for path in project.home.root.glob("steps/*/*/out")}
     listed = project.dermacare("gc")  # no answer is a no
