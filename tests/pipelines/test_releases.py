@@ -249,6 +249,8 @@ def test_whatever_line_it_is_killed_at_the_old_release_serves_or_the_new(home, c
         Releases(home).align()
 
     start = len(home.releases().entries())
+    in_a_process(act, die_at=-1)
+    reset(start)  # the first time is longer: what it notes on the versions stands there from then on
     code, total = in_a_process(act, die_at=-1)
     assert (code, total > 50) == (0, True)
     old, new = release(2, 2), release(3, 2) if command == "approve" else release(1, 1)
