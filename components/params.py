@@ -312,8 +312,8 @@ class RegisterParams(Section):
         description="validation figure that chooses the best classifier (report: macro_f1)"
     )
     policy: str = Field(
-        # What was registered before there were policies has a record without it.
-        default="trial",
+        # What was registered before there were policies has a record without it; what leaves it out is asked everything.
+        default="production",
         min_length=1,
         description="policy of mlflow/promotion.yaml that decides whether they serve",
     )

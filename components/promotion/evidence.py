@@ -23,7 +23,6 @@ class Evidence:
     Attributes:
         task: its task.
         subject: which version it is.
-        images: how many of test judged it.
         figures: of test, by flat name: `balanced_accuracy`, `MEL/recall`, `dice`.
         intervals: lower and upper end of the 95 % interval of those that have one.
         phantom: whether it learned from drawn images.
@@ -43,7 +42,6 @@ class Evidence:
 
     task: Task
     subject: Version
-    images: int
     figures: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
     phantom: bool

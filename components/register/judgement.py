@@ -116,7 +116,6 @@ class Judgement:
         return Evidence(
             task=task,
             subject=challenger.version,
-            images=scores.test.images,
             figures=figures,
             intervals={name: (one.low, one.high) for name, one in scores.test.intervals.items()},
             phantom=record.description.phantom,

@@ -38,7 +38,6 @@ def gap(value: float, low: float, high: float) -> Gap:
 GOOD = Evidence(
     task=Task.CLASSIFICATION,
     subject=version(2),
-    images=300,
     figures=FIGURES,
     intervals={name: (value - 0.05, value + 0.05) for name, value in FIGURES.items()},
     phantom=False,
