@@ -20,7 +20,7 @@ from components.register.decision_notes import run_tags, version_note, version_t
 from components.register.decisions import count_decisions
 from components.register.follow import adopted, follow
 from components.register.judgement import Challenger, Judgement, find_challengers, metric_of
-from components.register.notes import Champion, model_note, release_note, run_name, run_note
+from components.register.notes import Champion, children_links, model_note, parent_link, release_note, run_name, run_note
 from components.register.publish import ModelRecord, Publisher, code_tags
 from components.register.registry import Registry
 from components.register.report import REPORT, Reviewed, write_report
@@ -135,8 +135,10 @@ class _Registration:
         published = []
         for done, record in enumerate(records):
             reporter.progress(done, len(records), f"models published, {record.name}")
-            published.append(publisher.publish(record, model_note(record, self._data, self._run)))
+            leading = parent_link(ledger.experiment_id, parent)
+            published.append(publisher.publish(record, f"{leading} {model_note(record, self._data, self._run)}"))
         reporter.progress(len(records), len(records), "models published")
+        note = f"{children_links(ledger.experiment_id, {one.record.name: one.run for one in published})}\n\n{note}"
         challengers = find_challengers(registry, published, self._params, self._run)
         judgement = Judgement(
             ledger, self._dataset, self._evaluation, self._known, self._run, self._policy, out, self._teller(reporter, challengers)

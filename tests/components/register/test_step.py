@@ -129,6 +129,14 @@ class TestRuns:
         assert "Nothing served before." in note
         assert "| skilled | 32 |" in ledger.model_run(RUN, "skilled").data.tags["mlflow.note.content"]
 
+    def test_the_pipeline_run_and_those_of_its_models_lead_to_each_other(self, made, registered):
+        ledger = registered.ledger
+        parent, child = ledger.pipeline_run(RUN), ledger.model_run(RUN, "skilled")
+        place = f"#/experiments/{ledger.experiment_id}/runs"
+        assert f"[skilled]({place}/{child.info.run_id})" in parent.data.tags["mlflow.note.content"]
+        assert f"[this pipeline run]({place}/{parent.info.run_id})" in child.data.tags["mlflow.note.content"]
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+
     def test_the_description_says_whose_figures_of_val_are_out_of_fold(self, made):
         scores = read_scores(made.evaluation)
         folds = scores.models["skilled"].model_copy(update={"val_rows": "out of fold"})
