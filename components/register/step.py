@@ -196,7 +196,8 @@ class _Registration:
         if (self._evaluation / INTERACTIVE).exists():
             ledger.client.log_artifact(parent, str(self._evaluation / INTERACTIVE), "figures")
         story = release_note(release, entry, champions, self._data, self._run)
-        ledger.set_tags(parent, {NOTE: f"{note}\n{story}", NAME: run_name(release, champions, self._run), **run_tags(release)})
+        # MLflow shows the first lines, and the rest to who asks for it.
+        ledger.set_tags(parent, {NOTE: f"{story}\n\n{note}", NAME: run_name(release, champions, self._run), **run_tags(release)})
 
     def _entries(self, registry: Registry, releases: ReleaseLedger) -> list[Entry]:
         """The ledger; what served before there was one is its first entry."""

@@ -153,7 +153,7 @@ class TestRuns:
         inputs = made.dataset, made.models, made.evaluation, tmp_path, PARAMS, Reporter(tmp_path, "register"), ledger
         register(*inputs, releases_of(tmp_path), RunContext(run_id=RUN), UNSEEN, appendix="\n### What a leak is worth\n")
         note = ledger.pipeline_run(RUN).data.tags["mlflow.note.content"]
-        assert note.index("| skilled | 32 |") < note.index("### What a leak is worth") < note.index("is now in production")
+        assert note.index("is now in production") < note.index("| skilled | 32 |") < note.index("### What a leak is worth")
 
     def test_pictures_of_other_steps_belong_to_the_pipeline_run(self, made, ledger, tmp_path):
         sheet = made.models[0] / "figures"
@@ -378,7 +378,7 @@ class TestProduction:
         assert release.segmenter.chosen.startswith("outliner is the only candidate, Dice ")
         (version,) = versions(ledger)
         assert version.tags["reason"] == judged.chosen
-        assert version.description.startswith("**Promote** (policy `trial`): every gate holds.")
+        assert version.description.startswith("Promote (policy trial): every gate holds.")
         assert "| comparison | holds | nothing serves yet |" in version.description
         assert version.run_id == ledger.model_run(RUN, "skilled").info.run_id
         expected = {
