@@ -1,5 +1,6 @@
 """The step: everything the run made goes to MLflow, and the policy decides whether its best models serve."""
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from components.promotion.ledger import ReleaseLedger
 from components.promotion.reading import read_promotion
 from components.promotion.releases import decisions_of, serving, version_before
 from components.provenance.images import image_list_digest
+from components.provenance.splits import SPLITS, write_splits
 from components.register.context import DataContext, RunContext
 from components.register.decision_notes import run_tags, version_note, version_tags
 from components.register.decisions import count_decisions
@@ -129,6 +131,9 @@ class _Registration:
         note = run_note(records, self._scores, self._data, self._run) + self._appendix
         ledger.set_tags(parent, {NOTE: note, "dermacare.data_version": self._data.version, **code_tags(self._run)})
         ledger.log_dataset(parent, self._data)
+        with tempfile.TemporaryDirectory(dir=out, prefix="splits-") as place:
+            write_splits(Path(place) / SPLITS, self._dataset)
+            ledger.client.log_artifact(parent, str(Path(place) / SPLITS))
         for step, folder in pictures.items():
             _log_pictures(ledger, parent, folder, f"figures/{step}")
         publisher = Publisher(ledger, parent, self._run, self._data, self._evaluation, self._scores.test_sets, self._images, out)

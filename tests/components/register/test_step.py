@@ -165,6 +165,7 @@ class TestRuns:
             "figures/augment_balance/curves.png",
             "figures/evaluate/f1_by_diagnosis.png",
             "figures/interactive.html",
+            "splits.parquet",
         ]
 
     def test_a_reused_model_names_the_run_that_trained_it(self, made, ledger, tmp_path):
