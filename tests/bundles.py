@@ -60,7 +60,9 @@ def classifier_bundle(
             helper.make_node("Flatten", ["pooled"], ["colour"]),
             helper.make_node("Gemm", ["colour", "weights", "bias"], ["logits"]),
         ]
-    constants = {"weights": weights, "bias": bias, "axes": np.array([1, 2], np.int64)}
+    constants = {"weights": weights, "bias": bias}
+    if not explainable:
+        constants["axes"] = np.array([1, 2], np.int64)
     model = _model(nodes, constants, ("probabilities", [None, len(CODES)]), bulk)
     description = _describe(name, Task.CLASSIFICATION, size, parameters, data_version)
     changes = {"conformal": conformal, "refuses": None if refusal is None else REFUSED}
