@@ -28,6 +28,7 @@ _BODIES = {
     _PREDICTIONS: limits.IMAGE_BYTES + limits.FORM_BYTES,
     f"{_PREDICTIONS}/batch": limits.BATCH_BYTES + limits.FORM_BYTES,
 }
+_DISCARDED = 100 * limits.MIB
 _OPEN = frozenset({"/healthz", "/readyz"})
 
 HEADERS = {
@@ -161,9 +162,21 @@ class _Arriving:
             raise HTTPException(408, f"the request did not arrive within {seconds}; send it again") from error
         self._left -= len(message.get("body", b""))
         if self._left < 0:
+            await self._discard(message)
             raise HTTPException(413, headers={"Connection": "close"})
         self._whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message
+
+
+    async def _discard(self, message: Message) -> None:
+        """Let the rest come in, within reason: a client that is cut off while it sends never reads why."""
+        left = _DISCARDED
+        while message["type"] == "http.request" and message.get("more_body", False) and left > 0:
+            try:
+                message = await asyncio.wait_for(self._receive(), max(0.0, self._end - time.monotonic()))
+            except TimeoutError:
+                return
+            left -= len(message.get("body", b""))
 
 
 class _Answer:

@@ -22,7 +22,6 @@ MultiPartParser.spool_max_size = limits.BATCH_BYTES + limits.FORM_BYTES
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _ENCRYPTED = 0x1
-_HIDDEN = ("__MACOSX/", ".")
 
 
 @dataclass(frozen=True)
@@ -92,11 +91,7 @@ def _entries(name: str, data: bytes) -> list[zipfile.ZipInfo]:
     """The files of a ZIP; folders and what file managers hide in it are none."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            found = [
-                entry
-                for entry in archive.infolist()
-                if not entry.is_dir() and not entry.filename.startswith(_HIDDEN) and "/." not in entry.filename
-            ]
+            found = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
         raise ApiError(Kind.UNREADABLE, f"images: {name} is a damaged ZIP ({error}); make it anew", field="images") from error
     for entry in found:
@@ -106,7 +101,12 @@ def _entries(name: str, data: bytes) -> list[zipfile.ZipInfo]:
             raise ApiError(Kind.UNREADABLE, detail, field="images")
         if entry.flag_bits & _ENCRYPTED:
             raise ApiError(Kind.UNREADABLE, f"images: {name} is encrypted; send it without a password", field="images")
-    return found
+    return [entry for entry in found if not _is_hidden(entry.filename)]
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file manager put it there."""
+    return any(part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(name).parts)
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
