@@ -296,11 +296,15 @@ def history(
 @app.command()
 def trace(
     name: Annotated[
-        str, typer.Argument(metavar="VERSION|RUN", help="`lesion-classifier/7`, `production`, `7`; or a run's id: its best models.")
+        str,
+        typer.Argument(
+            metavar="VERSION|RUN|PREDICTION",
+            help="`lesion-classifier/7`, `production`, `7`; a run's id: its best models; a prediction's id: the models that answered.",
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print it for scripts, every parameter and digest included.")] = False,
 ) -> None:
-    """Where a model comes from: files, run, parameters, seeds, libraries, data, code, gates, who approved it."""
+    """Where a model or an answer comes from: files, run, parameters, seeds, libraries, data, code, gates, who approved it."""
     from dermacare.trace_command import trace as show
 
     show(name, as_json=json)
