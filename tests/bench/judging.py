@@ -10,14 +10,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+
+from tests.bench.untrained import Network
 
 SIZE = (128, 128)
 IMAGES = 1_000
 _BATCH = 32
-_MODELS = {"classification": "resnet50", "segmentation": "unet_plain"}
+_MODELS = {"classification": Network("resnet50", SIZE), "segmentation": Network("unet_plain", SIZE)}
 
 
 def judge(side: str, folder: Path) -> float:
@@ -34,63 +35,26 @@ def main(side: str, folder: str) -> None:
 
 
 def _prepare(folder: Path) -> float:
-    """A dataset of which 1,000 images judge, and a bundle of each model, untrained; its classifier refuses and is calibrated."""
+    """A dataset of which 1,000 images judge, and a bundle of each model, untrained; the classifier refuses what is strange."""
+    from components.bundle import Bundle
     from components.dataset import Dataset, read_manifest, write_manifest
-    from components.lesions import Split
+    from components.lesions import Split, Task
+    from components.refusal import fit_refusal
+    from tests.bench.untrained import add_refusal, write_untrained
     from tests.datasets import preprocessed_dataset, some_measures
 
-    root = preprocessed_dataset(folder / "dataset", per_class=IMAGES // 8, images_per_lesion=2, size=SIZE)
+    root = preprocessed_dataset(folder / "dataset", per_class=IMAGES // 8, images_per_lesion=1, size=SIZE)
     manifest = read_manifest(root)
     is_val = manifest["lesion_id"].map(lambda name: sum(name.encode()) % 10 == 0)
     write_manifest(root, manifest.assign(split=is_val.map({True: Split.VAL.value, False: Split.TEST.value}), fold=None))
     some_measures(root)
-    for task in _MODELS:
-        _write_bundle(folder / task, task, Dataset(root))
+    dataset = Dataset(root)
+    for task, network in _MODELS.items():
+        write_untrained(folder / task, network, dataset)
+    classifier, val = folder / "classification", dataset.rows(Task.CLASSIFICATION, Split.VAL)
+    features = Bundle.load(classifier).features_of(dataset.images(val))
+    add_refusal(classifier, fit_refusal(features, val["group_id"].to_numpy()))
     return 0.0
-
-
-def _write_bundle(out: Path, task: str, dataset: Any) -> None:
-    from components.bundle import FEATURES, Bundle, Description, write_bundle
-    from components.lesions import CODES, Task
-    from components.refusal import REFUSED, fit_refusal
-    from components.training.members import OUTPUTS
-    from components.training.onnx_export import export_onnx
-
-    model = _built(task)
-    out.mkdir()
-    model.save_weights(out / "trained.weights.h5")
-    is_classifier = task == "classification"
-    network = export_onnx(model, OUTPUTS[Task(task)], FEATURES if is_classifier else None)
-    description = Description(
-        name=_MODELS[task],
-        task=Task(task),
-        architecture=_MODELS[task],
-        input_size=SIZE,
-        classes=CODES if is_classifier else (),
-        preprocess=dataset.preprocessing,
-        mask_threshold=None if is_classifier else 0.5,
-        parameters_total=model.count_params(),
-        parameters_trainable=model.count_params(),
-        data_version=dataset.version,
-        phantom=True,
-        training={},
-    )
-    plain, refusal = {"model": network, "weights": [out / "trained.weights.h5"], "card": "# drawn\n"}, None
-    write_bundle(out, description, **plain)
-    if is_classifier:
-        val = dataset.rows(Task.CLASSIFICATION)[lambda rows: rows["split"] == "val"]
-        refusal = fit_refusal(Bundle.load(out).features_of(dataset.images(val)), val["group_id"].to_numpy())
-        write_bundle(out, description.model_copy(update={"refuses": REFUSED}), **plain, refusal=refusal)
-
-
-def _built(task: str) -> Any:
-    if task == "segmentation":
-        from components.train_unet import registry as segmenters
-
-        return segmenters.build(_MODELS[task], SIZE, 0.1)
-    from components.train_classifier import registry as classifiers
-
-    return classifiers.build(_MODELS[task], SIZE, 0.3).model
 
 
 def _step(folder: Path) -> float:
@@ -133,9 +97,7 @@ def _keras(folder: Path) -> float:
     from components.dataset import Dataset
     from components.lesions import Task
 
-    dataset, models = Dataset(folder / "dataset"), {task: _built(task) for task in _MODELS}
-    for task, model in models.items():
-        model.load_weights(folder / task / "trained.weights.h5")
+    dataset, models = Dataset(folder / "dataset"), {task: network.load(folder / task) for task, network in _MODELS.items()}
     start = time.perf_counter()
     for task, model in models.items():
         rows = dataset.rows(Task(task))
