@@ -74,6 +74,25 @@ class Parent(BaseModel):
     phantom: bool
 
 
+class Int8(BaseModel):
+    """What it costs that a network is kept in 8-bit integers: the difference of a figure on the images that judged it.
+
+    Attributes:
+        figure: `balanced accuracy` or `Dice`.
+        difference: in integers less in float32.
+        low, high: its 95 % interval, by bootstrap over groups.
+        images: that judged it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    figure: str
+    difference: float
+    low: float
+    high: float
+    images: int
+
+
 class Description(BaseModel):
     """What bundle.json says of a model, but for the digests.
 
@@ -101,6 +120,7 @@ class Description(BaseModel):
         training: parameters of the step that trained it.
         parent: the model that it was trained on from; None: it started from something else.
         segmenter_files: names of the files of the segmenter that images are cropped by, below `segmenter/`; empty: they are not.
+        int8: what it costs that the network is in 8-bit integers; None: it is in float32.
         libraries: version of each library that trained it, by name; empty where it was written before they were noted.
     """
 
@@ -127,6 +147,7 @@ class Description(BaseModel):
     training: dict[str, Any]
     parent: Parent | None = None
     segmenter_files: tuple[str, ...] = ()
+    int8: Int8 | None = None
     libraries: dict[str, str] = {}
 
     @property

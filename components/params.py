@@ -229,6 +229,14 @@ class TrainingParams(Section):
         description="what layers compute in, with weights in float32 (Micikevicius 2018); auto: bfloat16 on a GPU made for it"
     )
     test_flips: bool = Field(description="the model answers with the mean over the image and its three mirror images")
+    int8_loss: float | None = Field(
+        # What was trained before this was there is in float32.
+        default=None,
+        ge=0,
+        le=0.5,
+        description="kept in 8-bit integers (Jacob 2018) where balanced accuracy, or Dice, surely loses no more than this on the "
+        "images that judge, by the 95 % interval; null: in float32",
+    )
     overrides: dict[str, dict[str, Any]] = Field(description="parameters of one architecture that differ: name: {parameter: value}")
     seed: Seed
 

@@ -1,6 +1,6 @@
 """The model card: what a model is, what it learned from, and what it must not be used for (Mitchell 2019)."""
 
-from components.bundle import Description, Parent
+from components.bundle import Description, Int8, Parent
 from components.dataset import Dataset
 from components.lesions import LESIONS, Diagnosis, Split, Task
 from components.params import TrainClassifierParams, TrainUnetParams
@@ -127,6 +127,8 @@ def _recipe_section(description: Description) -> str:
         lines.append("Its answer is the mean over the image and its left-right, up-down and both-ways mirror images.")
     else:
         lines.append("Its answer is from the image alone, not from its mirror images too.")
+    if description.int8 is not None:
+        lines.append(_int8(description.int8))
     if description.parent is not None:
         lines.append(_parent(description.parent))
     return "## Recipe\n\n" + "".join(f"- {line}\n" for line in lines)
@@ -162,6 +164,14 @@ def _parent(parent: Parent) -> str:
     return (
         f"Trained on from `{parent.name}`, which had learned from the data version `{parent.data_version}`{drawn}; "
         f"its bundle.json has the SHA-256 `{parent.digest}`."
+    )
+
+
+def _int8(int8: Int8) -> str:
+    return (
+        f"Its network is in 8-bit integers, which changed its {int8.figure} by {int8.difference:+.4f} (95 % interval "
+        f"{int8.low:+.4f} to {int8.high:+.4f}) on the {int8.images:,} images that judged it; its weights for further training are "
+        "in float32."
     )
 
 

@@ -2,7 +2,6 @@
 out-of-fold predictions, card."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from components.augment_balance.reader import read_rows
-from components.bundle import MODEL, WEIGHTS, Bundle, Description, read_description, read_parent, write_bundle
+from components.bundle import MODEL, WEIGHTS, Description, read_description, read_parent, write_bundle
 from components.calibration import calibrate, fit_temperature
 from components.conformal import fit_conformal
 from components.files import atomic_write
@@ -25,24 +24,14 @@ from components.training.curves import draw_curves, prefix_of, read_epochs
 from components.training.ensemble import average
 from components.training.feed import seen_size
 from components.training.folds import Member, select_rows
+from components.training.int8 import calibration_images, in_integers
+from components.training.judge import Judge
 from components.training.libraries import library_versions
 from components.training.members import FOLDER, OUTPUTS, Learning, Trained
+from components.training.quantisation import quantise
 from components.training.threshold import Floats, choose_mask_threshold
 
 AnyLearning = Learning[TrainClassifierParams] | Learning[TrainUnetParams]
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """The mean of the members of one fold, which differ in their seed, and the rows that none of them learned from."""
-
-    fold: int | None
-    folder: Path
-    rows: pd.DataFrame
-
-    def bundle(self, description: Description) -> Bundle:
-        """Its network, to predict with."""
-        return Bundle(self.folder, description)
 
 
 def deliver(learning: AnyLearning, trained: Sequence[Trained], out: Path, reporter: Reporter) -> None:
@@ -61,6 +50,15 @@ def deliver(learning: AnyLearning, trained: Sequence[Trained], out: Path, report
     judges = [_judge(learning, list(part), out) for _, part in groupby(trained, key=lambda one: one.member.fold)]
     draft = _describe(learning, trained, out)
     description = draft.model_copy(update={"mask_threshold": _mask_threshold(learning, judges, draft)})
+    model = _mean(learning, trained)
+    loss = learning.params.int8_loss
+    kept = None if loss is None else in_integers(learning.dataset, judges, description, loss, out / FOLDER, reporter)
+    if kept is not None:
+        # All that follows is chosen by what the network says as it is kept.
+        judges, int8 = kept
+        model = quantise(model, calibration_images(learning.dataset, judges[0].learned, draft.input_size))
+        update = {"mask_threshold": _mask_threshold(learning, judges, draft), "int8": int8}
+        description = draft = draft.model_copy(update=update)
     if learning.params.folds > 1 or learning.task is Task.CLASSIFICATION:
         answers = [_answers(learning, judge, description, out, reporter) for judge in judges]
         table = pd.concat(answers).sort_values("image_id", ignore_index=True)
@@ -71,7 +69,7 @@ def deliver(learning: AnyLearning, trained: Sequence[Trained], out: Path, report
     write_bundle(
         out,
         description,
-        model=_mean(learning, trained),
+        model=model,
         weights=[one.folder / WEIGHTS for one in trained],
         card=write_card(description, learning.dataset),
         segmenter=_segmenter(learning),
@@ -114,17 +112,18 @@ def _mean(learning: AnyLearning, trained: Sequence[Trained]) -> bytes:
     return average([(one.folder / MODEL).read_bytes() for one in trained], OUTPUTS[learning.task])
 
 
-def _judge(learning: AnyLearning, trained: Sequence[Trained], out: Path) -> _Judge:
+def _judge(learning: AnyLearning, trained: Sequence[Trained], out: Path) -> Judge:
     """What the members of one fold make of the rows that judge them."""
     member, folder = trained[0].member, trained[0].folder
     if len(trained) > 1:
         folder = out / FOLDER / f"mean-{folder.name}"
         with atomic_write(folder / MODEL) as handle:
             handle.write(_mean(learning, trained))
-    return _Judge(member.fold, folder, select_rows(learning.dataset, learning.task, learning.params, member).judged)
+    rows = select_rows(learning.dataset, learning.task, learning.params, member)
+    return Judge(member.fold, folder, rows.learned, rows.judged)
 
 
-def _answers(learning: AnyLearning, judge: _Judge, description: Description, out: Path, reporter: Reporter) -> pd.DataFrame:
+def _answers(learning: AnyLearning, judge: Judge, description: Description, out: Path, reporter: Reporter) -> pd.DataFrame:
     """What a judge says of its rows, as out_of_fold.parquet has it; what a killed attempt left is kept."""
     where = "val" if judge.fold is None else f"fold {judge.fold}"
     path = out / FOLDER / f"answers-{where.replace(' ', '-')}.parquet"
@@ -157,7 +156,7 @@ def _calibration(learning: AnyLearning, table: pd.DataFrame) -> dict[str, object
     return {"temperature": temperature, "conformal": sets}
 
 
-def _refusal(learning: AnyLearning, judge: _Judge, draft: Description) -> Refusal | None:
+def _refusal(learning: AnyLearning, judge: Judge, draft: Description) -> Refusal | None:
     """What tells strange images of a classifier: fitted on the images that judge its first member, whose features it gives."""
     if learning.task is Task.SEGMENTATION:
         return None
@@ -167,7 +166,7 @@ def _refusal(learning: AnyLearning, judge: _Judge, draft: Description) -> Refusa
     return fit_refusal(features, judge.rows["group_id"].to_numpy())
 
 
-def _mask_threshold(learning: AnyLearning, judges: Sequence[_Judge], draft: Description) -> float | None:
+def _mask_threshold(learning: AnyLearning, judges: Sequence[Judge], draft: Description) -> float | None:
     params = learning.params
     if isinstance(params, TrainClassifierParams):
         return None
@@ -176,7 +175,7 @@ def _mask_threshold(learning: AnyLearning, judges: Sequence[_Judge], draft: Desc
     return choose_mask_threshold(pair for judge in judges for pair in _masks(learning, judge, draft))
 
 
-def _masks(learning: AnyLearning, judge: _Judge, draft: Description) -> Iterator[tuple[Floats, Floats]]:
+def _masks(learning: AnyLearning, judge: Judge, draft: Description) -> Iterator[tuple[Floats, Floats]]:
     """True masks of a judge's rows and what it predicts for them, both N x H x W x 1, batch by batch."""
     bundle, size = judge.bundle(draft), learning.params.batch_size
     for start in range(0, len(judge.rows), size):
