@@ -1,8 +1,9 @@
 """A network in 8-bit integers, a quarter of the size and about twice as fast on processors that multiply them (Jacob 2018).
 
 Weights are scaled channel by channel, what flows between layers by the range that it has on images that the network learned from.
-Weights have seven bits, since older processors overflow on eight. What answers stays in float32: the head of a classifier, by which
-it can be explained, and the last layer of a segmenter, whose probabilities would come in steps.
+Weights have seven bits, since older processors overflow on eight. The first layer stays in float32, which halved the error of
+EfficientNet-Lite0's probabilities and costs little time; so does what answers: the head of a classifier, by which it can be
+explained, and the last layer of a segmenter, whose probabilities would come in steps.
 """
 
 import tempfile
@@ -44,7 +45,7 @@ def quantise(model: bytes, images: Iterable[Floats]) -> bytes:
             _Images(images),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=_LAYERS,
-            nodes_to_exclude=_answering(ModelProto.FromString(folded.read_bytes())),
+            nodes_to_exclude=_first_and_last(ModelProto.FromString(folded.read_bytes())),
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
@@ -65,10 +66,17 @@ class _Images(CalibrationDataReader):  # type: ignore[misc]
         return None if batch is None else {INPUT: batch}
 
 
-def _answering(network: ModelProto) -> list[str]:
-    """Names of the convolutions whose result becomes a probability at once."""
+def _first_and_last(network: ModelProto) -> list[str]:
+    """Names of the convolutions that see the image itself, and of those whose result becomes a probability at once."""
     answered = {node.input[0] for node in network.graph.node if node.op_type == "Sigmoid"}
-    return [node.name for node in network.graph.node if node.op_type == "Conv" and node.output[0] in answered]
+    image, names = {INPUT}, []
+    for node in network.graph.node:  # in the order in which they run
+        sees = any(name in image for name in node.input)
+        if node.op_type == "Conv":
+            names += [node.name] if sees or node.output[0] in answered else []
+        elif sees:
+            image |= set(node.output)
+    return names
 
 
 def _without_origin(model: bytes) -> bytes:

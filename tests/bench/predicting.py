@@ -1,6 +1,6 @@
 """A home in which untrained networks serve, and one prediction after the other in a process of its own.
 
-`python -m tests.bench.predicting PREPARE FOLDER CLASSIFIER SIZE SEGMENTER SIZE`
+`python -m tests.bench.predicting PREPARE FOLDER FLOAT32|INT8 CLASSIFIER SIZE SEGMENTER SIZE`
 `python -m tests.bench.predicting OURS|KERAS FOLDER`: prints JSON, the median seconds of a prediction from encoded bytes: both
 models, the mask of the image's size, and, of ours, all that an answer has besides.
 """
@@ -24,10 +24,11 @@ _REPEATS = 21
 _PICTURE = (450, 600)
 
 
-def prepare(folder: Path, classifier: Network, segmenter: Network) -> None:
+def prepare(folder: Path, classifier: Network, segmenter: Network, *, int8: bool = False) -> None:
     """Have the two serve in `folder/home`, in a process of its own, whose TensorFlow is gone after it."""
+    form = "INT8" if int8 else "FLOAT32"
     networks = [text for network in (classifier, segmenter) for text in (network.architecture, str(network.size[0]))]
-    subprocess.run([sys.executable, "-m", "tests.bench.predicting", "PREPARE", str(folder), *networks], check=True)
+    subprocess.run([sys.executable, "-m", "tests.bench.predicting", "PREPARE", str(folder), form, *networks], check=True)
 
 
 def predict(side: str, folder: Path) -> float:
@@ -53,9 +54,9 @@ def photograph(folder: Path) -> bytes:
 def main(side: str, folder: str, *networks: str) -> None:
     """Prepare, or predict and print."""
     if side == "PREPARE":
-        first, height, second, other = networks
+        form, first, height, second, other = networks
         size, sides = (int(height), int(height)), (int(other), int(other))
-        _prepare(Path(folder), Network(first, size), Network(second, sides))
+        _prepare(Path(folder), Network(first, size), Network(second, sides), int8=form == "INT8")
         return
     answer = (_ours if side == "OURS" else _keras)(Path(folder))
     data, seconds = photograph(Path(folder)), []
@@ -91,7 +92,7 @@ def _keras(folder: Path) -> Callable[[bytes], object]:
     return Models(folder).answer
 
 
-def _prepare(folder: Path, classifier: Network, segmenter: Network) -> None:
+def _prepare(folder: Path, classifier: Network, segmenter: Network, *, int8: bool) -> None:
     import cv2
 
     from components.dataset import Dataset
@@ -106,7 +107,7 @@ def _prepare(folder: Path, classifier: Network, segmenter: Network) -> None:
     dataset = preprocessed_dataset(folder / "dataset", per_class=3, size=segmenter.size)
     models = [folder / "models" / network.architecture for network in (segmenter, classifier)]
     for network, model in zip((segmenter, classifier), models, strict=True):
-        write_untrained(model, network, Dataset(dataset))
+        write_untrained(model, network, Dataset(dataset), int8=int8)
     home = Home(folder / "home")
     home.root.mkdir()
     made = Made(dataset, models, judged(dataset, models, folder / "evaluation"))

@@ -41,8 +41,11 @@ class Network:
         return model
 
 
-def write_untrained(out: Path, network: Network, dataset: Dataset) -> None:
-    """Write the bundle of a network that says it was trained on a dataset; it neither refuses nor is calibrated."""
+def write_untrained(out: Path, network: Network, dataset: Dataset, *, int8: bool = False) -> None:
+    """Write the bundle of a network that says it was trained on a dataset; it neither refuses nor is calibrated.
+
+    With `int8` it is in 8-bit integers, whatever that costs an untrained network.
+    """
     from components.training.members import OUTPUTS
     from components.training.onnx_export import export_onnx
 
@@ -50,6 +53,11 @@ def write_untrained(out: Path, network: Network, dataset: Dataset) -> None:
     out.mkdir(parents=True)
     model.save_weights(out / WEIGHTS)
     exported = export_onnx(model, OUTPUTS[network.task], FEATURES if network.task is Task.CLASSIFICATION else None)
+    if int8:
+        from components.training.int8 import calibration_images
+        from components.training.quantisation import quantise
+
+        exported = quantise(exported, calibration_images(dataset, dataset.rows(network.task), network.size))
     description = Description(
         name=network.architecture,
         task=network.task,

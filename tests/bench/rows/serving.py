@@ -23,6 +23,10 @@ def measure() -> Iterator[Row]:
         prepare(folder, *_DEEP)
         ours, theirs = predict("OURS", folder), predict("KERAS", folder)
         yield Row.of_costs(f"one prediction, {_named(*_DEEP)}, 600x450 JPEG", "s", ours=ours, theirs=theirs)
+        folder = Path(place) / "deep-int8"
+        prepare(folder, *_DEEP, int8=True)
+        ours = predict("OURS", folder)
+        yield Row.of_costs("the same in 8-bit integers, against the same `predict` in float32", "s", ours=ours, theirs=theirs)
         folder = Path(place) / "small"
         prepare(folder, *_SMALL)
         yield from _servers(folder)
