@@ -25,8 +25,8 @@ from components.predict.picture import Picture, Reading, encoded_anew, read_with
 MEMORY = 1 << 30
 """Bytes a worker may have beside what it starts with: 50 megapixels of RGB seven times over."""
 
-# An image waits for others that are decoded before it, but for so many times as long as one may take.
-_QUEUE = 5
+# Seconds, and times as long as one image may take, that an image waits for those before it; then no worker is at work any more.
+_QUEUE = (30.0, 5)
 
 _TASKS = 1000  # a worker is replaced now and then, so that what a decoder leaks is given back
 
@@ -54,6 +54,7 @@ class Decoder:
         self._most_pixels = most_pixels
         self._seconds = seconds
         self._memory = memory
+        self._patience = max(_QUEUE[0], _QUEUE[1] * seconds)
         self._change = threading.Lock()
         self._pool = self._made()
 
@@ -77,7 +78,7 @@ class Decoder:
         for again in (True, False):
             pool, future = self._submit(data, name, reading, keep)
             try:
-                return await asyncio.wait_for(asyncio.wrap_future(future), _QUEUE * self._seconds)
+                return await asyncio.wait_for(asyncio.wrap_future(future), self._patience)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if not again or task is None or task.cancelling():
@@ -92,7 +93,7 @@ class Decoder:
         for again in (True, False):
             pool, future = self._submit(data, name, reading, keep)
             try:
-                return future.result(_QUEUE * self._seconds)
+                return future.result(self._patience)
             except Exception as error:
                 if not (again and self._mended(pool, error)):
                     raise _ours(error, name, self._seconds) from error
@@ -122,8 +123,9 @@ class Decoder:
         return True
 
     def _replace(self) -> None:
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool = self._made()
+        old, self._pool = self._pool, self._made()
+        old.stop()  # type: ignore[no-untyped-call]
+        threading.Thread(target=old.join, name="old decoders", daemon=True).start()
 
     def _made(self) -> ProcessPool:
         context = multiprocessing.get_context("forkserver")

@@ -33,7 +33,7 @@ def decoder() -> Iterator[Decoder]:
 
 
 def only_worker() -> psutil.Process:
-    """The process of the one pool that is open: a child of the fork server; those of pools that were closed are gone in a moment."""
+    """The process of the one pool that is open: a child of the fork server."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
         servers = [child for child in psutil.Process().children() if "forkserver" in " ".join(child.cmdline())]
