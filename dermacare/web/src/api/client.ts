@@ -1,0 +1,54 @@
+import createClient from "openapi-fetch";
+import { authorization } from "./key";
+import { ProblemError, problemOf, retryAfterOf, UnreachableError } from "./problem";
+import type { paths } from "./schema";
+import type { DiagnosisCode, LesionType, ServingModels } from "./types";
+
+const client = createClient<paths>({ baseUrl: location.origin, cache: "no-store" });
+
+client.use({
+  onRequest({ request }) {
+    for (const [name, value] of Object.entries(authorization())) request.headers.set(name, value);
+    return request;
+  },
+  onError() {
+    return new UnreachableError();
+  },
+});
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+function dataOf<T>({ data, error, response }: Answer<T>): T {
+  if (response.ok && data !== undefined) return data;
+  throw new ProblemError(problemOf(response.status, error), retryAfterOf(response.headers.get("Retry-After")));
+}
+
+/** What serves. Throws ProblemError (503: nothing does) or UnreachableError. */
+export async function fetchServing(signal: AbortSignal): Promise<ServingModels> {
+  return dataOf(await client.GET("/api/v1/models", { signal }));
+}
+
+/** The eight diagnoses, in the order of ISIC 2019. */
+export async function fetchLesionTypes(signal: AbortSignal): Promise<LesionType[]> {
+  return dataOf(await client.GET("/api/v1/classes", { signal }));
+}
+
+/** The drawn example of a diagnosis. An `img` would send no key. */
+export async function fetchExample(code: DiagnosisCode, signal: AbortSignal): Promise<Blob> {
+  const params = { path: { code } };
+  const answer = await client.GET("/api/v1/classes/{code}/example", { params, signal, parseAs: "blob" });
+  return dataOf(answer as Answer<Blob>);
+}
+
+/** Whether the server answers at all. */
+export async function isReachable(): Promise<boolean> {
+  try {
+    return (await fetch("/healthz", { cache: "no-store" })).ok;
+  } catch {
+    return false; // that is the question
+  }
+}

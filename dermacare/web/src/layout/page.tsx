@@ -1,0 +1,38 @@
+import { type ReactNode, useEffect, useRef } from "react";
+import { useLocation } from "react-router";
+import { strings } from "../strings";
+import styles from "./page.module.css";
+
+interface Props {
+  /** In the window's title; the heading where none is given. */
+  title?: string;
+  heading: string;
+  lead?: string;
+  children: ReactNode;
+}
+
+/** A page: its title, its one `h1`, and the focus on that after a navigation, so that a screen reader says where it is. */
+export function Page({ title, heading, lead, children }: Props) {
+  const ref = useRef<HTMLHeadingElement>(null);
+  const opened = useLocation().key === "default";
+  useEffect(() => {
+    document.title = strings.app.title(title ?? heading);
+  }, [title, heading]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the page appears; the browser places the focus of an opened one
+  useEffect(() => {
+    if (opened) return;
+    window.scrollTo(0, 0);
+    ref.current?.focus();
+  }, []);
+  return (
+    <div className={styles.page}>
+      <header className={styles.head}>
+        <h1 ref={ref} tabIndex={-1}>
+          {heading}
+        </h1>
+        {lead && <p className={styles.lead}>{lead}</p>}
+      </header>
+      {children}
+    </div>
+  );
+}
