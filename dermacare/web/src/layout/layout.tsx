@@ -41,8 +41,8 @@ export function Layout() {
           <Outlet />
         </Suspense>
       </main>
-      <footer className={styles.footer}>
-        <p>{strings.app.footer}</p>
+      <footer className={styles.foot}>
+        <p className={styles.footer}>{strings.app.footer}</p>
       </footer>
     </>
   );

@@ -8,11 +8,15 @@ interface Props {
   title?: string;
   heading: string;
   lead?: string;
+  /** What can be done at once, below the lead. */
+  ways?: ReactNode;
+  /** Beside the heading, where there is room. */
+  picture?: ReactNode;
   children: ReactNode;
 }
 
 /** A page: its title, its one `h1`, and the focus on that after a navigation, so that a screen reader says where it is. */
-export function Page({ title, heading, lead, children }: Props) {
+export function Page({ title, heading, lead, ways, picture, children }: Props) {
   const ref = useRef<HTMLHeadingElement>(null);
   const opened = useLocation().key === "default";
   useEffect(() => {
@@ -27,10 +31,14 @@ export function Page({ title, heading, lead, children }: Props) {
   return (
     <div className={styles.page}>
       <header className={styles.head}>
-        <h1 ref={ref} tabIndex={-1}>
-          {heading}
-        </h1>
-        {lead && <p className={styles.lead}>{lead}</p>}
+        <div className={styles.words}>
+          <h1 ref={ref} tabIndex={-1}>
+            {heading}
+          </h1>
+          {lead && <p className={styles.lead}>{lead}</p>}
+          {ways}
+        </div>
+        {picture}
       </header>
       {children}
     </div>

@@ -2,17 +2,12 @@ import { Link } from "react-router";
 import { Page } from "../../layout/page";
 import { strings } from "../../strings";
 import styles from "./page.module.css";
+import { Picture } from "./picture";
 
 export default function Home() {
   const text = strings.home;
   return (
-    <Page title={strings.pages.home} heading={text.heading} lead={text.lead}>
-      <div className={styles.ways}>
-        <Link className={styles.predict} to="/predict">
-          {text.predict}
-        </Link>
-        <Link to="/lesion-types">{text.types}</Link>
-      </div>
+    <Page title={strings.pages.home} heading={text.heading} lead={text.lead} picture={<Picture />} ways={<Ways />}>
       <section className={styles.section} aria-labelledby="what">
         <h2 id="what">{text.what}</h2>
         <dl className={styles.what}>
@@ -39,5 +34,17 @@ export default function Home() {
         </section>
       </div>
     </Page>
+  );
+}
+
+function Ways() {
+  const text = strings.home;
+  return (
+    <div className={styles.ways}>
+      <Link className={styles.predict} to="/predict">
+        {text.predict}
+      </Link>
+      <Link to="/lesion-types">{text.types}</Link>
+    </div>
   );
 }

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import { probability } from "../../format";
 import type { Item, State } from "../../queue/queue";
 import { strings } from "../../strings";
-import { problemWords } from "./problem-words";
+import { problemKind } from "./problem-words";
 
 /** Says to a screen reader what an eye sees change: an answer, a refusal, a failure, a server that went or came back. */
 export function Announcer({ items }: { items: readonly Item[] }) {
@@ -30,7 +30,7 @@ export function newsOf({ file, state }: Item, before: State["kind"]): string[] {
   const text = strings.predict.announce;
   const news = before === "unreachable" ? [text.back] : [];
   if (state.kind === "unreachable") news.push(text.unreachable);
-  if (state.kind === "failed") news.push(text.failed(file.name, problemWords(state.problem)));
+  if (state.kind === "failed") news.push(text.failed(file.name, problemKind(state.problem)));
   if (state.kind === "answered") {
     const [first] = state.prediction.diagnoses;
     const words = first && text.answered(file.name, strings.lesions[first.code].name, probability(first.probability));

@@ -9,12 +9,14 @@ const TYPES = ["image/jpeg", "image/png"];
 
 interface Props {
   onFiles: (files: File[]) => void;
+  /** There are images already: the zone takes less room. */
+  small: boolean;
   /** Names of what was no image. */
   left: string[];
 }
 
 /** Where images come in: dropped, pasted, chosen, or from the camera. */
-export function Intake({ onFiles, left }: Props) {
+export function Intake({ onFiles, small, left }: Props) {
   const text = strings.predict;
   usePaste(onFiles);
   const take = (files: FileList | null) => {
@@ -23,6 +25,7 @@ export function Intake({ onFiles, left }: Props) {
   return (
     <DropZone
       className={styles.zone}
+      data-small={small}
       aria-label={text.dropLabel}
       onDrop={async ({ items }) => onFiles(await filesOf(items))}
     >

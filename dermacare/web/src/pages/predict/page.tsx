@@ -38,7 +38,7 @@ export default function Predict() {
     <Page title={strings.pages.predict} heading={text.heading} lead={text.lead}>
       <div className={styles.columns}>
         <div className={styles.asking}>
-          <Intake onFiles={add} left={left} />
+          <Intake onFiles={add} small={items.length > 0} left={left} />
           <ToldForm told={told} onChange={setTold} />
           <QueueList items={items} shown={shown?.id} onShow={show} />
         </div>

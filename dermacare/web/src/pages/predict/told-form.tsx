@@ -4,6 +4,7 @@ import type { Told } from "../../api/predict";
 import type { Sex, Site } from "../../api/types";
 import { strings } from "../../strings";
 import styles from "./told-form.module.css";
+import { toldWords } from "./told-words";
 
 interface Props {
   told: Told;
@@ -13,42 +14,44 @@ interface Props {
 /** What may be told of the patient, and whether images may be kept. It goes along with images that are added afterwards. */
 export function ToldForm({ told, onChange }: Props) {
   const text = strings.predict;
+  const words = [...toldWords(told), told.consent && text.imagesKept].filter(Boolean).join(", ");
   return (
-    <div className={styles.form}>
-      <details>
-        <summary>{text.details}</summary>
-        <div className={styles.fields}>
-          <p className={styles.hint}>{text.detailsHint}</p>
-          <NumberField
-            className={styles.field}
-            minValue={0}
-            maxValue={120}
-            step={1}
-            value={told.age ?? Number.NaN}
-            onChange={(age) => onChange({ ...told, age: Number.isNaN(age) ? null : age })}
-          >
-            <Label>{text.age}</Label>
-            <Input />
-            <Text slot="description" className={styles.hint}>
-              {text.ageHint}
-            </Text>
-          </NumberField>
-          <Choice<Sex>
-            label={text.sex}
-            names={text.sexes}
-            value={told.sex}
-            onChange={(sex) => onChange({ ...told, sex })}
-          />
-          <Choice<Site>
-            label={text.site}
-            names={text.sites}
-            value={told.site}
-            onChange={(site) => onChange({ ...told, site })}
-          />
-        </div>
-      </details>
-      <Consent isSelected={told.consent} onChange={(consent) => onChange({ ...told, consent })} />
-    </div>
+    <details className={styles.form}>
+      <summary>
+        {text.details}
+        {words && <span className={styles.hint}>: {words}</span>}
+      </summary>
+      <div className={styles.fields}>
+        <p className={styles.hint}>{text.detailsHint}</p>
+        <NumberField
+          className={styles.field}
+          minValue={0}
+          maxValue={120}
+          step={1}
+          value={told.age ?? Number.NaN}
+          onChange={(age) => onChange({ ...told, age: Number.isNaN(age) ? null : age })}
+        >
+          <Label>{text.age}</Label>
+          <Input />
+          <Text slot="description" className={styles.hint}>
+            {text.ageHint}
+          </Text>
+        </NumberField>
+        <Choice<Sex>
+          label={text.sex}
+          names={text.sexes}
+          value={told.sex}
+          onChange={(sex) => onChange({ ...told, sex })}
+        />
+        <Choice<Site>
+          label={text.site}
+          names={text.sites}
+          value={told.site}
+          onChange={(site) => onChange({ ...told, site })}
+        />
+        <Consent isSelected={told.consent} onChange={(consent) => onChange({ ...told, consent })} />
+      </div>
+    </details>
   );
 }
 
@@ -84,7 +87,7 @@ function Consent({ isSelected, onChange }: { isSelected: boolean; onChange: (val
       <Checkbox className={styles.checkbox} isSelected={isSelected} onChange={onChange} aria-describedby={id}>
         <span className={styles.box} aria-hidden="true">
           <svg viewBox="0 0 16 16" aria-hidden="true" focusable="false">
-            <path d="m3 8.5 3.5 3.500L13 5" />
+            <path d="m3 8.5 3.5 3.5L13 5" />
           </svg>
         </span>
         {strings.predict.consent}

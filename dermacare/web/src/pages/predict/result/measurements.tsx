@@ -5,9 +5,10 @@ import { strings } from "../../../strings";
 import styles from "./facts.module.css";
 
 /** What was measured of the lesion, by its mask. */
-export function Measurements({ lesion }: { lesion: Prediction["lesion"] }) {
+export function Measurements({ prediction: { lesion, refusal } }: { prediction: Prediction }) {
   const text = strings.result;
   const heading = useId();
+  if (refusal && !lesion) return null;
   return (
     <section className={styles.section} aria-labelledby={heading}>
       <h3 id={heading}>{text.measurements}</h3>
@@ -28,7 +29,7 @@ function Table({ measured }: { measured: NonNullable<Prediction["lesion"]>["meas
   ];
   return (
     <>
-      <dl className={styles.rows}>
+      <dl className={`${styles.rows} ${styles.narrow}`}>
         {rows.map(([term, value, hint]) => (
           <div key={term}>
             <dt>{term}</dt>

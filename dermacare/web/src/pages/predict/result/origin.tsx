@@ -4,6 +4,7 @@ import { count, dateTime } from "../../../format";
 import { PlainButton } from "../../../layout/button";
 import { CopyIcon } from "../../../layout/icons";
 import { strings } from "../../../strings";
+import { toldWords } from "../told-words";
 import styles from "./facts.module.css";
 
 /** Which models answered, on which data they learned, and the number by which all of it can be traced. */
@@ -41,12 +42,6 @@ function rowsOf({
   patient,
 }: Prediction): [string, ReactNode][] {
   const text = strings.result;
-  const { age, sex, site } = patient;
-  const told = [
-    age !== null && text.patientAge(age),
-    sex && strings.predict.sexes[sex],
-    site && strings.predict.sites[site],
-  ].filter(Boolean);
   const named = (model: Prediction["models"]["classifier"]) =>
     model && text.model(model.name, model.version, model.architecture);
   const rows: [string, ReactNode][] = [
@@ -58,7 +53,7 @@ function rowsOf({
     [text.created, dateTime(created)],
     [text.took, text.milliseconds(count(milliseconds.total))],
     [text.kept, image.kept ? text.yes : text.no],
-    [text.patient, told.join(", ")],
+    [text.patient, toldWords(patient).join(", ")],
   ];
   return rows.filter(([, value]) => value !== null && value !== "");
 }

@@ -3,7 +3,7 @@ import type { Prediction } from "../../../api/types";
 import { Message } from "../../../layout/message";
 import type { Item } from "../../../queue/queue";
 import { strings } from "../../../strings";
-import { problemWords } from "../problem-words";
+import { problemKind, problemWords } from "../problem-words";
 import { StateText } from "../state-text";
 import { Viewer } from "../viewer/viewer";
 import { Actions } from "./actions";
@@ -15,17 +15,29 @@ import styles from "./result.module.css";
 
 /** What is known of an image so far: the picture, and the answer or why there is none. */
 export function Result({ item, ref }: { item: Item; ref: Ref<HTMLElement> }) {
-  const { state } = item;
+  const prediction = item.state.kind === "answered" ? item.state.prediction : null;
   return (
     <article className={styles.result} ref={ref} tabIndex={-1} aria-label={strings.result.of(item.file.name)}>
+      <header className={styles.head}>
+        <h2>{item.file.name}</h2>
+        {prediction && <Actions prediction={prediction} />}
+      </header>
       <div className={styles.picture}>
-        <p className={styles.file}>{item.file.name}</p>
         <Viewer item={item} />
       </div>
       <div className={styles.findings}>
-        {state.kind === "answered" ? <Answer prediction={state.prediction} /> : <Unanswered item={item} />}
+        {prediction ? <Answer prediction={prediction} /> : <Unanswered item={item} />}
       </div>
-      {state.kind === "answered" && <Details prediction={state.prediction} />}
+      {prediction && (
+        <>
+          <div className={styles.measurements}>
+            <Measurements prediction={prediction} />
+          </div>
+          <div className={styles.origin}>
+            <Origin prediction={prediction} />
+          </div>
+        </>
+      )}
     </article>
   );
 }
@@ -55,18 +67,8 @@ function Answer({ prediction }: { prediction: Prediction }) {
 function Unanswered({ item: { state } }: { item: Item }) {
   if (state.kind !== "failed") return <StateText state={state} />;
   return (
-    <Message tone="alarm" title={strings.predict.states.failed}>
+    <Message tone="alarm" title={problemKind(state.problem)}>
       {problemWords(state.problem)}
     </Message>
-  );
-}
-
-function Details({ prediction }: { prediction: Prediction }) {
-  return (
-    <div className={styles.details}>
-      <Measurements lesion={prediction.lesion} />
-      <Origin prediction={prediction} />
-      <Actions prediction={prediction} />
-    </div>
   );
 }
