@@ -26,12 +26,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.calibration import calibrate
 from components.conformal import Conformal
-from components.dataset import SEGMENTER
 from components.errors import BundleError, ImageFormatError
 from components.files import atomic_write, link_file, link_files, sha256_bytes, sha256_file, write_text
 from components.flips import mean_over_flips
 from components.images import RGBImage
-from components.lesion_crop import crop, find_lesion
+from components.lesion_crop import SEGMENTER, WHOLE, Box, crop, cropped_part, find_lesion
 from components.lesions import Task
 from components.params import PreprocessParams, Size
 from components.preprocess.normalise import normalise
@@ -224,13 +223,20 @@ class Bundle:
         description: what it is and what it needs.
     """
 
-    def __init__(self, root: Path, description: Description) -> None:
+    def __init__(self, root: Path, description: Description, network: Path | None = None, threads: int | None = None) -> None:
         self.description = description
         self._root = root
+        self._network = network or root / MODEL
+        self._threads = threads
 
     @classmethod
-    def load(cls, root: Path) -> "Bundle":
+    def load(cls, root: Path, *, network: Path | None = None, threads: int | None = None) -> "Bundle":
         """Open a bundle and check the bytes of all its files.
+
+        Args:
+            root: its folder.
+            network: what to run in place of its model.onnx: the same network, giving out more (`components.grad_cam`).
+            threads: that one answer takes, where others are to be left to others; None: a thread a core, which wait by spinning.
 
         Raises:
             BundleError: a file is absent, or its bytes are not those that were written.
@@ -241,7 +247,7 @@ class Bundle:
                 raise BundleError(f"{root / name}: does not exist; {root} is no whole bundle, copy it again or train again")
             if sha256_file(root / name) != digest:
                 raise BundleError(f"{root / name}: its bytes changed since it was written; copy the bundle again or train again")
-        return cls(root, description)
+        return cls(root, description, network, threads)
 
     @property
     def name(self) -> str:
@@ -265,7 +271,8 @@ class Bundle:
 
     def on(self, preprocess: PreprocessParams) -> "Bundle":
         """The same model for images that went through this preprocessing, of another size than its own, say."""
-        return Bundle(self._root, self.description.model_copy(update={"preprocess": preprocess}))
+        description = self.description.model_copy(update={"preprocess": preprocess})
+        return Bundle(self._root, description, self._network, self._threads)
 
     def predict(self, images: Sequence[RGBImage]) -> Probabilities:
         """Predict raw images as they were decoded, of any sizes: each goes through the preprocessing that training used.
@@ -283,10 +290,22 @@ class Bundle:
 
         A bundle without `refuses` refuses none.
         """
-        probabilities, features = self._look(self._preprocess(images))
-        if self.refusal is None:
+        probabilities, strangeness = self._judge(self._preprocess(images))
+        if self.refusal is None or strangeness is None:
             return probabilities, np.zeros(len(probabilities), bool)
-        return probabilities, self.refusal.strangeness(features) > self.refusal.threshold
+        return probabilities, strangeness > self.refusal.threshold
+
+    def predict_with_strangeness(self, pixels: npt.NDArray[np.uint8]) -> tuple[Probabilities, npt.NDArray[np.float32] | None]:
+        """As `predict_pixels`, of a classifier, and how strange each image is, N (`components.refusal`); None: it refuses none.
+
+        Raises:
+            ImageFormatError: as `predict_pixels`.
+        """
+        return self._judge(self._checked(pixels))
+
+    def _judge(self, images: Sequence[RGBImage] | npt.NDArray[np.uint8]) -> tuple[Probabilities, npt.NDArray[np.float32] | None]:
+        probabilities, features = self._look(images)
+        return probabilities, None if self.refusal is None else self.refusal.strangeness(features)
 
     def features_of(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """What a classifier's last layer sees of images that are preprocessed already, N x F; `pixels` as in `predict_pixels`."""
@@ -308,10 +327,31 @@ class Bundle:
         Raises:
             ImageFormatError: an image is not H x W x 3 uint8.
         """
+        return [crop(image, box, margin=margin, size=size) for image, box in zip(images, self.find_lesions(images), strict=True)]
+
+    def find_lesions(self, images: Sequence[RGBImage]) -> list[Box]:
+        """The box around the lesion that this segmenter finds in each raw image; `WHOLE` where it finds none.
+
+        Raises:
+            ImageFormatError: an image is not H x W x 3 uint8.
+        """
         threshold = self.description.mask_threshold
         assert threshold is not None, f"{self.name} is no segmenter"
-        boxes = [find_lesion(probabilities >= threshold) for probabilities in self.predict(images)]
-        return [crop(image, box, margin=margin, size=size) for image, box in zip(images, boxes, strict=True)]
+        return [find_lesion(probabilities >= threshold) for probabilities in self.predict(images)]
+
+    def preprocess_part(self, image: RGBImage) -> tuple[RGBImage, Box]:
+        """A raw image preprocessed, and which part of it that shows: all, or that around the lesion which it is cropped to.
+
+        Raises:
+            ImageFormatError: the image is not H x W x 3 uint8.
+        """
+        size, params = self.description.stored_size, self.description.preprocess
+        if self._segmenter is None:
+            return preprocess_image(image, size, params), WHOLE
+        (lesion,) = self._segmenter.find_lesions([image])
+        part = crop(image, lesion, margin=params.crop_margin, size=size)
+        shown = cropped_part(image.shape[:2], lesion, margin=params.crop_margin, size=size)
+        return preprocess_image(part, size, params), shown
 
     def predict_pixels(self, pixels: npt.NDArray[np.uint8]) -> Probabilities:
         """Predict images that are preprocessed already.
@@ -325,13 +365,16 @@ class Bundle:
         Raises:
             ImageFormatError: `pixels` is of another shape or type.
         """
+        return self._predict(self._checked(pixels))
+
+    def _checked(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         wanted = (*self.description.stored_size, 3)
         if pixels.ndim != 4 or pixels.shape[1:] != wanted or pixels.dtype != np.uint8:
             raise ImageFormatError(
                 f"{self.name}: was given {' x '.join(map(str, pixels.shape))} {pixels.dtype}; it wants N x "
                 f"{' x '.join(map(str, wanted))} uint8: give raw images to `predict` instead"
             )
-        return self._predict(pixels)
+        return pixels
 
     def _predict(self, images: Sequence[RGBImage] | npt.NDArray[np.uint8]) -> Probabilities:
         return self._look(images)[0]
@@ -346,7 +389,7 @@ class Bundle:
             given: list[list[npt.NDArray[np.float32]]] = []
 
             def ask(pixels: npt.NDArray[np.float32], given: list[list[npt.NDArray[np.float32]]] = given) -> npt.NDArray[np.float32]:
-                given.append(self._session.run(None, {"image": pixels}))
+                given.append(self.values(self._given, pixels))
                 return given[-1][0]
 
             answer = mean_over_flips(ask, pixels) if self.description.test_flips else ask(pixels)
@@ -355,10 +398,21 @@ class Bundle:
         features = np.concatenate(seen) if seen else np.empty((0, 0), np.float32)
         return calibrate(np.concatenate(answers), self.description.temperature), features
 
+    def values(self, names: Sequence[str], pixels: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        """Values of the network by their names, those that it gives out, of normalised images of its `input_size`."""
+        values: list[npt.NDArray[np.float32]] = self._session.run(list(names), {"image": pixels})
+        return values
+
+    @cached_property
+    def _given(self) -> list[str]:
+        """The answer, and the features where there are any."""
+        names = [output.name for output in self._session.get_outputs()]
+        return [names[0], *(name for name in names[1:] if name == FEATURES)]
+
     @cached_property
     def _segmenter(self) -> "Bundle | None":
         """The segmenter that images are cropped by."""
-        return Bundle.load(self._root / SEGMENTER) if self.description.segmenter_files else None
+        return Bundle.load(self._root / SEGMENTER, threads=self._threads) if self.description.segmenter_files else None
 
     @cached_property
     def refusal(self) -> Refusal | None:
@@ -367,9 +421,13 @@ class Bundle:
 
     @cached_property
     def _session(self) -> "InferenceSession":
-        from onnxruntime import InferenceSession
+        from onnxruntime import InferenceSession, SessionOptions
 
-        return InferenceSession(str(self._root / MODEL), providers=["CPUExecutionProvider"])
+        options = SessionOptions()
+        if self._threads is not None:
+            options.intra_op_num_threads = self._threads
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        return InferenceSession(str(self._network), options, providers=["CPUExecutionProvider"])
 
 
 def _batches(images: Sequence[RGBImage] | npt.NDArray[np.uint8]) -> Iterator[Sequence[RGBImage] | npt.NDArray[np.uint8]]:

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 
 from components.errors import DatasetError
 from components.files import atomic_write, link_file, sha256_bytes, write_text
+from components.lesion_crop import SEGMENTER
 from components.lesions import Split, Task
 from components.params import PreprocessParams
 from components.parquet import Opener, open_local, read_table, write_table
@@ -66,8 +67,6 @@ Row = pd.Series | Mapping[Any, Any]
 
 # Where pixels lie says nothing about an image.
 VERSIONED: tuple[str, ...] = tuple(name for name in COLUMNS if name not in ("shard", "row"))
-
-SEGMENTER = "segmenter"
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _OPEN_ARCHIVES = 4

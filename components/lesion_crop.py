@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from components.images import RGBImage
 
+SEGMENTER = "segmenter"
+"""Folder of the segmenter that images are cropped by: in a dataset, and in a bundle."""
+
 # A spot below this share of the image is a hair or a bubble; the image is then left whole, as it is where nothing is found.
 _LEAST_SHARE = 0.002
 _EPSILON = 1e-6
@@ -22,6 +25,12 @@ class Box:
     left: float
     bottom: float
     right: float
+
+    def slices(self, size: tuple[int, int]) -> tuple[slice, slice]:
+        """Rows and columns of the part of an image of height, width; at least one of each."""
+        rows, columns = size
+        top, left = min(round(self.top * rows), rows - 1), min(round(self.left * columns), columns - 1)
+        return slice(top, max(round(self.bottom * rows), top + 1)), slice(left, max(round(self.right * columns), left + 1))
 
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
@@ -56,13 +65,27 @@ def crop(image: RGBImage, lesion: Box, *, margin: float, size: tuple[int, int]) 
     """
     if lesion == WHOLE:
         return image
-    rows, columns = image.shape[:2]
+    down, across = _cut(image.shape[:2], lesion, margin, size)
+    return image[down, across]
+
+
+def cropped_part(shape: tuple[int, int], lesion: Box, *, margin: float, size: tuple[int, int]) -> Box:
+    """Which part of an image of height, width `crop` cuts out; the other arguments as there."""
+    if lesion == WHOLE:
+        return WHOLE
+    rows, columns = shape
+    down, across = _cut(shape, lesion, margin, size)
+    return Box(down.start / rows, across.start / columns, down.stop / rows, across.stop / columns)
+
+
+def _cut(shape: tuple[int, ...], lesion: Box, margin: float, size: tuple[int, int]) -> tuple[slice, slice]:
+    rows, columns = shape[:2]
     height = (lesion.bottom - lesion.top) * rows * (1 + 2 * margin)
     width = (lesion.right - lesion.left) * columns * (1 + 2 * margin)
     height, width = max(height, width * size[0] / size[1]), max(width, height * size[1] / size[0])
     down = _place((lesion.top + lesion.bottom) / 2 * rows, height, rows)
     across = _place((lesion.left + lesion.right) / 2 * columns, width, columns)
-    return image[down, across]
+    return down, across
 
 
 def _place(middle: float, length: float, room: int) -> slice:

@@ -1,7 +1,7 @@
 """measures.parquet: what validate measured on the pixels of every image and mask, written and read here alone.
 
 One row for each row of the validated manifest (same `image_id` and `task`, same order). A measure depends on pixels alone, so that
-labels and tables may change without decoding again; `components.validate.measuring` says how each is taken.
+labels and tables may change without decoding again; `components.measuring` says how each is taken.
 """
 
 from pathlib import Path

@@ -7,7 +7,6 @@ segmenter:  true_positive, false_positive, false_negative, true_negative: pixels
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -17,6 +16,7 @@ from components.bundle import Bundle
 from components.dataset import Dataset
 from components.errors import BundleError
 from components.lesions import CODES, Task
+from components.mask import mask_of
 from components.overlap import Overlap, count_overlap
 
 PROBABILITY_COLUMNS: tuple[str, ...] = tuple(f"p_{code}" for code in CODES)
@@ -55,13 +55,9 @@ def predict_rows(
 def predict_masks(bundle: Bundle, dataset: Dataset, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """The masks that a segmenter draws on rows of a preprocessed dataset: N x H x W of the stored size, bool, True where lesion."""
     probabilities = _probabilities(bundle, dataset, rows)
-    height, width = bundle.description.stored_size
-    if probabilities.shape[1:] != (height, width):
-        probabilities = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in probabilities])
     threshold = bundle.description.mask_threshold
     assert threshold is not None, bundle.name
-    masks: npt.NDArray[np.bool_] = probabilities >= threshold
-    return masks
+    return np.stack([mask_of(one, bundle.description.stored_size, threshold) for one in probabilities])
 
 
 def overlap_of(table: pd.DataFrame) -> Overlap:

@@ -7,6 +7,9 @@ ledger.db        the ledger of what serves, where $DERMACARE_LEDGER names no oth
 mlartifacts/     MLflow's files
 kfp-cache/       Kubeflow's local cache
 reproduce/       homes of `dermacare reproduce`, one a run; nothing refers to them
+serving/         models of what serves, cached; deleted, they are fetched again
+predictions.db   the log of predictions: digests and results, never pixels
+kept/            images that were kept by consent, and no other
 audit/           what `dermacare data audit` wrote last
 groups.csv       which group each image belongs to, append only, so that no image ever changes its split
 fingerprints.json    digests of source files already read
@@ -61,6 +64,21 @@ class Home:
         from components.promotion.ledger import ReleaseLedger
 
         return ReleaseLedger(os.environ.get("DERMACARE_LEDGER") or f"sqlite:///{self.root / 'ledger.db'}")
+
+    @property
+    def serving(self) -> Path:
+        """Where the models of what serves are cached: see `pipelines/serving/cache.py`."""
+        return self.root / "serving"
+
+    @property
+    def predictions(self) -> Path:
+        """The log of predictions."""
+        return self.root / "predictions.db"
+
+    @property
+    def kept(self) -> Path:
+        """Images that were kept by consent."""
+        return self.root / "kept"
 
     @property
     def audit(self) -> Path:

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.bundle import PARENT, read_parent
-from components.dataset import SEGMENTER, Dataset
+from components.dataset import Dataset
 from components.errors import DataRefused, TrackingError
+from components.lesion_crop import SEGMENTER
 from components.lesions import Split, Task
 from components.params import PreprocessParams, TrainingParams, bundle_of
 from components.store import Store

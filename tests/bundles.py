@@ -28,6 +28,7 @@ def classifier_bundle(
     data_version: str = "d" * 64,
     conformal: Conformal | None = None,
     refusal: Refusal | None = None,
+    explainable: bool = False,
 ) -> Path:
     """Write a classifier that compares an image's mean colour with each diagnosis's; with `sharpness` 0 it knows nothing.
 
@@ -41,6 +42,7 @@ def classifier_bundle(
         data_version: of the data that it says it was trained on.
         conformal: thresholds of the sets that it answers with.
         refusal: what tells images whose mean colour, its 3 features, is strange.
+        explainable: whether it takes the mean as trained networks do, by pooling maps, so that Grad-CAM knows it.
     """
     centres = np.stack([0.8 * SKIN + 0.2 * np.array(COLOURS[one], np.float32) / 255 for one in Diagnosis])
     weights = (2 * sharpness * centres.T).astype(np.float32)
@@ -51,7 +53,16 @@ def classifier_bundle(
         helper.make_node("Add", ["products", "bias"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"]),
     ]
-    constants = {"weights": weights, "bias": bias, "axes": np.array([1, 2], np.int64)}
+    if explainable:
+        nodes[:3] = [
+            helper.make_node("Transpose", ["image"], ["maps"], perm=[0, 3, 1, 2]),
+            helper.make_node("GlobalAveragePool", ["maps"], ["pooled"]),
+            helper.make_node("Flatten", ["pooled"], ["colour"]),
+            helper.make_node("Gemm", ["colour", "weights", "bias"], ["logits"]),
+        ]
+    constants = {"weights": weights, "bias": bias}
+    if not explainable:
+        constants["axes"] = np.array([1, 2], np.int64)
     model = _model(nodes, constants, ("probabilities", [None, len(CODES)]), bulk)
     description = _describe(name, Task.CLASSIFICATION, size, parameters, data_version)
     changes = {"conformal": conformal, "refuses": None if refusal is None else REFUSED}

@@ -19,9 +19,9 @@ from components.dataset import Dataset
 from components.evaluate.bootstrap import DRAWS, ENDS, draw_weights, places_of_groups
 from components.evaluate.classification import predicted_codes
 from components.evaluate.figures import Case, draw_cases
-from components.evaluate.grad_cam import GradCam
 from components.evaluate.weighted import places_of
 from components.files import sha256_bytes
+from components.grad_cam import GradCam
 from components.lesions import Split, Task
 from components.predictions import probabilities_of
 from components.scores import Explanation, Interval
@@ -69,7 +69,7 @@ def explain(folder: Path, bundle: Bundle, dataset: Dataset, test: pd.DataFrame) 
     known = test[test["image_id"].isin(masked.index)]
     if known.empty:
         return "no image of test has a mask"
-    camera = GradCam((folder / MODEL).read_bytes(), bundle.description.input_size)
+    camera = GradCam.of_model((folder / MODEL).read_bytes(), bundle.description.input_size)
     if not camera.knows:
         return "its network does not end in global average pooling and dense layers"
     digests = known["image_id"].map(lambda name: sha256_bytes(name.encode()))

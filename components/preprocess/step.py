@@ -11,7 +11,6 @@ import pandas as pd
 
 from components.bundle import Bundle
 from components.dataset import (
-    SEGMENTER,
     Dataset,
     Row,
     has_pixels_shard,
@@ -21,6 +20,7 @@ from components.dataset import (
     write_preprocessing,
 )
 from components.images import Mask, RGBImage, decode_image, decode_mask, one_thread_a_call
+from components.lesion_crop import SEGMENTER
 from components.lesions import Task
 from components.measures import read_measures, write_measures
 from components.params import PreprocessParams

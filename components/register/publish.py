@@ -13,7 +13,7 @@ from components.provenance.tags import CODE, DVC_REVISION, IMAGES, LOCK, MACHINE
 from components.register.context import RunContext
 from components.register.logged_model import BUNDLE, ensure_logged_model, find_source_run
 from components.register.registry import Registry
-from components.scores import ModelScores, flat
+from components.scores import SCORES_FILE, ModelScores, flat
 from components.tracking import NOTE, STEP_KEY, TEST_SET, Ledger, Point, UsedData
 
 TRAINED_IN = "dermacare.trained_in"
@@ -114,6 +114,8 @@ class Publisher:
         ledger.log_folder(run, record.bundle / "figures", "figures/training")
         ledger.log_folder(run, self._evaluation / "figures" / record.name, "figures/evaluation")
         ledger.log_dataset(run, self._data)
+        # The confusion matrix, which no metric holds.
+        ledger.client.log_text(run, record.scores.model_dump_json(indent=2) + "\n", SCORES_FILE)
         tags = self._tags(record) | self._origin(record, run)
         ledger.set_tags(run, tags | {BUNDLE: bundle_digest(record.bundle), NOTE: note})
         model_id = ensure_logged_model(ledger, run, record.bundle, record.description, tags, self._work)

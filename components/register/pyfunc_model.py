@@ -17,6 +17,7 @@ from components.bundle import Bundle, Probabilities
 from components.conformal import prediction_sets
 from components.images import RGBImage, decode_image
 from components.lesions import Task
+from components.mask import mask_of
 
 
 class LesionModel(PythonModel):
@@ -60,9 +61,9 @@ class LesionModel(PythonModel):
         return pd.DataFrame({"mask": encoded, "lesion_share": [float((mask > 0).mean()) for mask in masks]})
 
     def _mask(self, image: RGBImage, probabilities: Probabilities) -> Any:
-        height, width = image.shape[:2]
-        grown = cv2.resize(probabilities, (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.where(grown >= self.bundle.description.mask_threshold, np.uint8(255), np.uint8(0))
+        threshold = self.bundle.description.mask_threshold
+        assert threshold is not None, self.bundle.name
+        return np.where(mask_of(probabilities, image.shape[:2], threshold), np.uint8(255), np.uint8(0))
 
 
 mlflow.models.set_model(LesionModel())

@@ -289,7 +289,8 @@ def _champion(ledger: Ledger, version: Version | None) -> Champion | None:
 def _used_data(dataset: Dataset) -> UsedData:
     images = {task.value: {split.value: len(dataset.rows(task, split)) for split in Split} for task in dataset.tasks()}
     sources = " + ".join(sorted(set(dataset.manifest["source"])))
-    return UsedData(sources, dataset.version, {"images": images, "phantom": dataset.phantom})
+    licences = sorted(set(dataset.manifest["licence"].dropna()))
+    return UsedData(sources, dataset.version, {"images": images, "licences": licences, "phantom": dataset.phantom})
 
 
 def _log_pictures(ledger: Ledger, run: str, folder: Path, place: str) -> None:

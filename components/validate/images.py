@@ -26,9 +26,9 @@ from components.errors import ImageFormatError
 from components.files import atomic_write, sha256_bytes, take_over
 from components.images import Mask, RGBImage, decode_image, decode_mask, decode_mask_checked, one_thread_a_call
 from components.lesions import Task
+from components.measuring import ImageMeasures, MaskMeasures, measure
 from components.near_duplicates import TEXTURE_SIDE, TURNS, Fingerprint, Hashes, Places, Texture, fingerprint, halved
 from components.reporter import Reporter
-from components.validate.measuring import ImageMeasures, MaskMeasures, measure
 from components.validate.quarantine import Finding, Problem
 
 LEAST_SIDE = 16

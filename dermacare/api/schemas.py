@@ -11,9 +11,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from components.lesions import Diagnosis
+from components.predict.dermoscopic_colours import Colour
+from components.predict.quality import WarningCode
+from pipelines.serving.facts import Digest, ModelFacts, ModelRef
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256, hexadecimal")]
 Png = Annotated[str, Field(pattern="^data:image/png;base64,", description="a PNG as a data URI")]
 
 
@@ -80,7 +82,7 @@ class PredictionSet(_Schema):
 class ColourShare(_Schema):
     """One of dermoscopy's six colours and the share of the lesion that has it."""
 
-    name: Literal["white", "red", "light brown", "dark brown", "blue-grey", "black"]
+    name: Colour
     share: Share
 
 
@@ -118,20 +120,6 @@ class HeatMap(_Schema):
     on_lesion: Share | None
 
 
-class WarningCode(StrEnum):
-    """What may make an answer worth less."""
-
-    BLURRED = "blurred"
-    DARK = "dark"
-    BRIGHT = "bright"
-    SMALL = "small"
-    LOW_CONTRAST = "low contrast"
-    NO_LESION = "no lesion"
-    LESION_CUT = "lesion cut"
-    SEVERAL_LESIONS = "several lesions"
-    UNEVEN = "uneven"
-
-
 class QualityWarning(_Schema):
     """Something about the image that may make the answer worth less, and what to do."""
 
@@ -146,18 +134,6 @@ class RefusalReason(_Schema):
     message: str
     strangeness: float
     threshold: float
-
-
-class ModelRef(_Schema):
-    """Which model answered: the registered version, its bundle's digest, the data that trained it; `phantom`: drawn images were
-    among it, so that it says nothing about skin."""
-
-    name: str
-    version: int
-    digest: Digest
-    architecture: str
-    data_version: Digest
-    phantom: bool
 
 
 class Models(_Schema):
@@ -234,71 +210,6 @@ class BatchPrediction(_Schema):
     """The answers to a batch, in the order in which the images were sent (in a ZIP: in which they lie)."""
 
     items: list[BatchItem]
-
-
-class Figure(_Schema):
-    """A figure on test images, its 95 % interval, and how many images gave it; None where it does not exist."""
-
-    name: str
-    value: float | None
-    low: float | None
-    high: float | None
-    images: int
-
-
-class DiagnosisFigure(_Schema):
-    """How well a diagnosis is found: of `support` test images that show it, `sensitivity` were named so."""
-
-    code: Diagnosis
-    support: int
-    sensitivity: float | None
-
-
-class Confusion(_Schema):
-    """Test images by true diagnosis (row) and answer (column), in the order of `codes`."""
-
-    codes: list[Diagnosis]
-    counts: list[list[int]]
-
-
-class DecisionFacts(_Schema):
-    """Why it serves: what was decided, by which policy, when, and by whom where a person approved."""
-
-    outcome: str
-    reason: str
-    policy: str | None
-    decided: datetime
-    approved_by: list[str]
-
-
-class TrainingData(_Schema):
-    """The data that trained a model: how many images of each source and licence."""
-
-    data_version: Digest
-    images: int | None
-    sources: list[str]
-    licences: list[str]
-
-
-class ModelFacts(_Schema):
-    """A serving model: its card and its honest figures, from the registry. `figures`, `diagnoses` and `confusion` are empty or None
-    where its evaluation could not be fetched, which `missing` then tells."""
-
-    reference: ModelRef
-    run_id: str
-    parameters: int
-    input_height: int
-    input_width: int
-    calibrated: bool
-    refuses: bool
-    card: Annotated[str, Field(description="Markdown")]
-    figures: list[Figure]
-    diagnoses: list[DiagnosisFigure]
-    confusion: Confusion | None
-    data: TrainingData
-    decision: DecisionFacts | None
-    limits: list[str]
-    missing: str | None
 
 
 class ServingModels(_Schema):

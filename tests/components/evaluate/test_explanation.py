@@ -14,8 +14,8 @@ from components.bundle import Bundle
 from components.dataset import Dataset
 from components.evaluate import evaluate
 from components.evaluate.explanation import Explained, draw_explained, explain, measure_explanation
-from components.evaluate.grad_cam import GradCam
 from components.evaluate.judged import answered, rows_to_predict, split_judged
+from components.grad_cam import GradCam
 from components.lesions import Task
 from components.params import EvaluateParams
 from components.reporter import Reporter
@@ -62,7 +62,7 @@ DIAGNOSES = np.array([0, 3, 7, 3, 1])
 @pytest.mark.parametrize("head", ["report_head", "published_head", "soft_attention_head"])
 def test_maps_are_those_of_tensorflows_gradients(head, pixels):
     model = network(head)
-    camera = GradCam(export_onnx(model, "probabilities"), SIZE)
+    camera = GradCam.of_model(export_onnx(model, "probabilities"), SIZE)
     expected = by_tensorflow(model, pixels, DIAGNOSES)
     assert camera.knows
     assert expected.max() > 0
@@ -73,17 +73,19 @@ def test_what_a_network_gives_out_beside_its_answer_changes_nothing(pixels):
     network_alone = ModelProto.FromString(export_onnx(network("report_head"), "probabilities"))
     last = next(node for node in network_alone.graph.node if node.op_type == "Softmax").input[0]
     (dense,) = [node for node in network_alone.graph.node if node.output[0] == last]
-    expected = GradCam(network_alone.SerializeToString(), SIZE).maps(pixels, DIAGNOSES)
+    expected = GradCam.of_model(network_alone.SerializeToString(), SIZE).maps(pixels, DIAGNOSES)
     network_alone.graph.node.append(helper.make_node("Identity", [dense.input[0]], ["features"]))
     network_alone.graph.output.add(name="features")
-    assert np.array_equal(GradCam(network_alone.SerializeToString(), SIZE).maps(pixels, DIAGNOSES), expected)
+    assert np.array_equal(GradCam.of_model(network_alone.SerializeToString(), SIZE).maps(pixels, DIAGNOSES), expected)
 
 
 def test_maps_of_several_members_are_their_mean(pixels):
     members = [network("report_head", seed) for seed in (1, 2)]
     whole = average([export_onnx(member, "probabilities") for member in members], "probabilities")
     expected = np.mean([by_tensorflow(member, pixels, DIAGNOSES) for member in members], axis=0)
-    np.testing.assert_allclose(GradCam(whole, SIZE).maps(pixels, DIAGNOSES), expected, rtol=1e-4, atol=1e-6 * expected.max())
+    np.testing.assert_allclose(
+        GradCam.of_model(whole, SIZE).maps(pixels, DIAGNOSES), expected, rtol=1e-4, atol=1e-6 * expected.max()
+    )
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from components.images import decode_image, decode_mask
 from components.ingest.phantom import draw_phantoms
 from components.ingest.phantom.roster import roster
 from components.ingest.phantom.tissue import skin_colour
+from components.measuring import ImageMeasures, MaskMeasures, individual_typology_angle, measure
 from components.params import PhantomParams
 from components.preprocess.hair import find_hair
-from components.validate.measuring import ImageMeasures, MaskMeasures, individual_typology_angle, measure
 from tests.components.validate.raw_data import mask_of, picture
 
 Pixels = npt.NDArray[np.uint8]
