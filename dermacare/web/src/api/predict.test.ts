@@ -20,6 +20,11 @@ function json(response: ServerResponse, status: number, body: unknown, headers: 
 
 beforeAll(async () => {
   server = createServer((request, response) => {
+    // jsdom keeps the origin that it began with, so that to XMLHttpRequest this server is another's.
+    response.setHeader("Access-Control-Allow-Origin", "*");
+    response.setHeader("Access-Control-Allow-Headers", "*, Authorization");
+    response.setHeader("Access-Control-Expose-Headers", "*");
+    if (request.method === "OPTIONS") return void response.end();
     let body = "";
     request.on("data", (chunk: Buffer) => {
       body += chunk.toString("latin1");
