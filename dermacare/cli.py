@@ -184,6 +184,29 @@ def ui(
 
 
 @app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free one.")] = 8080,
+    host: Annotated[str, typer.Option(help="Address to listen on; another than loopback needs keys or a proxy.")] = "127.0.0.1",
+    behind_proxy: Annotated[
+        str | None,
+        typer.Option(metavar="HEADER", help="Header in which an identity proxy in front names the user.", show_default=False),
+    ] = None,
+) -> None:
+    """Serve the web app: API and pages, over the models that the ledger lets serve."""
+    from dermacare.serve_command import serve as start
+
+    start(host, port, behind_proxy)
+
+
+@app.command("serve-key")
+def serve_key(name: Annotated[str, typer.Argument(help="Whose key it is.")]) -> None:
+    """Make an API key for `dermacare serve`: printed once, kept by its SHA-256."""
+    from dermacare.serve_command import print_key
+
+    print_key(name)
+
+
+@app.command()
 def compare(
     a: Annotated[
         str,

@@ -17,6 +17,7 @@ MOST_SIDE = 30_000
 """OpenCV scales no longer sides than 32,767."""
 
 _VIEW_SIDE = 1024
+_JPEG = b"\xff\xd8\xff"
 
 
 class Stage(NamedTuple):
@@ -77,9 +78,14 @@ def read_picture(data: bytes, name: str, reading: Reading, most_pixels: int) -> 
     Raises:
         ImageFormatError: it is none, is damaged, or has too many or too few pixels.
     """
+    return read_with_pixels(data, name, reading, most_pixels)[0]
+
+
+def read_with_pixels(data: bytes, name: str, reading: Reading, most_pixels: int) -> tuple[Picture, RGBImage]:
+    """As `read_picture`, and the image in full, H x W x 3, uint8, RGB."""
     height, width = check_size(data, name, most_pixels)
     image = decode_image(data, name)
-    return Picture(
+    picture = Picture(
         height=height,
         width=width,
         view=_view(image),
@@ -87,6 +93,20 @@ def read_picture(data: bytes, name: str, reading: Reading, most_pixels: int) -> 
         segmenter=_preprocessed(image, data, name, reading.segmenter),
         whole=image if reading.whole else None,
     )
+    return picture, image
+
+
+def encoded_anew(image: RGBImage, data: bytes) -> bytes:
+    """An image encoded as it came, as a JPEG or a PNG, without anything but its pixels: no EXIF, no comment, no profile.
+
+    Args:
+        image: what `data` decodes to.
+        data: the file that it came as.
+    """
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    if data.startswith(_JPEG):
+        return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+    return bytes(cv2.imencode(".png", bgr)[1])
 
 
 def check_size(data: bytes, name: str, most_pixels: int) -> Size:

@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from components.bundle import Bundle
-from components.conformal import prediction_sets
+from components.conformal import Conformal, prediction_sets
 from components.errors import BundleError
 from components.grad_cam import GradCam, Head
+from components.images import RGBImage
 from components.lesion_crop import WHOLE, Box
 from components.lesions import CODES, LESIONS, Diagnosis
 from components.mask import mask_of
 from components.params import Size
-from components.predict.picture import Picture, Reading, reading_for
+from components.predict.picture import Picture, Reading, Stage, reading_for
 from components.predict.quality import Segmented, WarningCode, find_warnings
 from components.predict.shape import Shape, measure_shape
 
@@ -33,11 +34,13 @@ class Diagnosed:
     Attributes:
         probabilities: 8, calibrated, in the order of `CODES`.
         inside: 8, whether each is in the conformal set; None: the classifier gives no sets.
+        conformal: by which thresholds.
         strangeness, threshold: how strange the image is to it, and from where on it refuses; None: it refuses none.
     """
 
     probabilities: Floats
     inside: Flags | None
+    conformal: Conformal | None
     strangeness: float | None
     threshold: float | None
 
@@ -125,9 +128,8 @@ class Predictor:
         """Answer a picture of nothing, so that the first person does not wait for what is done once."""
         side = 64
         blank = np.full((side, side, 3), 128, np.uint8)
-        stages = (self.reading.classifier, self.reading.segmenter)
-        pixels = [None if stage is None else np.full((*stage.size, 3), 128, np.uint8) for stage in stages]
-        self.answer(Picture(side, side, blank, *pixels, blank if self.reading.whole else None), heat_map=True)
+        classifier, segmenter = (_blank(stage) for stage in (self.reading.classifier, self.reading.segmenter))
+        self.answer(Picture(side, side, blank, classifier, segmenter, blank if self.reading.whole else None), heat_map=True)
 
     def answer(self, picture: Picture, *, heat_map: bool = False) -> Answer:
         """Answer an image that was read as `reading` says.
@@ -170,6 +172,7 @@ class Predictor:
         return Diagnosed(
             probabilities=probabilities[0],
             inside=None if conformal is None else prediction_sets(probabilities, conformal)[0],
+            conformal=conformal,
             strangeness=None if strangeness is None else float(strangeness[0]),
             threshold=None if refusal is None else float(refusal.threshold[0]),
         )
@@ -207,6 +210,10 @@ class Predictor:
         if shape is not None and total > 0:
             on_lesion = min(1.0, float(heat[_scaled(shape.largest, (height, width))].sum()) / total)
         return Heat(Diagnosis(CODES[place]), heat / highest if highest > 0 else heat, on_lesion)
+
+
+def _blank(stage: Stage | None) -> RGBImage | None:
+    return None if stage is None else np.full((*stage.size, 3), 128, np.uint8)
 
 
 def _scaled(mask: Flags, size: Size) -> Flags:

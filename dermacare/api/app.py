@@ -1,11 +1,20 @@
-"""The app: routes, problems, and what every answer must have."""
+"""The app: routes, problems, pages, and what every answer must have."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.types import ASGIApp
 
 from dermacare.api import problems
+from dermacare.api.gate import Gate
+from dermacare.api.gone import ClientGone
+from dermacare.api.pages import pages
 from dermacare.api.routes import health, models, predictions
+from dermacare.api.service import Service
+from dermacare.api.settings import Settings
 
 PREFIX = "/api/v1"
 _DESCRIPTION = (
@@ -15,7 +24,7 @@ _DESCRIPTION = (
 
 
 def create_app() -> FastAPI:
-    """The app without a server around it."""
+    """The routes, without a server around them and without models behind them."""
     app = FastAPI(
         title="DermaCare",
         version="1",
@@ -25,14 +34,41 @@ def create_app() -> FastAPI:
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,  # its pages would load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
         generate_unique_id_function=lambda route: route.name,
     )
     problems.add_handlers(app)
+    app.add_exception_handler(ClientGone, _nobody)
     app.include_router(predictions.router, prefix=PREFIX)
     app.include_router(models.router, prefix=PREFIX)
     app.include_router(health.router)
+    app.router.default = pages()
     _document_keys(app)
     return app
+
+
+def serve_app(settings: Settings) -> ASGIApp:
+    """The app of a server, its gate around it; what it holds starts and ends with its lifespan."""
+    app = create_app()
+    service = Service(settings)
+    app.state.service = service
+    return Gate(app, settings, service.metrics)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    service.start()
+    try:
+        yield
+    finally:
+        service.stop()
+
+
+def _nobody(request: Request, error: Exception) -> Response:
+    """What is sent to a client that left: nobody reads it, and the log has its status."""
+    return Response(status_code=499)
 
 
 def _document_keys(app: FastAPI) -> None:

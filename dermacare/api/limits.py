@@ -18,3 +18,9 @@ FORM_BYTES = 64 * 1024
 FIELD_BYTES = 1024
 ARRIVAL_SECONDS = 60.0
 """Until the last byte of a request is there."""
+
+DECODE_SECONDS = 10.0
+"""Fifty megapixels take two on a slow machine."""
+
+WAITING = 32
+"""Requests for predictions in progress at once: uploading, waiting and answered, each with its image in memory."""

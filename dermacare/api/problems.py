@@ -19,6 +19,7 @@ class Kind(Enum):
 
     MALFORMED = ("malformed", 400, "The request is malformed")
     NO_KEY = ("no-key", 401, "A key is missing")
+    WRONG_ORIGIN = ("wrong-origin", 403, "The request comes from another site")
     NOT_FOUND = ("not-found", 404, "There is nothing at this address")
     WRONG_METHOD = ("wrong-method", 405, "This address does not know the method")
     TOO_SLOW = ("too-slow", 408, "The request took too long to arrive")
@@ -30,6 +31,7 @@ class Kind(Enum):
     BUSY = ("busy", 429, "The server is busy")
     FAULT = ("fault", 500, "The server made a mistake")
     NOT_READY = ("not-ready", 503, "No model serves")
+    NOT_LOGGED = ("not-logged", 503, "The answer cannot be logged")
 
     def __init__(self, slug: str, status: int, title: str) -> None:
         self.slug = slug
@@ -110,6 +112,7 @@ def _documented(kinds: list[Kind]) -> dict[str, object]:
 _EXAMPLES = {
     Kind.MALFORMED: "the body is no multipart form; send one with the field image",
     Kind.NO_KEY: "the request has no key that this server knows; send Authorization: Bearer KEY",
+    Kind.WRONG_ORIGIN: "the request was sent by a page of https://evil.example; ask from DermaCare's own pages",
     Kind.NOT_FOUND: "/api/v1/nothing: there is nothing here; /api/v1/openapi.json lists what there is",
     Kind.WRONG_METHOD: "/api/v1/predictions: does not answer GET; it answers POST",
     Kind.TOO_SLOW: "the request did not arrive within 60 seconds; send it again",
@@ -120,7 +123,8 @@ _EXAMPLES = {
     Kind.UNREADABLE: "image: ends before its image does (it is truncated); get it again",
     Kind.BUSY: "as many requests wait as may; try again in 1 second",
     Kind.FAULT: "something went wrong that is not your fault; the server's log has it under this instance",
-    Kind.NOT_READY: "no model serves yet; run the pipeline, or promote a version with `dermacare promote`",
+    Kind.NOT_READY: "no model serves yet; run the pipeline, or let a version serve with `dermacare promote`",
+    Kind.NOT_LOGGED: "predictions.db: the answer cannot be logged (disk full), so it is not given; free space, then ask again",
 }
 _FIELDS = {
     Kind.TOO_LARGE: "image",

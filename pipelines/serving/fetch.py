@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from components.bundle import MODEL, read_description
@@ -64,14 +65,14 @@ def _believed(home: Home) -> list[Entry]:
     return ledger.entries()
 
 
-def _since(entries: Sequence[Entry]) -> str:
+def _since(entries: Sequence[Entry]) -> datetime:
     """When what serves now began to, without a break."""
     first = entries[-1]
     for entry in reversed(entries):
         if entry.release != first.release:
             break
         first = entry
-    return first.time
+    return datetime.fromisoformat(first.time)
 
 
 def _model(cache: ServingCache, mlflow: Ledger | None, entries: Sequence[Entry], version: Version | None) -> ModelFacts | None:

@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,7 +189,7 @@ def _decision(entries: Sequence[Entry], version: Version) -> DecisionFacts | Non
         outcome=where.decision.outcome.value,
         reason=where.decision.reason,
         policy=where.entry.policy or None,
-        decided=where.entry.time,
+        decided=datetime.fromisoformat(where.entry.time),
         approved_by=approvals,
     )
 

@@ -1,10 +1,11 @@
 """Whether the server lives and is ready, and what it counted."""
 
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
 
 from dermacare.api.problems import Kind, answers
 from dermacare.api.schemas import Health
+from dermacare.api.state import ServiceOf
 
 router = APIRouter(tags=["operation"])
 
@@ -25,6 +26,7 @@ async def read_health() -> Health:
 @router.get(
     "/readyz",
     summary="Whether it can predict",
+    response_model=Health,
     response_description="a release is loaded",
     responses={
         200: {"content": {"application/json": {"example": {"status": "ok", "reason": None}}}},
@@ -36,9 +38,11 @@ async def read_health() -> Health:
         **_PROBLEMS,
     },
 )
-async def read_readiness() -> Health:
+async def read_readiness(service: ServiceOf) -> Response:
     """An orchestrator sends requests to what is ready alone."""
-    return Health(status="ok", reason=None)
+    ready = service.watcher.serving is not None
+    said = Health(status="ok" if ready else "not ready", reason=None if ready else service.watcher.stale)
+    return Response(said.model_dump_json(), 200 if ready else 503, media_type="application/json")
 
 
 @router.get(
@@ -48,6 +52,6 @@ async def read_readiness() -> Health:
     response_description="counts and times, without any personal data",
     responses={200: {"content": {"text/plain": {"example": "dermacare_release_current 1.0\n"}}}, **_PROBLEMS},
 )
-async def read_metrics() -> PlainTextResponse:
+async def read_metrics(service: ServiceOf) -> PlainTextResponse:
     """In Prometheus's text format."""
-    return PlainTextResponse("")
+    return PlainTextResponse(service.metrics.render())

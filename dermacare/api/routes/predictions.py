@@ -2,18 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi.responses import Response
 from pydantic import Field
 
-from dermacare.api import examples, limits
+from dermacare.api import examples, uploads
+from dermacare.api.gate import asked_by
+from dermacare.api.gone import while_there
 from dermacare.api.problems import ApiError, Kind, answers
-from dermacare.api.schemas import BatchPrediction, Prediction, Sex, Site
+from dermacare.api.schemas import BatchItem, BatchPrediction, Patient, Prediction, Sex, Site
+from dermacare.api.service import Question, Service
+from dermacare.api.state import ServiceOf
 
 router = APIRouter(prefix="/predictions", tags=["predictions"])
 
 _PROBLEMS = answers(
     Kind.MALFORMED,
     Kind.NO_KEY,
+    Kind.WRONG_ORIGIN,
     Kind.TOO_SLOW,
     Kind.TOO_LARGE,
     Kind.WRONG_TYPE,
@@ -23,6 +29,7 @@ _PROBLEMS = answers(
     Kind.BUSY,
     Kind.FAULT,
     Kind.NOT_READY,
+    Kind.NOT_LOGGED,
 )
 
 Age = Annotated[Annotated[int, Field(ge=0, le=120)] | None, Form(description="age of the patient, years")]
@@ -34,38 +41,76 @@ Consent = Annotated[
 ]
 
 
+def _patient(age: Age = None, sex: SexField = None, site: SiteField = None) -> Patient:
+    return Patient(age=age, sex=sex, site=site)
+
+
 @router.post(
     "",
     summary="Predict one image",
+    response_model=Prediction,
     response_description="the answer; a refused image has one too, with `refusal` and without diagnoses",
     responses={200: {"content": {"application/json": {"example": examples.PREDICTION}}}, **_PROBLEMS},
-    max_body_size=limits.IMAGE_BYTES + limits.FORM_BYTES,
-    form_limits={"max_files": 1, "max_fields": 8, "max_part_size": limits.FIELD_BYTES},
 )
 async def predict(
+    request: Request,
+    service: ServiceOf,
+    patient: Annotated[Patient, Depends(_patient)],
     image: Annotated[UploadFile, File(description="dermoscopic image, JPEG or PNG, up to 25 MiB and 50 megapixels")],
-    age: Age = None,
-    sex: SexField = None,
-    site: SiteField = None,
     heat_map: HeatMap = False,
     consent: Consent = False,
-) -> Prediction:
+) -> Response:
     """Segment the lesion, measure it and classify it; what was told of the patient is written down with the answer alone."""
-    raise ApiError(Kind.NOT_READY, "no model serves yet; run the pipeline, or promote a version with `dermacare promote`")
+    service.require_serving()
+    data = await uploads.read_image_file(image)
+    question = Question("image", "image", patient, heat_map, consent, asked_by(request))
+    said = await while_there(request, service.predict(data, question))
+    return _json(said)
 
 
 @router.post(
     "/batch",
     summary="Predict several images",
+    response_model=BatchPrediction,
     response_description="an item for each image, answered or with its problem, in the order in which they were sent",
     responses={200: {"content": {"application/json": {"example": examples.BATCH}}}, **_PROBLEMS},
-    max_body_size=limits.BATCH_BYTES + limits.FORM_BYTES,
-    form_limits={"max_files": limits.BATCH_IMAGES, "max_fields": 8, "max_part_size": limits.FIELD_BYTES},
 )
 async def predict_batch(
+    request: Request,
+    service: ServiceOf,
     images: Annotated[list[UploadFile], File(description="JPEG and PNG files, up to 64; or ZIPs of such, up to 200 MiB unpacked")],
     heat_map: HeatMap = False,
     consent: Consent = False,
-) -> BatchPrediction:
+) -> Response:
     """Predict each image as if it were sent alone; one that cannot be read costs the others nothing."""
-    raise ApiError(Kind.NOT_READY, "no model serves yet; run the pipeline, or promote a version with `dermacare promote`")
+    service.require_serving()
+    sent = await uploads.read_files(images)
+    batch = await while_there(request, _answer_each(service, sent, heat_map, consent, asked_by(request)))
+    return _json(batch)
+
+
+async def _answer_each(
+    service: Service, sent: list[tuple[str, bytes]], heat_map: bool, consent: bool, user: str | None
+) -> BatchPrediction:
+    nobody = Patient(age=None, sex=None, site=None)
+    items = []
+    for image in uploads.each_image(sent):
+        question = Question(image.name, "images", nobody, heat_map, consent, user)
+        items.append(await _answer_one(service, image, question))
+    return BatchPrediction(items=items)
+
+
+async def _answer_one(service: Service, image: uploads.Sent, question: Question) -> BatchItem:
+    try:
+        if image.problem is not None or image.data is None:
+            raise image.problem or ApiError(Kind.UNREADABLE, f"{image.name}: is empty; choose another file", field="images")
+        return BatchItem(name=image.name, prediction=await service.predict(image.data, question), problem=None)
+    except ApiError as error:
+        if error.kind not in (Kind.UNREADABLE, Kind.WRONG_TYPE, Kind.TOO_LARGE):
+            raise  # it is no fault of this image
+        return BatchItem(name=image.name, prediction=None, problem=error.problem())
+
+
+def _json(answer: Prediction | BatchPrediction) -> Response:
+    """Typed already: it is not checked a second time."""
+    return Response(answer.model_dump_json(), media_type="application/json")

@@ -1,0 +1,237 @@
+"""What every request passes before the app sees it, and every answer on its way out.
+
+In: whom the request is for, where it comes from, whose key it has, whether there is room, whether it arrives in time. Out: headers
+that keep a browser from doing what these pages never do.
+"""
+
+import asyncio
+import base64
+import binascii
+import math
+import time
+from collections.abc import Iterator
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dermacare.api import limits
+from dermacare.api.keys import owner_of
+from dermacare.api.metrics import Metrics
+from dermacare.api.problems import ApiError, Kind, problem_response
+from dermacare.api.settings import LOOPBACK, Settings
+
+ASKED_BY = "dermacare.asked_by"
+_PREDICTIONS = "/api/v1/predictions"
+_BODIES = {
+    _PREDICTIONS: limits.IMAGE_BYTES + limits.FORM_BYTES,
+    f"{_PREDICTIONS}/batch": limits.BATCH_BYTES + limits.FORM_BYTES,
+}
+_DISCARDED = 100 * limits.MIB
+_OPEN = frozenset({"/healthz", "/readyz"})
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+        "manifest-src 'self'; worker-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Gate:
+    """The outermost layer of the app.
+
+    Args:
+        app: what is behind it.
+        settings: of the server.
+        metrics: are told of every request.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+        self._app = app
+        self._settings = settings
+        self._metrics = metrics
+        self._inside = 0
+        self._seconds = 1.0  # that a prediction takes, of late
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, answer = time.perf_counter(), _Answer(send)
+        try:
+            await self._pass(scope, receive, answer)
+        finally:
+            self._count(scope, answer.status, time.perf_counter() - started)
+
+    async def _pass(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        counted = False
+        try:
+            self._check(scope)
+            counted = self._enter(scope)
+            await self._app(scope, _Arriving(receive, scope["path"]), answer)
+        except ApiError as error:
+            await problem_response(error.problem(), error.headers)(scope, receive, answer)
+        finally:
+            if counted:
+                self._leave(answer.seconds)
+
+    def _check(self, scope: Scope) -> None:
+        """Whether the request may come in."""
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if self._settings.loopback and self._settings.proxy_header is None and _name_of(host) not in LOOPBACK:
+            raise ApiError(Kind.WRONG_HOST, f"this server is not {host or 'a server without a name'}; it answers on loopback alone")
+        _require_same_origin(scope["method"], headers, host)
+        scope[ASKED_BY] = self._asked_by(scope["path"], headers)
+
+    def _asked_by(self, path: str, headers: Headers) -> str | None:
+        if path in _OPEN:
+            return None
+        if self._settings.proxy_header is not None:
+            user = headers.get(self._settings.proxy_header)
+            if not user:
+                raise ApiError(
+                    Kind.NO_KEY, f"the request has no header {self._settings.proxy_header}; ask through the identity proxy"
+                )
+            return user[:200]
+        if self._settings.keys is None:
+            return None
+        owner = next((name for key in _keys_of(headers) if (name := owner_of(key, self._settings.keys)) is not None), None)
+        if owner is None:
+            challenge = {"WWW-Authenticate": 'Basic realm="DermaCare", charset="UTF-8"'}
+            raise ApiError(
+                Kind.NO_KEY, "the request has no key that this server knows; send Authorization: Bearer KEY", headers=challenge
+            )
+        return owner
+
+    def _enter(self, scope: Scope) -> bool:
+        """Take a place for a prediction; nothing of its body was read yet."""
+        if scope["method"] != "POST" or not scope["path"].startswith(_PREDICTIONS):
+            return False
+        if self._inside >= self._settings.waiting:
+            wait = max(1, math.ceil(self._inside * self._seconds / self._settings.answering))
+            self._metrics.turned_away.inc()
+            seconds = "1 second" if wait == 1 else f"{wait} seconds"
+            headers = {"Retry-After": str(wait), "Connection": "close"}
+            raise ApiError(Kind.BUSY, f"as many requests wait as may; try again in {seconds}", headers=headers)
+        self._inside += 1
+        self._metrics.in_progress.inc()
+        return True
+
+    def _leave(self, seconds: float | None) -> None:
+        self._inside -= 1
+        self._metrics.in_progress.dec()
+        if seconds is not None:
+            self._seconds += (min(seconds, 10.0) - self._seconds) / 20
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route = scope["route"].path if "route" in scope else "other"
+        method = scope["method"] if scope["method"] in ("GET", "POST", "HEAD", "OPTIONS") else "other"
+        self._metrics.requests.labels(method, route, str(status)).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
+
+
+class _Arriving:
+    """Hands on a request's body, until it is there in full, or its time or its room is used up.
+
+    FastAPI lets HTTP's own exceptions through while it reads a form, and makes an error of any other.
+    """
+
+    def __init__(self, receive: Receive, path: str) -> None:
+        self._receive = receive
+        self._end = time.monotonic() + limits.ARRIVAL_SECONDS
+        self._left = _BODIES.get(path, limits.FORM_BYTES)
+        self._whole = False
+
+    async def __call__(self) -> Message:
+        if self._whole:
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), max(0.0, self._end - time.monotonic()))
+        except TimeoutError as error:
+            seconds = f"{limits.ARRIVAL_SECONDS:.0f} seconds"
+            raise HTTPException(408, f"the request did not arrive within {seconds}; send it again") from error
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            await self._discard(message)
+            raise HTTPException(413, headers={"Connection": "close"})
+        self._whole = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+
+    async def _discard(self, message: Message) -> None:
+        """Let the rest come in, within reason: a client that is cut off while it sends never reads why."""
+        left = _DISCARDED
+        while message["type"] == "http.request" and message.get("more_body", False) and left > 0:
+            try:
+                message = await asyncio.wait_for(self._receive(), max(0.0, self._end - time.monotonic()))
+            except TimeoutError:
+                return
+            left -= len(message.get("body", b""))
+
+
+class _Answer:
+    """Sends an answer with the headers that every one has."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._started = time.perf_counter()
+        self.status = 499  # nobody waited for it
+        self.seconds: float | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if self.status == 200:
+                self.seconds = time.perf_counter() - self._started
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("Cache-Control", "no-store")
+        await self._send(message)
+
+
+def _require_same_origin(method: str, headers: Headers, host: str) -> None:
+    """Pages of others may not have a browser send anything here: it would do so with the user's key, and on loopback without."""
+    if method in ("GET", "HEAD", "OPTIONS"):
+        return
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    foreign = site in ("cross-site", "same-site") or (origin is not None and origin.partition("://")[2] != host)
+    if foreign:
+        raise ApiError(
+            Kind.WRONG_ORIGIN, f"the request was sent by a page of {origin or 'another site'}; ask from DermaCare's own pages"
+        )
+
+
+def _name_of(host: str) -> str:
+    """A Host header without its port: `[::1]:8000` → `::1`."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
+
+
+def _keys_of(headers: Headers) -> Iterator[str]:
+    """The key of a program (Bearer), or of a browser that asked its user (Basic: any name, the key as password)."""
+    scheme, _, rest = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        yield rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            yield base64.b64decode(rest, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return
+
+
+def asked_by(request: Request) -> str | None:
+    """Who asks; None: nobody was asked who he is."""
+    name: str | None = request.scope.get(ASKED_BY)
+    return name

@@ -1,0 +1,158 @@
+"""One prediction from its bytes to its answer: decoded in a worker, answered on a thread, logged, and only then given."""
+
+import asyncio
+import os
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from components.errors import ImageFormatError, StoreError
+from components.files import sha256_bytes, writing
+from components.predict.decoder import Decoded, Decoder
+from components.prediction_log import PredictionLog
+from dermacare.api import answers, limits, schemas
+from dermacare.api.metrics import Metrics
+from dermacare.api.problems import ApiError, Kind
+from dermacare.api.settings import Settings
+from dermacare.api.watcher import NOTHING, Serving, Watcher
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of an image.
+
+    Attributes:
+        name: what to call it in an error.
+        field: of the request, which it came in.
+        patient: what was told of the patient.
+        heat_map: whether to show what speaks for the most probable diagnosis.
+        consent: whether the image may be kept.
+        asked_by: who asks; None: nobody was asked.
+    """
+
+    name: str
+    field: str
+    patient: schemas.Patient
+    heat_map: bool
+    consent: bool
+    asked_by: str | None
+
+
+class Service:
+    """All that a server holds.
+
+    Args:
+        settings: of the server.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.watcher = Watcher(settings, self.metrics)
+        self._log = PredictionLog(settings.home.predictions)
+        self._decoder = Decoder(settings.decoding, limits.IMAGE_PIXELS, settings.decode_seconds)
+        self._threads = ThreadPoolExecutor(settings.answering, thread_name_prefix="answer")
+
+    def start(self) -> None:
+        """Load what serves, and follow the ledger."""
+        self._decoder.warm_up()
+        self.watcher.start()
+
+    def stop(self) -> None:
+        """End what was started; answers that are under way were given before."""
+        self.watcher.stop()
+        self._threads.shutdown(cancel_futures=True)
+        self._decoder.close()
+        self._log.close()
+
+    def require_serving(self) -> Serving:
+        """What serves.
+
+        Raises:
+            ApiError: nothing does.
+        """
+        serving = self.watcher.serving
+        if serving is None:
+            raise ApiError(Kind.NOT_READY, self.watcher.stale or NOTHING)
+        return serving
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run something on one of the threads that answer."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def predict(self, data: bytes, question: Question) -> schemas.Prediction:
+        """Answer an image. The release that serves when this begins answers, whatever comes to serve meanwhile.
+
+        Raises:
+            ApiError: nothing serves, the image cannot be read, or the answer cannot be logged.
+        """
+        serving, started = self.require_serving(), time.perf_counter()
+        try:
+            decoded = await self._decoder.decode(data, question.name, serving.predictor.reading, keep=question.consent)
+        except ImageFormatError as error:
+            self.metrics.unreadable.inc()
+            raise ApiError(Kind.UNREADABLE, str(error), field=question.field) from error
+        return await self.run(lambda: self._answer(data, question, decoded, serving, started, time.perf_counter()))
+
+    def _answer(
+        self, data: bytes, question: Question, decoded: Decoded, serving: Serving, started: float, read: float
+    ) -> schemas.Prediction:
+        prediction_id, created = uuid.uuid4().hex, datetime.now(UTC)
+        answer = serving.predictor.answer(decoded.picture, heat_map=question.heat_map)
+        asked = answers.Asked(sha256_bytes(data), question.patient, question.consent, question.asked_by)
+        record = answers.logged(prediction_id, created, asked, decoded.picture, answer, serving.release)
+        try:
+            kept = None if decoded.kept is None else _keep(self.settings.home.kept, prediction_id, decoded.kept)
+            try:
+                self._log.append(record)
+            except StoreError:
+                if kept is not None:
+                    kept.unlink(missing_ok=True)
+                raise
+        except StoreError as error:
+            raise ApiError(Kind.NOT_LOGGED, str(error)) from error
+        took = schemas.Milliseconds(
+            decode=(read - started) * 1000,
+            segment=answer.times.segment,
+            classify=answer.times.classify,
+            explain=answer.times.explain,
+            total=(time.perf_counter() - started) * 1000,
+        )
+        said = answers.prediction(prediction_id, created, asked, decoded.picture, answer, serving.release, took)
+        self._count(said)
+        return said
+
+    def _count(self, said: schemas.Prediction) -> None:
+        if said.refusal is not None:
+            self.metrics.refusals.inc()
+        elif said.diagnoses:
+            self.metrics.predictions.labels(said.diagnoses[0].code.value).inc()
+        for warning in said.warnings:
+            self.metrics.warnings.labels(warning.code.value).inc()
+
+
+def _keep(folder: Path, prediction_id: str, encoded: bytes) -> Path:
+    """Store an image that may be kept, whole or not at all, for its owner's eyes alone.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    target = folder / f"{prediction_id}{'.jpg' if encoded.startswith(bytes([0xFF, 0xD8])) else '.png'}"
+    with writing(target):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # mkstemp makes files that only their owner may read
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(encoded)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(target)
+    return target

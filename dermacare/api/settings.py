@@ -1,0 +1,48 @@
+"""How a server is set, in one place."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dermacare.api import limits
+from pipelines.home import Home
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A server.
+
+    Attributes:
+        home: where state lies.
+        host: address that it listens on.
+        keys: SHA-256 of a key, hexadecimal → whose it is; None: nobody is asked for a key.
+        proxy_header: header in which an identity proxy names the user; None: there is no proxy.
+        threads: that one answer of a network takes.
+        answering: images that are answered at once.
+        decoding: images that are decoded at once.
+        waiting: requests for predictions that are in progress at once; one more is told to come again.
+        decode_seconds: that an image may take to be decoded.
+        look_seconds: between two looks at the ledger.
+    """
+
+    home: Home
+    host: str = "127.0.0.1"
+    keys: Mapping[str, str] | None = None
+    proxy_header: str | None = None
+    threads: int = field(default_factory=_cores)
+    answering: int = 2
+    decoding: int = 2
+    waiting: int = limits.WAITING
+    decode_seconds: float = limits.DECODE_SECONDS
+    look_seconds: float = 5.0
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in LOOPBACK
