@@ -17,6 +17,9 @@ export const codes = document.components.schemas.Diagnosis.enum as LesionType["c
 export const sites = document.components.schemas.Site.enum;
 export const sexes = document.components.schemas.Sex.enum;
 
+/** The last part of the type of every problem that the contract shows. */
+export const kinds = [...new Set(JSON.stringify(document).match(/(?<=urn:dermacare:problem:)[a-z-]+/g))];
+
 export const refused: Prediction = {
   ...prediction,
   refusal: { message: "The image is strange to the model.", strangeness: 31.2, threshold: 9.8 },

@@ -108,8 +108,8 @@ test("what is told of the patient goes along, and consent only where it was tick
   });
   await choose(user, jpeg());
   await user.click(screen.getByText(strings.predict.details));
-  await user.type(screen.getByLabelText(strings.predict.age), "54");
   await user.selectOptions(screen.getByLabelText(strings.predict.site), "back");
+  await user.type(screen.getByLabelText(strings.predict.age), "54");
   await user.click(screen.getByLabelText(strings.predict.consent));
   await choose(user, jpeg("second.jpg"));
   expect(told).toEqual([

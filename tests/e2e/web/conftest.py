@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
@@ -105,7 +106,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pictures")
     (folder / "melanoma.jpg").write_bytes(jpeg(lesion(Diagnosis.MEL)))
     (folder / "nevus.jpg").write_bytes(jpeg(lesion(Diagnosis.NV)))
-    (folder / "dark.jpg").write_bytes(jpeg(lesion(Diagnosis.MEL) // 12))
+    (folder / "dark.jpg").write_bytes(jpeg(np.zeros_like(lesion())))
     (folder / "notes.jpg").write_text("no image")
     return folder
 

@@ -93,7 +93,7 @@ def test_about_tells_what_the_registry_knows(page: Page, site: Served) -> None:
         if figure["value"] is not None:
             expect(model.get_by_role("table", name="Figures with 95 % intervals")).to_contain_text(f"{figure['value']:.2f}")
     page.get_by_text("Model card of", exact=False).first.click()
-    expect(model.get_by_role("heading", name="Trained on", exact=True)).to_be_visible()
+    expect(model.get_by_role("heading", name=facts["card"].removeprefix("#").strip(), exact=True)).to_be_visible()
 
 
 def test_every_lesion_type_has_its_drawing_and_says_that_it_is_drawn(page: Page) -> None:

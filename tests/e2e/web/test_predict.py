@@ -58,29 +58,28 @@ def test_a_chosen_image_is_answered_in_full(page: Page, pictures: Path) -> None:
 
 def test_a_dropped_image_is_answered(page: Page, pictures: Path) -> None:
     page.goto("/predict")
-    zone = page.locator("[data-rac]", has=page.get_by_role("button", name="Choose images")).first
+    zone = page.get_by_role("region", name="Drop images here")
     data = transfer(page, pictures / "nevus.jpg")
-    for event in ("dragenter", "dragover", "drop"):
-        zone.dispatch_event(event, {"dataTransfer": data})
+    zone.dispatch_event("dragover", {"dataTransfer": data})
+    expect(page.get_by_text("Let go to add them")).to_be_visible()
+    page.get_by_role("button", name="Choose images").dispatch_event("drop", {"dataTransfer": data})
     expect(result(page, "nevus.jpg").get_by_text("Most probable").locator("..")).to_contain_text("Melanocytic nevus")
 
 
-def test_a_file_dropped_beside_the_zone_does_not_replace_the_page(page: Page, pictures: Path) -> None:
+def test_what_is_dropped_beside_the_zone_counts_and_never_replaces_the_page(page: Page, pictures: Path) -> None:
     page.goto("/predict")
-    data = transfer(page, pictures / "nevus.jpg")
-    prevented = page.get_by_role("heading", level=1).evaluate(
-        """(heading, dataTransfer) =>
-            !heading.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }))""",
-        data,
-    )
-    assert prevented
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_be_visible()
+    drop = """(place, dataTransfer) =>
+        !place.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }))"""
+    assert heading.evaluate(drop, page.evaluate_handle("() => new DataTransfer()"))
+    assert heading.evaluate(drop, transfer(page, pictures / "nevus.jpg"))
+    result(page, "nevus.jpg")
 
 
-@pytest.mark.parametrize("focused", [True, False], ids=["in the zone", "anywhere"])
-def test_a_pasted_image_is_answered_once(focused: bool, page: Page, pictures: Path) -> None:
+def test_a_pasted_image_is_answered_once(page: Page, pictures: Path) -> None:
     page.goto("/predict")
-    if focused:
-        page.get_by_role("button", name="Images: drop them here or paste them").focus()
+    page.get_by_role("button", name="Choose images").focus()
     data = transfer(page, pictures / "melanoma.jpg")
     page.evaluate(
         """(clipboardData) => (document.activeElement ?? document.body).dispatchEvent(
@@ -168,9 +167,9 @@ def test_the_heat_map_is_there_when_it_is_asked_for(page: Page, pictures: Path) 
 def test_what_is_told_and_consent_go_along_and_stand_in_the_json(page: Page, pictures: Path, tmp_path: Path) -> None:
     page.goto("/predict")
     page.get_by_text("Patient and consent").click()
-    page.get_by_label("Age").fill("54")
     page.get_by_label("Sex").select_option("female")
     page.get_by_label("Place on the body").select_option("back")
+    page.get_by_label("Age", exact=True).fill("54")  # it is taken when the focus leaves it: with the click on the next
     page.get_by_text("Keep these images on the server").click()
     assert findings(page) == []
     choose(page, pictures / "melanoma.jpg")
@@ -188,6 +187,7 @@ def test_what_is_told_and_consent_go_along_and_stand_in_the_json(page: Page, pic
 
 def test_without_consent_nothing_is_kept(page: Page, pictures: Path) -> None:
     page.goto("/predict")
+    page.get_by_text("Patient and consent").click()
     expect(page.get_by_role("checkbox", name="Keep these images on the server")).not_to_be_checked()
     choose(page, pictures / "melanoma.jpg")
     kept = result(page, "melanoma.jpg").get_by_text("Image kept").locator("..")

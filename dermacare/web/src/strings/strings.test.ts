@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { codes, prediction, sexes, sites } from "../answers.test-data";
+import { codes, kinds, prediction, sexes, sites } from "../answers.test-data";
 import { strings } from ".";
 
 test("every diagnosis of the contract has its texts, and no other", () => {
@@ -22,4 +22,9 @@ test("diagnoses are called as the API calls them", () => {
 test("every site and sex of the contract has a word", () => {
   expect(Object.keys(strings.predict.sites)).toEqual(sites);
   expect(Object.keys(strings.predict.sexes)).toEqual(sexes);
+});
+
+test("every kind of problem of the contract has its words", () => {
+  expect(kinds.length).toBeGreaterThan(10);
+  for (const kind of kinds) expect(Object.keys(strings.predict.problems)).toContain(kind);
 });

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import type { Told } from "../../api/predict";
 import { Page } from "../../layout/page";
 import { useItems, useQueue } from "../../queue/context";
@@ -32,14 +32,13 @@ export default function Predict() {
     setChosen(id);
     requestAnimationFrame(() => result.current?.focus());
   };
-  useEffect(() => keepFilesOut(), []);
 
   return (
     <Page title={strings.pages.predict} heading={text.heading} lead={text.lead}>
       <div className={styles.columns}>
         <div className={styles.asking}>
           <Intake onFiles={add} small={items.length > 0} left={left} />
-          <ToldForm told={told} onChange={setTold} />
+          <ToldForm told={told} onChange={(change) => setTold((old) => ({ ...old, ...change }))} />
           <QueueList items={items} shown={shown?.id} onShow={show} />
         </div>
         <div className={styles.answering}>{shown && <Result key={shown.id} item={shown} ref={result} />}</div>
@@ -47,15 +46,4 @@ export default function Predict() {
       <Announcer items={items} />
     </Page>
   );
-}
-
-/** A file that is dropped beside the zone would replace the page, and every answer on it. */
-function keepFilesOut(): () => void {
-  const prevent = (event: DragEvent) => event.preventDefault();
-  window.addEventListener("dragover", prevent);
-  window.addEventListener("drop", prevent);
-  return () => {
-    window.removeEventListener("dragover", prevent);
-    window.removeEventListener("drop", prevent);
-  };
 }

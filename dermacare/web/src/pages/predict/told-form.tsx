@@ -8,7 +8,8 @@ import { toldWords } from "./told-words";
 
 interface Props {
   told: Told;
-  onChange: (told: Told) => void;
+  /** Told what changed alone: two fields may change at once, one by losing the focus to the other. */
+  onChange: (change: Partial<Told>) => void;
 }
 
 /** What may be told of the patient, and whether images may be kept. It goes along with images that are added afterwards. */
@@ -29,7 +30,7 @@ export function ToldForm({ told, onChange }: Props) {
           maxValue={120}
           step={1}
           value={told.age ?? Number.NaN}
-          onChange={(age) => onChange({ ...told, age: Number.isNaN(age) ? null : age })}
+          onChange={(age) => onChange({ age: Number.isNaN(age) ? null : age })}
         >
           <Label>{text.age}</Label>
           <Input />
@@ -37,19 +38,9 @@ export function ToldForm({ told, onChange }: Props) {
             {text.ageHint}
           </Text>
         </NumberField>
-        <Choice<Sex>
-          label={text.sex}
-          names={text.sexes}
-          value={told.sex}
-          onChange={(sex) => onChange({ ...told, sex })}
-        />
-        <Choice<Site>
-          label={text.site}
-          names={text.sites}
-          value={told.site}
-          onChange={(site) => onChange({ ...told, site })}
-        />
-        <Consent isSelected={told.consent} onChange={(consent) => onChange({ ...told, consent })} />
+        <Choice<Sex> label={text.sex} names={text.sexes} value={told.sex} onChange={(sex) => onChange({ sex })} />
+        <Choice<Site> label={text.site} names={text.sites} value={told.site} onChange={(site) => onChange({ site })} />
+        <Consent isSelected={told.consent} onChange={(consent) => onChange({ consent })} />
       </div>
     </details>
   );

@@ -20,7 +20,7 @@ interface Props {
   item: Item;
   prediction: Prediction;
   shown: Shown;
-  onChange: (shown: Shown) => void;
+  onChange: (change: Partial<Shown>) => void;
 }
 
 /** Layers on and off, and how strongly they cover. */
@@ -32,24 +32,16 @@ export function LayerControls({ item, prediction, shown, onChange }: Props) {
         <legend className="visually-hidden">{text.layers}</legend>
         {prediction.lesion && (
           <>
-            <Toggle label={text.mask} isSelected={shown.mask} onChange={(mask) => onChange({ ...shown, mask })} />
-            <Toggle
-              label={text.contour}
-              isSelected={shown.contour}
-              onChange={(contour) => onChange({ ...shown, contour })}
-            />
+            <Toggle label={text.mask} isSelected={shown.mask} onChange={(mask) => onChange({ mask })} />
+            <Toggle label={text.contour} isSelected={shown.contour} onChange={(contour) => onChange({ contour })} />
           </>
         )}
         {prediction.heat_map && (
-          <Toggle
-            label={text.heatMap}
-            isSelected={shown.heatMap}
-            onChange={(heatMap) => onChange({ ...shown, heatMap })}
-          />
+          <Toggle label={text.heatMap} isSelected={shown.heatMap} onChange={(heatMap) => onChange({ heatMap })} />
         )}
       </fieldset>
       {(prediction.lesion || prediction.heat_map) && (
-        <Opacity value={shown.opacity} onChange={(opacity) => onChange({ ...shown, opacity })} />
+        <Opacity value={shown.opacity} onChange={(opacity) => onChange({ opacity })} />
       )}
       <HeatMap item={item} prediction={prediction} />
     </div>
@@ -108,12 +100,13 @@ function HeatMap({ item, prediction }: { item: Item; prediction: Prediction }) {
   }
   if (prediction.diagnoses.length === 0) return null;
   const { explanation } = item;
+  const asked = explanation.kind === "asked";
   return (
     <div className={styles.explain}>
-      <PlainButton isPending={explanation.kind === "asked"} onPress={() => void queue.explain(item.id)}>
-        {explanation.kind === "asked" ? text.askingHeatMap : text.askHeatMap}
-      </PlainButton>
+      {/* Asked twice it asks once; disabled it would lose the focus. */}
+      <PlainButton onPress={() => void queue.explain(item.id)}>{text.askHeatMap}</PlainButton>
       <span role="status" className={styles.hint}>
+        {asked && text.askingHeatMap}
         {explanation.kind === "failed" && text.heatMapFailed(problemWords(explanation.problem))}
       </span>
     </div>

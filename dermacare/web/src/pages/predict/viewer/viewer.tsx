@@ -36,7 +36,14 @@ export function Viewer({ item }: { item: Item }) {
         </div>
         <ZoomButtons zoom={zoom} />
       </div>
-      {prediction && <LayerControls item={item} prediction={prediction} shown={shown} onChange={setShown} />}
+      {prediction && (
+        <LayerControls
+          item={item}
+          prediction={prediction}
+          shown={shown}
+          onChange={(change) => setShown((old) => ({ ...old, ...change }))}
+        />
+      )}
     </div>
   );
 }
