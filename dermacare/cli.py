@@ -198,6 +198,17 @@ def serve(
     start(host, port, behind_proxy)
 
 
+@app.command()
+def predict(
+    folder: Annotated[Path, typer.Argument(help="Folder of JPEG and PNG images; those below it count too.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for masks, overlays and predictions.csv.")],
+) -> None:
+    """Predict a folder of images by what serves; killed, the same command goes on from there."""
+    from dermacare.predict_command import predict as predict_all
+
+    predict_all(folder, output)
+
+
 @app.command("serve-key")
 def serve_key(name: Annotated[str, typer.Argument(help="Whose key it is.")]) -> None:
     """Make an API key for `dermacare serve`: printed once, kept by its SHA-256."""
@@ -296,11 +307,15 @@ def history(
 @app.command()
 def trace(
     name: Annotated[
-        str, typer.Argument(metavar="VERSION|RUN", help="`lesion-classifier/7`, `production`, `7`; or a run's id: its best models.")
+        str,
+        typer.Argument(
+            metavar="VERSION|RUN|PREDICTION",
+            help="`lesion-classifier/7`, `production`, `7`; a run's id: its best models; a prediction's id: what answered.",
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print it for scripts, every parameter and digest included.")] = False,
 ) -> None:
-    """Where a model comes from: files, run, parameters, seeds, libraries, data, code, gates, who approved it."""
+    """Where a model or an answer comes from: files, run, parameters, seeds, libraries, data, code, gates, who approved it."""
     from dermacare.trace_command import trace as show
 
     show(name, as_json=json)

@@ -1,40 +1,91 @@
-"""`dermacare trace`: the chain of a model, as a tree of short lines."""
+"""`dermacare trace`: the chain of a model, or of an answer, as a tree of short lines."""
 
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import typer
 from rich.markup import escape
 from rich.tree import Tree
 
+from components.prediction_log import LoggedPrediction
 from components.provenance.chain import Chain, Code, Data, Decisions, Model, Training
 from dermacare.console import console
 from pipelines.home import Home
 from pipelines.trace import Chains
+from pipelines.trace_prediction import trace_prediction
 
 _UNKNOWN = "unknown"
+_PREDICTION = re.compile("[0-9a-f]{32}")
 
 
 def trace(name: str, *, as_json: bool) -> None:
     """Print the chains of the models that a name means.
 
     Args:
-        name: a version, or a run's id.
-        as_json: print a list of `Chain`s for scripts.
+        name: a version, a run's id, or a prediction's id.
+        as_json: print a list of `Chain`s for scripts; of a prediction an object that holds them.
 
     Raises:
         RunError: it means nothing.
         TrackingError, LedgerError: MLflow or the ledger does not answer.
     """
+    if _PREDICTION.fullmatch(name):
+        _trace_prediction(name, as_json=as_json)
+        return
     chains = Chains(Home.here()).find(name)
     if as_json:
         typer.echo(json.dumps([chain.model_dump(mode="json") for chain in chains], indent=1, ensure_ascii=False))
         return
+    _print(chains)
+
+
+def _trace_prediction(prediction_id: str, *, as_json: bool) -> None:
+    traced = trace_prediction(Home.here(), prediction_id)
+    if as_json:
+        chains = [chain.model_dump(mode="json") for chain in traced.chains]
+        content = {"prediction": traced.prediction.model_dump(mode="json"), "chains": chains, "astray": traced.astray}
+        typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
+        return
+    console.print(_answer(traced.prediction))
+    _print(traced.chains)
+    for sentence in traced.astray:
+        console.print(f"{sentence}.", style="bold red", markup=False)
+
+
+def _print(chains: Iterable[Chain]) -> None:
     for chain in chains:
         console.print(draw(chain))
         for sentence in chain.astray:
             console.print(f"{sentence}.", style="bold red", markup=False)
+
+
+def _answer(prediction: LoggedPrediction) -> Tree:
+    tree = Tree(f"[bold]prediction {prediction.id}[/bold]", guide_style="dim")
+    for line in _answered(prediction):
+        tree.add(escape(line))
+    return tree
+
+
+def _answered(prediction: LoggedPrediction) -> Iterator[str]:
+    asked = f", asked by {prediction.asked_by}" if prediction.asked_by else ""
+    yield f"{prediction.created.isoformat(sep=' ', timespec='seconds')}{asked}"
+    kept = "kept by consent" if prediction.kept else "not kept"
+    yield f"image SHA-256 {prediction.image_sha256}, {prediction.width} x {prediction.height} pixels, {kept}"
+    told = [f"{name} {value}" for name in ("age", "sex", "site") if (value := getattr(prediction, name)) is not None]
+    if told:
+        yield f"told: {', '.join(told)}"
+    if prediction.refused:
+        yield f"refused as strange ({prediction.strangeness:.2f})"
+    elif prediction.probabilities:
+        ranked = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])
+        yield " · ".join(f"{code} {probability:.3f}" for code, probability in ranked)
+        if prediction.prediction_set is not None:
+            yield f"not ruled out: {', '.join(prediction.prediction_set) or 'none'}"
+    if prediction.warnings:
+        yield f"warnings: {', '.join(prediction.warnings)}"
+    yield f"by entry {prediction.entry} of the ledger ({prediction.head[:12]}…)"
 
 
 def draw(chain: Chain) -> Tree:

@@ -74,10 +74,10 @@ class Decoder:
         except Exception as error:
             raise _ours(error, name, self._seconds) from error
 
-    def decode_now(self, data: bytes, name: str, reading: Reading) -> Decoded:
+    def decode_now(self, data: bytes, name: str, reading: Reading, *, keep: bool = False) -> Decoded:
         """As `decode`, for who has no event loop."""
         try:
-            return self._submit(data, name, reading, keep=False).result()
+            return self._submit(data, name, reading, keep).result()
         except Exception as error:
             raise _ours(error, name, self._seconds) from error
 

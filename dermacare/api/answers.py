@@ -1,10 +1,7 @@
-"""From an answer to what the API says of it, and to what the log keeps of it."""
+"""From an answer to what the API says of it."""
 
 import base64
-from dataclasses import dataclass
 from datetime import datetime
-
-import numpy as np
 
 from components.lesions import CODES, LESIONS, Diagnosis
 from components.predict.dermoscopic_colours import colour_shares
@@ -13,9 +10,9 @@ from components.predict.pictures import heat_picture, mask_picture
 from components.predict.predictor import Answer, Diagnosed, Heat
 from components.predict.quality import MESSAGES
 from components.predict.shape import Outline, Shape, simplified
-from components.prediction_log import LoggedModel, LoggedPrediction
 from dermacare.api import schemas
 from pipelines.serving.facts import ModelFacts, ModelRef, ServedRelease
+from pipelines.serving.record import Asked, codes_inside, probabilities_of
 
 NOTICE = "Decision support, not a diagnosis."
 DRAWN = "The models were trained on drawn images and know nothing about skin."
@@ -30,16 +27,6 @@ _TOLERANCE = (0.5, 0.001)
 def notice(release: ServedRelease | None) -> str:
     """What must stand beside every answer of a release."""
     return f"{NOTICE} {DRAWN}" if release is not None and release.phantom else NOTICE
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What was sent: SHA-256 of the bytes, what was told of the patient, whether the image was kept, who asked."""
-
-    sha256: str
-    patient: schemas.Patient
-    kept: bool
-    asked_by: str | None
 
 
 def prediction(
@@ -57,7 +44,7 @@ def prediction(
         id=prediction_id,
         created=created,
         image=schemas.ImageFacts(width=picture.width, height=picture.height, sha256=asked.sha256, kept=asked.kept),
-        patient=asked.patient,
+        patient=schemas.Patient.model_validate({"age": asked.age, "sex": asked.sex, "site": asked.site}),
         refusal=_refusal(diagnosed),
         diagnoses=_diagnoses(diagnosed) if diagnosed is not None and shown else [],
         prediction_set=_set(diagnosed) if diagnosed is not None and shown else None,
@@ -72,39 +59,6 @@ def prediction(
         phantom=release.phantom,
         notice=notice(release),
         milliseconds=milliseconds,
-    )
-
-
-def logged(
-    prediction_id: str, created: datetime, asked: Asked, picture: Picture, answer: Answer, release: ServedRelease
-) -> LoggedPrediction:
-    """What the log keeps of an answer."""
-    diagnosed, shape, patient = answer.diagnosed, answer.shape, asked.patient
-    return LoggedPrediction(
-        id=prediction_id,
-        created=created,
-        asked_by=asked.asked_by,
-        image_sha256=asked.sha256,
-        width=picture.width,
-        height=picture.height,
-        kept=asked.kept,
-        age=patient.age,
-        sex=patient.sex,
-        site=patient.site,
-        refused=answer.refused,
-        strangeness=diagnosed.strangeness if diagnosed else None,
-        probabilities=_probabilities(diagnosed),
-        prediction_set=None if diagnosed is None or diagnosed.inside is None else _inside(diagnosed),
-        malignancy=diagnosed.malignancy if diagnosed else None,
-        area_share=shape.area / (picture.height * picture.width) if shape else None,
-        asymmetry=shape.asymmetry if shape else None,
-        border_irregularity=shape.border_irregularity if shape else None,
-        warnings=[code.value for code in answer.warnings],
-        entry=release.entry,
-        head=release.head,
-        classifier=_logged_model(release.classifier),
-        segmenter=_logged_model(release.segmenter),
-        phantom=release.phantom,
     )
 
 
@@ -123,39 +77,28 @@ def _refusal(diagnosed: Diagnosed | None) -> schemas.RefusalReason | None:
 
 def _diagnoses(diagnosed: Diagnosed) -> list[schemas.DiagnosisProbability]:
     """The most probable first; without sets nothing is ruled out."""
+    probabilities = probabilities_of(diagnosed)
     return [
         schemas.DiagnosisProbability(
             code=(code := Diagnosis(CODES[place])),
             name=LESIONS[code].name,
             malignant=LESIONS[code].malignant,
-            probability=_share(diagnosed.probabilities[place]),
+            probability=probabilities[code],
             in_set=diagnosed.inside is None or bool(diagnosed.inside[place]),
         )
         for place in diagnosed.order
     ]
 
 
-def _probabilities(diagnosed: Diagnosed | None) -> dict[str, float]:
-    if diagnosed is None:
-        return {}
-    return {code: _share(value) for code, value in zip(CODES, diagnosed.probabilities, strict=True)}
-
-
 def _set(diagnosed: Diagnosed) -> schemas.PredictionSet | None:
-    if diagnosed.inside is None or diagnosed.conformal is None:
+    conformal, codes = diagnosed.conformal, codes_inside(diagnosed)
+    if conformal is None or codes is None:
         return None
-    conformal = diagnosed.conformal
     return schemas.PredictionSet(
         level=conformal.level,
-        codes=[Diagnosis(code) for code in _inside(diagnosed)],
+        codes=[Diagnosis(code) for code in codes],
         own=[Diagnosis(code) for code in conformal.own],
     )
-
-
-def _inside(diagnosed: Diagnosed) -> list[str]:
-    """Codes in the set, the most probable first."""
-    assert diagnosed.inside is not None
-    return [CODES[place] for place in diagnosed.order if diagnosed.inside[place]]
 
 
 def _lesion(picture: Picture, answer: Answer) -> schemas.Lesion | None:
@@ -192,17 +135,3 @@ def _heat_map(heat: Heat) -> schemas.HeatMap:
 
 def _reference(model: ModelFacts | None) -> ModelRef | None:
     return None if model is None else model.reference
-
-
-def _logged_model(model: ModelFacts | None) -> LoggedModel | None:
-    if model is None:
-        return None
-    known = model.reference
-    return LoggedModel(
-        name=known.name, version=known.version, digest=known.digest, data_version=known.data_version, run_id=model.run_id
-    )
-
-
-def _share(value: np.float32) -> float:
-    """A float32 of 0 to 1 that rounding may have carried a hair beyond."""
-    return min(1.0, max(0.0, float(value)))

@@ -167,7 +167,6 @@ class _Arriving:
         self._whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
-
     async def _discard(self, message: Message) -> None:
         """Let the rest come in, within reason: a client that is cut off while it sends never reads why."""
         left = _DISCARDED

@@ -21,6 +21,7 @@ from dermacare.api.metrics import Metrics
 from dermacare.api.problems import ApiError, Kind
 from dermacare.api.settings import Settings
 from dermacare.api.watcher import NOTHING, Serving, Watcher
+from pipelines.serving.record import Asked, record_of
 
 T = TypeVar("T")
 
@@ -107,8 +108,8 @@ class Service:
     ) -> schemas.Prediction:
         prediction_id, created = uuid.uuid4().hex, datetime.now(UTC)
         answer = serving.predictor.answer(decoded.picture, heat_map=question.heat_map)
-        asked = answers.Asked(sha256_bytes(data), question.patient, question.consent, question.asked_by)
-        record = answers.logged(prediction_id, created, asked, decoded.picture, answer, serving.release)
+        asked = Asked(sha256_bytes(data), question.consent, question.asked_by, **question.patient.model_dump())
+        record = record_of(prediction_id, created, asked, decoded.picture, answer, serving.release)
         try:
             kept = None if decoded.kept is None else _keep(self.settings.home.kept, prediction_id, decoded.kept)
             try:

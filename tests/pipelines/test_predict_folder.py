@@ -1,0 +1,142 @@
+"""A folder of images by what serves: masks, overlays, a table, and a kill in the middle."""
+
+import csv
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from components.errors import LedgerError, SourceError
+from components.lesions import Diagnosis
+from pipelines.home import Home
+from pipelines.predict_folder import predict_folder
+from tests.components.predict.drawn import jpeg, lesion, png
+from tests.pipelines.serving.conftest import _own_mlflow, home, kept_home, served
+
+__all__ = ["_own_mlflow", "home", "kept_home", "served"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two lesions, one of them in a folder below, what is no lesion, and what is no image."""
+    root = tmp_path / "images"
+    (root / "below").mkdir(parents=True)
+    (root / "a.png").write_bytes(png(lesion()))
+    (root / "below" / "b.JPG").write_bytes(jpeg(lesion(Diagnosis.VASC)))
+    (root / "black.png").write_bytes(png(np.zeros((64, 64, 3), np.uint8)))
+    (root / "cut.jpg").write_bytes(jpeg(lesion())[:-300])
+    (root / "notes.txt").write_text("no image")
+    return root
+
+
+def rows(output: Path) -> dict[str, dict[str, str]]:
+    with (output / "predictions.csv").open(newline="") as file:
+        return {row["image"]: row for row in csv.DictReader(file)}
+
+
+def untold(done: int, total: int) -> None:
+    """Nobody is told how far it is."""
+
+
+def logged(home: Home) -> int:
+    with sqlite3.connect(home.predictions) as database:
+        return database.execute("SELECT count(*) FROM predictions").fetchone()[0]
+
+
+def test_every_image_has_its_line_and_a_lesion_its_mask_and_overlay(home: Home, folder: Path, tmp_path: Path) -> None:
+    done = predict_folder(folder, tmp_path / "out", home, untold)
+    assert (done.answered, done.refused, done.unreadable, done.before, done.old) == (2, 1, 1, 0, None)
+    table = rows(tmp_path / "out")
+    assert list(table) == ["a.png", "below/b.JPG", "black.png", "cut.jpg"]
+    assert table["a.png"]["diagnosis"] == "MEL"
+    assert table["below/b.JPG"]["diagnosis"] == "VASC"
+    assert float(table["a.png"]["malignancy"]) > 0.5
+    mask = cv2.imread(str(tmp_path / "out" / table["a.png"]["mask"]), cv2.IMREAD_UNCHANGED)
+    assert mask.shape == (160, 200)
+    assert set(np.unique(mask)) == {0, 255}
+    assert np.count_nonzero(mask) == int(table["a.png"]["area_pixels"])
+    assert cv2.imread(str(tmp_path / "out" / table["below/b.JPG"]["overlay"])).shape == (160, 200, 3)
+    assert (table["black.png"]["refused"], table["black.png"]["diagnosis"], table["black.png"]["mask"]) == ("True", "", "")
+    assert "ends before its image does" in table["cut.jpg"]["error"]
+    assert logged(home) == 3
+
+
+def test_the_same_call_does_nothing_again_and_a_changed_image_anew(home: Home, folder: Path, tmp_path: Path) -> None:
+    predict_folder(folder, tmp_path / "out", home, untold)
+    first = (tmp_path / "out" / "predictions.csv").read_bytes()
+    assert predict_folder(folder, tmp_path / "out", home, untold).before == 4
+    assert (tmp_path / "out" / "predictions.csv").read_bytes() == first
+    (folder / "a.png").write_bytes(png(lesion(Diagnosis.BCC)))
+    assert predict_folder(folder, tmp_path / "out", home, untold).before == 3
+    assert rows(tmp_path / "out")["a.png"]["diagnosis"] == "BCC"
+    assert logged(home) == 4
+
+
+def test_images_that_differ_in_their_suffix_alone_have_masks_of_their_own(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(png(lesion()))
+    (tmp_path / "images" / "a.jpg").write_bytes(jpeg(lesion()))
+    predict_folder(tmp_path / "images", tmp_path / "images" / "out", home, untold)
+    assert {row["mask"] for row in rows(tmp_path / "images" / "out").values()} == {"masks/a.jpg.png", "masks/a.png.png"}
+    assert predict_folder(tmp_path / "images", tmp_path / "images" / "out", home, untold).before == 2
+
+
+def test_what_answered_last_answers_while_everything_else_is_away(home: Home, folder: Path, tmp_path: Path) -> None:
+    predict_folder(folder, tmp_path / "one", home, untold)
+    (home.root / "ledger.db").unlink()
+    done = predict_folder(folder, tmp_path / "two", home, untold)
+    assert "nothing serves yet" in done.old
+    assert done.answered == 2
+
+
+def test_without_images_or_a_release_it_says_what_to_do(home: Home, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is no folder"):
+        predict_folder(folder / "a.png", tmp_path / "out", home, untold)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match="holds no JPEG or PNG image"):
+        predict_folder(tmp_path / "empty", tmp_path / "out", home, untold)
+    with pytest.raises(LedgerError, match="nothing serves yet"):
+        predict_folder(folder, tmp_path / "out", Home(tmp_path / "new"), untold)
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_the_same_command_goes_on_from_there(home: Home, tmp_path: Path) -> None:
+    folder, output = tmp_path / "many", tmp_path / "out"
+    folder.mkdir()
+    for number in range(40):
+        (folder / f"{number:02d}.png").write_bytes(png(lesion(list(Diagnosis)[number % 8], share=0.15 + number / 400)))
+    command = [sys.executable, "-m", "dermacare.cli", "predict", str(folder), "--output", str(output)]
+    environment = {**os.environ, "DERMACARE_HOME": str(home.root)}
+    killed = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    journal = output / "predictions.jsonl"
+    while not journal.exists() or len(journal.read_bytes().splitlines()) < 5:
+        assert killed.poll() is None
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert not (output / "predictions.csv").exists()
+    with journal.open("ab") as file:
+        file.write(b'{"image": "half')
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "40 answered, 0 refused, 0 unreadable; " in ended.stdout
+    table = rows(output)
+    assert len(table) == 40
+    assert all(cv2.imread(str(output / row["mask"])) is not None for row in table.values())
+    assert logged(home) == 40
+    assert not [path for path in output.rglob("*.part") if path.stat().st_mtime > journal.stat().st_mtime]
+    whole = tmp_path / "whole"
+    shutil.rmtree(whole, ignore_errors=True)
+    subprocess.run([*command[:-1], str(whole)], env=environment, check=True, stdout=subprocess.DEVNULL)
+    unlike = {"id"}
+    assert [{key: value for key, value in row.items() if key not in unlike} for row in rows(whole).values()] == [
+        {key: value for key, value in row.items() if key not in unlike} for row in table.values()
+    ]
