@@ -118,6 +118,14 @@ test("what is told of the patient goes along, and consent only where it was tick
   ]);
 });
 
+test("that a diagnosis is never mistaken is said only where it was tested", async () => {
+  open("/lesion-types");
+  const told = (code: string) => document.getElementById(code)?.textContent;
+  await screen.findByRole("heading", { name: strings.lesions.MEL.name });
+  expect(told("MEL")).toContain("Melanocytic nevus: 21%");
+  expect(told("NV")).not.toContain("None: all"); // the contract's example tells of no other diagnosis
+});
+
 test("leaving the page loses no answer", async () => {
   const { user } = open("/predict");
   await choose(user, jpeg());
@@ -136,7 +144,7 @@ test("a screen reader is told what became of an image", async () => {
   );
 });
 
-test("HTML in a model's card stays text", async () => {
+test("a model's card is shown below the page's headings, and HTML in it stays text", async () => {
   const card =
     "# Card\n\n<img src=x onerror=alert(1)> and [here](javascript:alert(1))\n\n| a | b |\n|---|---|\n| 1 | 2 |\n";
   const queries = createQueryClient();
@@ -148,5 +156,6 @@ test("HTML in a model's card stays text", async () => {
   );
   expect(container.querySelector("img")).toBeNull();
   expect(container.querySelector("[href^=javascript]")).toBeNull();
+  expect(screen.getByRole("heading", { name: "Card" }).tagName).toBe("H4");
   expect(container.querySelector("td")).toHaveTextContent("1");
 });

@@ -17,7 +17,13 @@ const OPTIONS: MarkdownToJSX.Options = {
   disableParsingRawHTML: true,
   forceBlock: true,
   // A heading of the card stands below those of the page.
-  overrides: { h1: "h4", h2: "h5", h3: "h6", table: Table, img: () => null },
+  overrides: {
+    h1: { component: "h4" },
+    h2: { component: "h5" },
+    h3: { component: "h6" },
+    table: Table,
+    img: () => null,
+  },
 };
 
 /** The card as it lies in the model's bundle. */

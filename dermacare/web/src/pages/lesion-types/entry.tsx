@@ -1,5 +1,5 @@
 import type { DiagnosisCode, LesionType } from "../../api/types";
-import { percent } from "../../format";
+import { count, percent } from "../../format";
 import { Swatch } from "../../layout/swatch";
 import { strings } from "../../strings";
 import styles from "./entry.module.css";
@@ -9,10 +9,12 @@ interface Props {
   code: DiagnosisCode;
   /** What the API tells; undefined while it has not. */
   type: LesionType | undefined;
+  /** Test images that show it; null: not known. */
+  tested: number | null;
 }
 
 /** One diagnosis: picture, what it is, criteria, what it is confused with, risk, sources. */
-export function Entry({ code, type }: Props) {
+export function Entry({ code, type, tested }: Props) {
   const text = strings.lesionTypes;
   const lesion = strings.lesions[code];
   return (
@@ -49,7 +51,7 @@ export function Entry({ code, type }: Props) {
         <section>
           <h3>{text.confusion}</h3>
           <p>{lesion.confusion}</p>
-          {type && <Mistakes type={type} />}
+          {type && <Mistakes type={type} tested={tested} />}
         </section>
         <section>
           <h3>{text.risk}</h3>
@@ -71,19 +73,20 @@ export function Entry({ code, type }: Props) {
   );
 }
 
-function Mistakes({ type }: { type: LesionType }) {
+/** What the serving model took it for; that there were no mistakes is said only where it was tested. */
+function Mistakes({ type, tested }: { type: LesionType; tested: number | null }) {
   const text = strings.lesionTypes;
   return (
     <div className={styles.mistakes}>
       <h4>{text.modelConfusion}</h4>
-      {type.confused_with.length === 0 ? (
-        <p>{text.noConfusion}</p>
-      ) : (
+      {type.confused_with.length > 0 ? (
         <ul className={styles.list}>
           {type.confused_with.map(({ code, share }) => (
             <li key={code}>{text.confusedShare(strings.lesions[code].name, percent(share))}</li>
           ))}
         </ul>
+      ) : (
+        <p>{tested === null ? text.confusionUnknown : tested === 0 ? text.unseen : text.noConfusion(count(tested))}</p>
       )}
     </div>
   );

@@ -1,5 +1,5 @@
-import { useLesionTypes } from "../../api/queries";
-import type { DiagnosisCode, LesionType } from "../../api/types";
+import { useLesionTypes, useServing } from "../../api/queries";
+import type { DiagnosisCode, LesionType, ServingModels } from "../../api/types";
 import { Message } from "../../layout/message";
 import { Page } from "../../layout/page";
 import { strings } from "../../strings";
@@ -11,6 +11,8 @@ const CODES = Object.keys(strings.lesions) as DiagnosisCode[];
 export default function LesionTypes() {
   const text = strings.lesionTypes;
   const { data, isError, isPending } = useLesionTypes();
+  const { data: serving } = useServing();
+  const confusion = serving?.classifier?.confusion;
   const types = new Map<DiagnosisCode, LesionType>(data?.map((type) => [type.code, type]));
   return (
     <Page heading={text.heading} lead={text.lead}>
@@ -24,7 +26,7 @@ export default function LesionTypes() {
         ))}
       </nav>
       {CODES.map((code) => (
-        <Entry key={code} code={code} type={types.get(code)} />
+        <Entry key={code} code={code} type={types.get(code)} tested={tested(confusion, code)} />
       ))}
       <section className={styles.sources} aria-labelledby="sources">
         <h2 id="sources">{text.allSources}</h2>
@@ -36,4 +38,12 @@ export default function LesionTypes() {
       </section>
     </Page>
   );
+}
+
+type Confusion = NonNullable<ServingModels["classifier"]>["confusion"];
+
+/** How many test images show a diagnosis; null where no confusion matrix tells. */
+function tested(confusion: Confusion | undefined, code: DiagnosisCode): number | null {
+  const row = confusion?.counts[confusion.codes.indexOf(code)];
+  return row ? row.reduce((sum, one) => sum + one, 0) : null;
 }

@@ -43,15 +43,17 @@ function CannotRuleOut({ set }: { set: NonNullable<Prediction["prediction_set"]>
       {set.codes.length === 0 ? (
         <p>{text.emptySet}</p>
       ) : (
-        <ul>
-          {set.codes.map((code) => (
-            <li key={code}>{strings.lesions[code].name}</li>
-          ))}
-        </ul>
+        <>
+          <ul>
+            {set.codes.map((code) => (
+              <li key={code}>{strings.lesions[code].name}</li>
+            ))}
+          </ul>
+          <p className={styles.hint}>
+            {text.cannotRuleOutExplain(percent(set.level))} {shared.length > 0 && text.shared(list(shared))}
+          </p>
+        </>
       )}
-      <p className={styles.hint}>
-        {text.cannotRuleOutExplain(percent(set.level))} {shared.length > 0 && text.shared(list(shared))}
-      </p>
     </section>
   );
 }

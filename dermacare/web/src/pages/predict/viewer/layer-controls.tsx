@@ -43,7 +43,7 @@ export function LayerControls({ item, prediction, shown, onChange }: Props) {
       {(prediction.lesion || prediction.heat_map) && (
         <Opacity value={shown.opacity} onChange={(opacity) => onChange({ opacity })} />
       )}
-      <HeatMap item={item} prediction={prediction} />
+      <HeatMap item={item} prediction={prediction} onAsk={() => onChange({ mask: false })} />
     </div>
   );
 }
@@ -86,7 +86,7 @@ function Opacity({ value, onChange }: { value: number; onChange: (value: number)
 }
 
 /** Asks for the heat map, or says what it shows. */
-function HeatMap({ item, prediction }: { item: Item; prediction: Prediction }) {
+function HeatMap({ item, prediction, onAsk }: { item: Item; prediction: Prediction; onAsk: () => void }) {
   const text = strings.viewer;
   const queue = useQueue();
   const { heat_map } = prediction;
@@ -101,10 +101,14 @@ function HeatMap({ item, prediction }: { item: Item; prediction: Prediction }) {
   if (prediction.diagnoses.length === 0) return null;
   const { explanation } = item;
   const asked = explanation.kind === "asked";
+  const ask = () => {
+    onAsk(); // two colours over one another would show neither
+    void queue.explain(item.id);
+  };
   return (
     <div className={styles.explain}>
       {/* Asked twice it asks once; disabled it would lose the focus. */}
-      <PlainButton onPress={() => void queue.explain(item.id)}>{text.askHeatMap}</PlainButton>
+      <PlainButton onPress={ask}>{text.askHeatMap}</PlainButton>
       <span role="status" className={styles.hint}>
         {asked && text.askingHeatMap}
         {explanation.kind === "failed" && text.heatMapFailed(problemWords(explanation.problem))}
