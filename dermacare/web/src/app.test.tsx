@@ -13,11 +13,11 @@ import { Queue } from "./queue/queue";
 import { strings } from "./strings";
 
 /** The app at an address, with what the server told already in the cache; `send` answers images. */
-function open(address: string, send: Send = async () => prediction) {
+function open(address: string, send: Send = async () => prediction, types = lesionTypes) {
   const queries = createQueryClient();
   queries.setQueryDefaults(["serving"], { staleTime: Number.POSITIVE_INFINITY });
   queries.setQueryData(["serving"], { ...serving, phantom: true, notice: "Trained on drawn images." });
-  queries.setQueryData(["classes"], lesionTypes);
+  queries.setQueryData(["classes"], types);
   const queue = new Queue({ send, reachable: () => new Promise(() => {}), now: Date.now });
   render(
     <QueryClientProvider client={queries}>
@@ -119,11 +119,17 @@ test("what is told of the patient goes along, and consent only where it was tick
 });
 
 test("that a diagnosis is never mistaken is said only where it was tested", async () => {
-  open("/lesion-types");
+  const types = lesionTypes.flatMap((type): typeof lesionTypes => [
+    type,
+    { ...type, code: "NV", confused_with: [] }, // of which the example's confusion matrix has 1,281 images
+    { ...type, code: "DF", confused_with: [] }, // of which it has no row
+  ]);
+  open("/lesion-types", undefined, types);
   const told = (code: string) => document.getElementById(code)?.textContent;
   await screen.findByRole("heading", { name: strings.lesions.MEL.name });
   expect(told("MEL")).toContain("Melanocytic nevus: 21%");
-  expect(told("NV")).not.toContain("None: all"); // the contract's example tells of no other diagnosis
+  expect(told("NV")).toContain("None: all its test images (1,281) were named right.");
+  expect(told("DF")).toContain(strings.lesionTypes.confusionUnknown);
 });
 
 test("leaving the page loses no answer", async () => {

@@ -8,3 +8,4 @@ afterEach(cleanup);
 URL.createObjectURL = () => "blob:picture";
 URL.revokeObjectURL = () => {};
 window.scrollTo = () => {};
+Element.prototype.scrollIntoView = () => {};

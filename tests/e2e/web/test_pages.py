@@ -105,3 +105,9 @@ def test_every_lesion_type_has_its_drawing_and_says_that_it_is_drawn(page: Page)
         expect(picture).to_be_visible()
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
         expect(entry).to_contain_text("Drawn, not a photograph")
+
+
+def test_an_address_with_a_diagnosis_leads_to_it(page: Page) -> None:
+    page.goto("/lesion-types#SCC")
+    expect(page.locator("#SCC")).to_be_focused()
+    expect(page.locator("#SCC").get_by_role("heading", level=2)).to_be_in_viewport()

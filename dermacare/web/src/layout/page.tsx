@@ -15,18 +15,24 @@ interface Props {
   children: ReactNode;
 }
 
-/** A page: its title, its one `h1`, and the focus on that after a navigation, so that a screen reader says where it is. */
+/** A page: its title, its one `h1`, and the focus on that after a navigation, so that a screen reader says where it is; where the
+ * address names a part of the page, on that. */
 export function Page({ title, heading, lead, ways, picture, children }: Props) {
   const ref = useRef<HTMLHeadingElement>(null);
-  const opened = useLocation().key === "default";
+  const { key, hash } = useLocation();
   useEffect(() => {
     document.title = strings.app.title(title ?? heading);
   }, [title, heading]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the page appears; the browser places the focus of an opened one
   useEffect(() => {
-    if (opened) return;
-    window.scrollTo(0, 0);
-    ref.current?.focus();
+    const target = hash ? document.getElementById(hash.slice(1)) : null;
+    if (target) {
+      target.scrollIntoView({ behavior: "instant" });
+      target.focus({ preventScroll: true });
+    } else if (key !== "default") {
+      window.scrollTo(0, 0);
+      ref.current?.focus();
+    }
   }, []);
   return (
     <div className={styles.page}>

@@ -18,7 +18,7 @@ export function Entry({ code, type, tested }: Props) {
   const text = strings.lesionTypes;
   const lesion = strings.lesions[code];
   return (
-    <article className={styles.entry} id={code} aria-labelledby={`${code}-name`}>
+    <article className={styles.entry} id={code} tabIndex={-1} aria-labelledby={`${code}-name`}>
       <header className={styles.head}>
         <h2 id={`${code}-name`}>
           <Swatch colour={type?.colour} /> {lesion.name}

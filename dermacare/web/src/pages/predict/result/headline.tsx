@@ -1,3 +1,4 @@
+import { Link } from "react-router";
 import type { Prediction } from "../../../api/types";
 import { figure, list, percent, probability } from "../../../format";
 import { Message } from "../../../layout/message";
@@ -46,7 +47,9 @@ function CannotRuleOut({ set }: { set: NonNullable<Prediction["prediction_set"]>
         <>
           <ul>
             {set.codes.map((code) => (
-              <li key={code}>{strings.lesions[code].name}</li>
+              <li key={code}>
+                <Link to={`/lesion-types#${code}`}>{strings.lesions[code].name}</Link>
+              </li>
             ))}
           </ul>
           <p className={styles.hint}>
