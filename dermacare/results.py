@@ -14,7 +14,7 @@ from components.scores import ClassifierScores, Scores, SegmenterScores, flat, r
 from components.store import Store
 from dermacare.console import console
 from pipelines.home import Home
-from pipelines.parents import count_learned
+from pipelines.parents import KnownSplits, count_learned
 from pipelines.runs import RunRecord
 
 
@@ -25,7 +25,7 @@ def show_results(home: Home, record: RunRecord) -> None:
     for table in model_tables(scores):
         console.print(table)
     if any(model.parent for model in scores.models.values()):
-        _show_parents(store, record, scores)
+        _show_parents(home, record, scores)
     if scores.phantom:
         console.print("These images were drawn: the figures show that the pipeline works, and say nothing about skin.")
     if record.offline:
@@ -71,10 +71,10 @@ def _table(models: Sequence[ClassifierScores | SegmenterScores], measures: Mappi
     return table
 
 
-def _show_parents(store: Store, record: RunRecord, scores: Scores) -> None:
+def _show_parents(home: Home, record: RunRecord, scores: Scores) -> None:
     """Print each model that was trained on from a registered version beside it: what it forgot, what it learned."""
     params = Params.model_validate(record.params)
-    dataset = Dataset(store.out("preprocess", record.steps["preprocess"].key))
+    dataset = Dataset(Store(home.root).out("preprocess", record.steps["preprocess"].key))
     table = Table("model", "trained on from", "figure", "before", "now", title="before and after training on, on the test split")
     lines = []
     for model in scores.models.values():
@@ -85,7 +85,7 @@ def _show_parents(store: Store, record: RunRecord, scores: Scores) -> None:
         version = version_of(recipe.weights) or model.parent.digest[:12]
         for name, pair in figures(model, "test").items():
             table.add_row(model.name, version, name, *(f"{value:.3f}" for value in pair))
-        learned = count_learned(store, model.parent.data_version, dataset, Task(model.task), recipe.folds)
+        learned = count_learned(KnownSplits(home), model.parent.data_version, dataset, Task(model.task), recipe.folds)
         lines += [f"{model.name}: {changes(model.parent)}", doubt(version, model.parent, learned)]
     console.print(table)
     for line in filter(None, lines):

@@ -32,7 +32,7 @@ from components.store import Store
 from components.tracking import MODEL, PARENT, ROLE, RUN_ID, TEST_SET, Ledger
 from pipelines import publish, runs
 from pipelines.home import Home
-from pipelines.parents import dataset_of, known, open_ledger
+from pipelines.parents import KnownSplits, learned_of, open_ledger
 from pipelines.runs import RunRecord, RunState
 from pipelines.start_from import saw_such_images
 
@@ -173,6 +173,7 @@ class _Sides:
     def __init__(self, targets: Targets, both: tuple[Target, Target], folder: Path) -> None:
         self._home = targets.home
         self._store = targets.store
+        self._splits = KnownSplits(targets.home)
         self._ledger = targets.ledger
         self._records = [target.record for target in both if target.record is not None]
         self._folder = folder
@@ -253,12 +254,10 @@ class _Sides:
         """The rows that a model is not known to have learned from, and how many others there were; None: not known."""
         if description.data_version == dataset.version:
             return rows, 0
-        before = dataset_of(self._store, description.data_version)
-        if before is None:
+        folds = description.training.get("folds", 1)
+        learned = learned_of(self._splits, description.data_version, rows, description.task, folds)
+        if learned is None:
             return rows, None
-        learned_splits = [Split.TRAIN.value] if description.out_of_fold is None else [Split.TRAIN.value, Split.VAL.value]
-        then = before.rows(description.task)
-        learned = known(rows, then[then["split"].isin(learned_splits)])
         return rows[~learned].reset_index(drop=True), int(learned.sum())
 
     def _of_mlflow(self, ledger: Ledger, target: Target) -> Side:

@@ -9,6 +9,7 @@ from components.errors import DataRefused, TrackingError
 from components.lesion_crop import SEGMENTER
 from components.lesions import Split, Task
 from components.params import PreprocessParams, TrainingParams, bundle_of
+from components.provenance.splits import known, told
 from components.store import Store
 from components.tracking import Ledger, without_credentials
 from pipelines.home import Home
@@ -38,7 +39,7 @@ def take_parent(home: Home, params: TrainingParams, task: Task, dataset: Path, o
         _fetch(home, params.weights, out / PARENT)
     parent = read_parent(out)
     assert parent is not None
-    learned = count_learned(Store(home.root), parent.data_version, Dataset(dataset), task, params.folds)
+    learned = count_learned(KnownSplits(home), parent.data_version, Dataset(dataset), task, params.folds)
     if learned:
         raise DataRefused(
             f"weights: {params.weights}: learned from {learned:,} images that would judge what is trained on from it, so that no "
@@ -77,24 +78,52 @@ def _fetch(home: Home, spec: str, target: Path) -> None:
     fetch_bundle(ledger, version, target)
 
 
-def count_learned(store: Store, learned_from: str, dataset: Dataset, task: Task, folds: int) -> int | None:
-    """Images that judge a model, and whose group the model that it goes on from learned from; None where this is not known, since
-    the data that it learned from is not in the store.
+class KnownSplits:
+    """How versions of the data were split, as far as the home's store or MLflow tells.
+
+    Args:
+        home: whose store, and which MLflow.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def of(self, data_version: str) -> "pd.DataFrame | None":
+        """The rows of a version, as `components.provenance.splits.told`; None: nobody knows it.
+
+        Raises:
+            TrackingError: the store does not know it, and MLflow does not answer.
+            DatasetError: what MLflow has is damaged.
+        """
+        datasets = (Dataset(out) for out in Store(self._home.root).outs("preprocess"))
+        dataset = next((one for one in datasets if one.version == data_version), None)
+        if dataset is not None:
+            return told(dataset.manifest)
+        ledger = open_ledger(self._home)
+        if ledger is None:
+            return None
+        from components.register.fetch import fetch_splits
+
+        return fetch_splits(ledger, data_version)
+
+
+def count_learned(splits: KnownSplits, learned_from: str, dataset: Dataset, task: Task, folds: int) -> int | None:
+    """Images that judge a model, and whose group the model that it goes on from learned from; None where this is not known.
 
     In one home a group keeps its split and its fold, so that there are none unless `validate` was set otherwise; another home may
     have drawn other groups.
 
     Args:
-        store: the step store.
+        splits: who tells how data was split.
         learned_from: the data version that the model was trained on.
         dataset: what judges.
         task: whose rows.
         folds: of both trainings: each member goes on from one of its own fold.
     """
-    before = dataset_of(store, learned_from)
-    if before is None:
+    then = _rows(splits, learned_from, task)
+    if then is None:
         return None
-    now, then = dataset.rows(task), before.rows(task)
+    now = told(dataset.rows(task))
     if folds == 1:
         return _count_known(now[now["split"] != Split.TRAIN.value], then[then["split"] == Split.TRAIN.value])
     crossed = then[then["split"] != Split.TEST.value]
@@ -103,35 +132,27 @@ def count_learned(store: Store, learned_from: str, dataset: Dataset, task: Task,
     return sum(_count_known(judged, learned) for judged, learned in parts)
 
 
-def count_learned_of_test(store: Store, learned_from: str, dataset: Dataset, task: Task, folds: int) -> int | None:
-    """Images of test whose group a model learned from; None where this is not known, since its data is not in the store.
+def learned_of(splits: KnownSplits, learned_from: str, rows: "pd.DataFrame", task: Task, folds: int) -> "pd.Series[bool] | None":
+    """Which images have a group that a model learned from; None where this is not known.
 
     Args:
-        store: the step store.
+        splits: who tells how data was split.
         learned_from: the data version that the model was trained on.
-        dataset: what judges.
+        rows: of a manifest.
         task: whose rows.
         folds: of its training: with folds it learned from val too.
     """
-    before = dataset_of(store, learned_from)
-    if before is None:
+    then = _rows(splits, learned_from, task)
+    if then is None:
         return None
     learned = (Split.TRAIN.value,) if folds == 1 else (Split.TRAIN.value, Split.VAL.value)
-    then = before.rows(task)
-    return _count_known(dataset.rows(task, Split.TEST), then[then["split"].isin(learned)])
+    return known(told(rows), then[then["split"].isin(learned)])
+
+
+def _rows(splits: KnownSplits, data_version: str, task: Task) -> "pd.DataFrame | None":
+    known_rows = splits.of(data_version)
+    return None if known_rows is None else known_rows[known_rows["task"] == task.value]
 
 
 def _count_known(judged: "pd.DataFrame", learned: "pd.DataFrame") -> int:
     return int(known(judged, learned).sum())
-
-
-def known(judged: "pd.DataFrame", learned: "pd.DataFrame") -> "pd.Series[bool]":
-    """Which rows show an image, or one of a group or of the same bytes, that is among others."""
-    seen = [judged[column].isin(set(learned[column])) for column in ("image_id", "group_id", "sha256")]
-    return seen[0] | seen[1] | seen[2]
-
-
-def dataset_of(store: Store, data_version: str) -> Dataset | None:
-    """A preprocessed dataset of this version in the store, or None."""
-    found = (Dataset(out) for out in store.root.glob("preprocess/*/out"))
-    return next((dataset for dataset in found if dataset.version == data_version), None)

@@ -7,10 +7,11 @@ from typing import Any
 
 import components
 from components.audit.findings import read_counts
-from components.bundle import read_description
+from components.bundle import Description, read_description
 from components.dataset import Dataset
 from components.errors import TrackingError
 from components.files import sha256_file
+from components.lesions import Split
 from components.params import Params, RegisterParams
 from components.project import project_file
 from components.register.context import DataContext, RunContext
@@ -20,7 +21,7 @@ from components.tracking import Ledger, RunStatus, Tracker
 from pipelines import runs
 from pipelines.data.revision import dvc_revision
 from pipelines.home import Home
-from pipelines.parents import count_learned, count_learned_of_test, open_ledger
+from pipelines.parents import KnownSplits, count_learned, learned_of, open_ledger
 from pipelines.runs import RunRecord, RunState
 
 _STATUS: dict[RunState, RunStatus] = {RunState.DONE: "FINISHED", RunState.FAILED: "FAILED", RunState.KILLED: "KILLED"}
@@ -105,7 +106,7 @@ def publish(
         dirty=dirty,
         step_keys={origin.step: origin.key for origin in origins.values()},
         reused={model: trainer for model, trainer in trained_by.items() if trainer and trainer != run},
-        learned=_learned(store, models, dataset),
+        learned=_learned(KnownSplits(home), models, dataset),
         codes={origin.step: origin.code for origin in origins.values()},
         lock=sha256_file(project_file("requirements.lock")),
         dvc_revision=dvc_revision(store, record, Dataset(dataset).version),
@@ -116,25 +117,31 @@ def publish(
         figures["leak_study"] = study / "figures"
     appendix = f"\n### What a leak is worth\n\n{write_note(read_leak(study))}\n" if study is not None else ""
     ledger = Ledger(home.tracking_uri, params.experiment)
-    known = _data_context(store, Dataset(dataset))
+    known = _data_context(home, Dataset(dataset))
     register(dataset, models, evaluation, out, params, reporter, ledger, home.releases(), context, known, figures, appendix)
 
 
-def _learned(store: Store, models: Sequence[Path], dataset: Path) -> dict[str, int | None]:
+def _learned(splits: KnownSplits, models: Sequence[Path], dataset: Path) -> dict[str, int | None]:
     """Of each model that was trained on from another, how many images that judge it the other learned from; None: not known."""
     described = [read_description(model) for model in models]
     return {
-        one.name: count_learned(store, one.parent.data_version, Dataset(dataset), one.task, one.training["folds"])
+        one.name: count_learned(splits, one.parent.data_version, Dataset(dataset), one.task, one.training["folds"])
         for one in described
         if one.parent
     }
 
 
-def _data_context(store: Store, dataset: Dataset) -> DataContext:
-    """What this home knows of the data that judges."""
-    validated = next((out for out in store.outs("validate") if Dataset(out).version == dataset.version), None)
+def _data_context(home: Home, dataset: Dataset) -> DataContext:
+    """What this home, or MLflow, knows of the data that judges."""
+    validated = next((out for out in Store(home.root).outs("validate") if Dataset(out).version == dataset.version), None)
+
+    def learned(model: Description) -> int | None:
+        test, folds = dataset.rows(model.task, Split.TEST), model.training.get("folds", 1)
+        found = learned_of(KnownSplits(home), model.data_version, test, model.task, folds)
+        return None if found is None else int(found.sum())
+
     return DataContext(
-        learned=lambda model: count_learned_of_test(store, model.data_version, dataset, model.task, model.training.get("folds", 1)),
+        learned=learned,
         validated=validated,
         audit=None if validated is None else read_counts(validated),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from components.calibration_scores import Calibration, RefusalScores
+from components.calibration_scores import Calibration
 from components.colours import DIAGNOSIS_COLOURS, PREDICTED_OUTLINE
 from components.evaluate.classification import roc
 from components.images import RGBImage
@@ -18,6 +18,11 @@ from components.scores import ClassificationScores, ClassifierScores, Interval, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from components.evaluate.refusal import Probed
+
+# Okabe and Ito's, told apart by colour-blind readers too.
+_PROBE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
 def draw_confusion(model: ClassifierScores, footnote: str) -> "Figure":
@@ -133,24 +138,32 @@ def draw_reliability(name: str, calibration: Calibration, footnote: str) -> "Fig
     return figure
 
 
-def draw_refusal(name: str, refusal: RefusalScores, footnote: str) -> "Figure":
-    """How well pictures that should be refused are told from images of test, and how many of them are refused."""
-    kinds = {kind: one for part in (refusal.far, refusal.near) for kind, one in part.items() if kind != "all"}
-    figure = _figure(9.2, 5.2)
-    axes = figure.subplots()
-    colours = ["#0072B2" if kind in refusal.far else "#D55E00" for kind in kinds]
-    axes.barh(range(len(kinds)), [one.auc for one in kinds.values()], color=colours, height=0.7)
-    for place, one in enumerate(kinds.values()):
-        axes.text(1.02, place, f"AUC {one.auc:.2f}, {one.refused:.0%} of {one.pictures} refused", va="center", fontsize=11)
-    axes.set_yticks(range(len(kinds)), list(kinds), fontsize=12)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1.75)
-    axes.set_xticks([0, 0.5, 1])
-    axes.set_xlabel("area under the ROC curve, 0.5: not told apart", fontsize=12)
-    _grid(axes, "x")
-    test = f"{refusal.images:,} images of test, of which {refusal.refused:.1%} are refused"
-    where = f"against {test}; blue: no skin, orange: nearly a lesion"
-    finding = f"far pictures are told by {refusal.far['all'].auc:.2f}, near ones by {refusal.near['all'].auc:.2f}"
+def draw_refusal(name: str, probed: "Probed", footnote: str) -> "Figure":
+    """ROC curves of pictures that should be refused against images of test: far ones and near ones, a panel each."""
+    scores = probed.scores()
+    figure = _figure(11.6, 7.0)
+    for axes, part, told, title in zip(
+        figure.subplots(1, 2, sharey=True),
+        (probed.far, probed.near),
+        (scores.far, scores.near),
+        ("far: no skin at all", "near: nearly an image of a lesion"),
+        strict=True,
+    ):
+        axes.plot([0, 1], [0, 1], color="#999999", linewidth=1, linestyle=":")
+        for (kind, strange), colour in zip(part.items(), _PROBE_COLOURS, strict=False):
+            axes.plot(*probed.curve(strange), color=colour, linewidth=2.2, label=f"{kind} {told[kind].auc:.2f}")
+            axes.plot(scores.refused, told[kind].refused, "o", color=colour, markersize=8, clip_on=False, zorder=3)
+        axes.set_xlim(-0.01, 1.01)
+        axes.set_ylim(-0.01, 1.01)
+        axes.set_aspect("equal")
+        axes.set_title(title, fontsize=13)
+        axes.set_xlabel("share of test images refused", fontsize=12)
+        axes.tick_params(labelsize=11)
+        _grid(axes, "both")
+        axes.legend(loc="lower right", fontsize=11, title="area under the curve")
+    figure.axes[0].set_ylabel("share of the pictures refused", fontsize=12)
+    where = f"against {scores.images:,} images of test, of which {scores.refused:.1%} are refused; points: where it refuses"
+    finding = f"it refuses {scores.far['all'].refused:.0%} of far pictures and {scores.near['all'].refused:.0%} of near ones"
     _entitle(figure, f"{name}: {finding}", where, footnote)
     return figure
 

@@ -30,7 +30,7 @@ from components.evaluate.forgetting import compare_classifiers, compare_segmente
 from components.evaluate.interactive import INTERACTIVE, write_interactive
 from components.evaluate.judged import answered, judged_table, read_predictions, rows_to_predict, split_judged, write_predictions
 from components.evaluate.official import score_answers, score_masks, undecided, write_masks
-from components.evaluate.refusal import measure_refusal
+from components.evaluate.refusal import probe
 from components.evaluate.segmentation import measure_segmentation
 from components.evaluate.sheets import draw_doubtful, draw_mistakes
 from components.evaluate.slices import slice_classifier, slice_segmenter
@@ -186,10 +186,10 @@ class _Judge:
             self._reporter.figure(f"{bundle.name}/reliability", draw_reliability(bundle.name, calibration, self.footnote))
         elif bundle.description.temperature is not None:
             self._reporter.message(f"{bundle.name}: val or test has fewer than two lesions, too few to measure its calibration")
-        refusal = measure_refusal(bundle, self.dataset, self.dataset.rows(Task.CLASSIFICATION, Split.TEST))
-        if refusal is not None:
-            self._reporter.figure(f"{bundle.name}/refusal", draw_refusal(bundle.name, refusal, self.footnote))
-        return scores.model_copy(update={"calibration": calibration, "refusal": refusal})
+        probed = probe(bundle, self.dataset, self.dataset.rows(Task.CLASSIFICATION, Split.TEST))
+        if probed is not None:
+            self._reporter.figure(f"{bundle.name}/refusal", draw_refusal(bundle.name, probed, self.footnote))
+        return scores.model_copy(update={"calibration": calibration, "refusal": probed.scores() if probed else None})
 
     def _looked_into(self, folder: Path, bundle: Bundle, scores: ClassifierScores, test: pd.DataFrame) -> ClassifierScores:
         """Draw where it is wrong, where it is in doubt and where it looks; the scores, with what is measured of the last."""

@@ -43,6 +43,6 @@ def doubt(version: str, parent: ClassifierParent | SegmenterParent, learned: int
     if learned is None:
         return (
             f"Whether {version} learned from some of these images is not known, since its data (version "
-            f"{parent.data_version[:12]}) is not in this home: {optimistic}"
+            f"{parent.data_version[:12]}) is neither in this home nor in MLflow: {optimistic}"
         )
     return f"{version} learned from {learned:,} of the images that judge: {optimistic}"

@@ -63,7 +63,7 @@ def compare(
         tell: called with the number of images of each batch.
     """
     if learned is None:
-        data = f"its data (version {champion.description.data_version[:12]}) is not in this home"
+        data = f"its data (version {champion.description.data_version[:12]}) is neither in this home nor in MLflow"
         return Incomparable(f"whether it learned from images of test is not known, since {data}")
     if learned:
         return Incomparable(f"it learned from lesions of {learned:,} images of test")

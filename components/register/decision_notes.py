@@ -33,8 +33,8 @@ def run_tags(release: Release) -> dict[str, str]:
 
 
 def version_note(decision: Decision, policy: str) -> str:
-    """Description of the version that was judged, Markdown."""
-    return "\n".join([f"**{decision.outcome.value.capitalize()}** (policy `{policy}`): {decision.reason}.", *gates(decision)])
+    """Description of the version that was judged, Markdown; its first line is plain, since lists of versions show it as it is."""
+    return "\n".join([f"{decision.outcome.value.capitalize()} (policy {policy}): {decision.reason}.", *gates(decision)])
 
 
 def headline(decision: Decision) -> str:

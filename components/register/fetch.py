@@ -3,14 +3,19 @@
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from components.bundle import DESCRIPTION, Bundle, Description, bundle_digest, read_description
 from components.errors import BundleError
 from components.promotion.entries import Version
 from components.provenance.files import file_digests
+from components.provenance.splits import SPLITS, read_splits
 from components.store import link_tree
-from components.tracking import Ledger
+from components.tracking import ROLE, Ledger
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Where the bundle lies among the files of MLflow's model: see `components/register/logged_model.py`.
 _FOLDER = "bundle"
@@ -50,6 +55,24 @@ def fetch_digests(ledger: Ledger, model_id: str) -> dict[str, str]:
         with tempfile.TemporaryDirectory(prefix="dermacare-") as folder:
             download_artifacts(artifact_uri=f"{place}/{DESCRIPTION}", dst_path=folder, tracking_uri=ledger.uri)
             return file_digests(Path(folder))
+
+
+def fetch_splits(ledger: Ledger, data_version: str) -> "pd.DataFrame | None":
+    """How a version of the data was split (`components.provenance.splits`), by any run that used it; None where none tells.
+
+    Raises:
+        TrackingError: MLflow does not answer.
+        DatasetError: what MLflow has is no such table.
+    """
+    from mlflow.artifacts import download_artifacts
+
+    with ledger.answering(f"looking up how data version {data_version[:12]} was split"):
+        for run in ledger.search_everywhere(f"tags.`dermacare.data_version` = '{data_version}' and tags.`{ROLE}` = 'pipeline'"):
+            if SPLITS in {one.path for one in ledger.client.list_artifacts(run.info.run_id)}:
+                with tempfile.TemporaryDirectory(prefix="dermacare-") as folder:
+                    place = f"runs:/{run.info.run_id}/{SPLITS}"
+                    return read_splits(Path(download_artifacts(artifact_uri=place, dst_path=folder, tracking_uri=ledger.uri)))
+    return None
 
 
 def fetch_bundle(ledger: Ledger, version: Version, target: Path) -> None:

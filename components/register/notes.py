@@ -85,6 +85,16 @@ def run_note(records: Sequence[ModelRecord], scores: Scores, data: UsedData, run
     return "\n".join(lines)
 
 
+def parent_link(experiment: str, run: str) -> str:
+    """The line of a model's run that leads to the pipeline run; MLflow ids of the experiment and of that run."""
+    return f"Part of {_link('this pipeline run', experiment, run)}."
+
+
+def children_links(experiment: str, runs: Mapping[str, str]) -> str:
+    """The line of the pipeline run that leads to the runs of its models: model's name → MLflow's id of its run."""
+    return f"Its models' runs: {', '.join(_link(name, experiment, run) for name, run in runs.items())}."
+
+
 def release_note(release: Release, entry: Entry, champions: Mapping[Task, Champion | None], data: UsedData, run: RunContext) -> str:
     """What was made of the run's best models, why, and what changed against what served before."""
     lines = []
@@ -115,6 +125,11 @@ def run_name(release: Release, champions: Mapping[Task, Champion | None], run: R
         change = "" if before is None or judged.outcome is Outcome.SERVES else f" ({judged.validation - before:+.3f})"
         parts.append(f"{judged.model} {NAMES[judged.metric]} {judged.validation:.3f}{change}, {_SAID[judged.outcome]}")
     return f"{run.profile or 'run'}: {'; '.join(parts)}"
+
+
+def _link(text: str, experiment: str, run: str) -> str:
+    """A link that MLflow's pages follow, wherever they are served."""
+    return f"[{text}](#/experiments/{experiment}/runs/{run})"
 
 
 def _of(release: Release, task: Task) -> Judged:

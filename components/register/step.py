@@ -1,5 +1,6 @@
 """The step: everything the run made goes to MLflow, and the policy decides whether its best models serve."""
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,12 +16,13 @@ from components.promotion.ledger import ReleaseLedger
 from components.promotion.reading import read_promotion
 from components.promotion.releases import decisions_of, serving, version_before
 from components.provenance.images import image_list_digest
+from components.provenance.splits import SPLITS, write_splits
 from components.register.context import DataContext, RunContext
 from components.register.decision_notes import run_tags, version_note, version_tags
 from components.register.decisions import count_decisions
 from components.register.follow import adopted, follow
 from components.register.judgement import Challenger, Judgement, find_challengers, metric_of
-from components.register.notes import Champion, model_note, release_note, run_name, run_note
+from components.register.notes import Champion, children_links, model_note, parent_link, release_note, run_name, run_note
 from components.register.publish import ModelRecord, Publisher, code_tags
 from components.register.registry import Registry
 from components.register.report import REPORT, Reviewed, write_report
@@ -129,14 +131,19 @@ class _Registration:
         note = run_note(records, self._scores, self._data, self._run) + self._appendix
         ledger.set_tags(parent, {NOTE: note, "dermacare.data_version": self._data.version, **code_tags(self._run)})
         ledger.log_dataset(parent, self._data)
+        with tempfile.TemporaryDirectory(dir=out, prefix="splits-") as place:
+            write_splits(Path(place) / SPLITS, self._dataset)
+            ledger.client.log_artifact(parent, str(Path(place) / SPLITS))
         for step, folder in pictures.items():
             _log_pictures(ledger, parent, folder, f"figures/{step}")
         publisher = Publisher(ledger, parent, self._run, self._data, self._evaluation, self._scores.test_sets, self._images, out)
         published = []
         for done, record in enumerate(records):
             reporter.progress(done, len(records), f"models published, {record.name}")
-            published.append(publisher.publish(record, model_note(record, self._data, self._run)))
+            leading = parent_link(ledger.experiment_id, parent)
+            published.append(publisher.publish(record, f"{leading} {model_note(record, self._data, self._run)}"))
         reporter.progress(len(records), len(records), "models published")
+        note = f"{children_links(ledger.experiment_id, {one.record.name: one.run for one in published})}\n\n{note}"
         challengers = find_challengers(registry, published, self._params, self._run)
         judgement = Judgement(
             ledger, self._dataset, self._evaluation, self._known, self._run, self._policy, out, self._teller(reporter, challengers)
@@ -194,7 +201,8 @@ class _Registration:
         if (self._evaluation / INTERACTIVE).exists():
             ledger.client.log_artifact(parent, str(self._evaluation / INTERACTIVE), "figures")
         story = release_note(release, entry, champions, self._data, self._run)
-        ledger.set_tags(parent, {NOTE: f"{note}\n{story}", NAME: run_name(release, champions, self._run), **run_tags(release)})
+        # MLflow shows the first lines, and the rest to who asks for it.
+        ledger.set_tags(parent, {NOTE: f"{story}\n\n{note}", NAME: run_name(release, champions, self._run), **run_tags(release)})
 
     def _entries(self, registry: Registry, releases: ReleaseLedger) -> list[Entry]:
         """The ledger; what served before there was one is its first entry."""

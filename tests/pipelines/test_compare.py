@@ -141,16 +141,23 @@ def elsewhere(two: TwoRuns, root: Path) -> Home:
     return Home(root / "home")
 
 
-def test_a_version_of_another_home_is_fetched_and_judged_on_data_of_this_one(two: TwoRuns, tmp_path: Path) -> None:
+@pytest.mark.parametrize("told_by_mlflow", [True, False])
+def test_a_version_of_another_home_is_fetched_and_judged_on_data_of_this_one(
+    two: TwoRuns, tmp_path: Path, told_by_mlflow: bool
+) -> None:
     home = elsewhere(two, tmp_path)
-    RunsOfHome(home, Ledger(home.tracking_uri, "dermacare")).data("other", partial(preprocessed_dataset, per_class=4, seed=5))
+    ledger = Ledger(home.tracking_uri, "dermacare")
+    if not told_by_mlflow:
+        for run in ledger.search("tags.`dermacare.role` = 'pipeline'"):
+            ledger.set_tags(run.info.run_id, {"dermacare.data_version": "unknown"})
+    RunsOfHome(home, ledger).data("other", partial(preprocessed_dataset, per_class=4, seed=5))
     (versions,) = compare(home, "1", "2")
     (pair,) = versions.pairs
     assert pair.paired is not None
     assert pair.paired.second_better == 10
     assert pair.second.figures["test/accuracy"] == pytest.approx(20 / 32)
     told = write_markdown(versions)
-    assert "Whether A learned from some of these images is not known" in told
+    assert ("Whether A learned from some of these images is not known" in told) != told_by_mlflow
     assert f"Run {two.first} is not in this home: its figures are those that MLflow has." in told
     assert "lesion-classifier/2 was judged now, on data version" in told
 

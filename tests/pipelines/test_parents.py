@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from components.bundle import Bundle, bundle_digest, read_description
@@ -9,11 +10,13 @@ from components.dataset import Dataset, read_manifest, write_manifest
 from components.errors import DataRefused, TrackingError
 from components.lesions import Split, Task
 from components.params import bundle_weights, load_params
+from components.provenance.splits import told
 from components.register.context import RunContext
+from components.register.fetch import fetch_splits
 from components.store import Store, copy_tree
 from components.tracking import Ledger
 from pipelines.home import Home
-from pipelines.parents import count_learned, take_parent, take_segmenter
+from pipelines.parents import KnownSplits, count_learned, take_parent, take_segmenter
 from tests.bundles import classifier_bundle, segmenter_bundle
 from tests.components.register.conftest import Made, judged, trained
 from tests.datasets import preprocessed_dataset
@@ -95,18 +98,36 @@ def test_a_parent_that_learned_from_what_is_test_now_is_refused(home: Home, data
 
 def test_data_that_grew_gives_no_image_another_split(home: Home, dataset: Path, tmp_path: Path) -> None:
     grown = preprocessed_dataset(tmp_path / "grown", per_class=6)
-    assert count_learned(Store(home.root), Dataset(dataset).version, Dataset(grown), Task.CLASSIFICATION, 1) == 0
+    assert count_learned(KnownSplits(home), Dataset(dataset).version, Dataset(grown), Task.CLASSIFICATION, 1) == 0
     # What was judged may be learned from: nobody has learned from it before.
     fewer = moved(dataset, tmp_path / "fewer", Split.VAL, Split.TRAIN)
-    assert count_learned(Store(home.root), Dataset(dataset).version, Dataset(fewer), Task.CLASSIFICATION, 1) == 0
+    assert count_learned(KnownSplits(home), Dataset(dataset).version, Dataset(fewer), Task.CLASSIFICATION, 1) == 0
 
 
-def test_data_of_another_home_is_not_known(home: Home, dataset: Path, tmp_path: Path) -> None:
-    assert count_learned(Store(home.root), "e" * 64, Dataset(dataset), Task.CLASSIFICATION, 1) is None
+def test_what_nobody_registered_is_not_known(home: Home, dataset: Path) -> None:
+    assert count_learned(KnownSplits(home), "e" * 64, Dataset(dataset), Task.CLASSIFICATION, 1) is None
+    (home.root / "mlflow.db").unlink()
+    assert count_learned(KnownSplits(home), "e" * 64, Dataset(dataset), Task.CLASSIFICATION, 1) is None
+
+
+def test_data_of_another_home_is_known_by_mlflow(home: Home, dataset: Path, tmp_path: Path) -> None:
     bundle = register(home, dataset, tmp_path)
     Store(home.root).delete("preprocess", "a" * 20)
     take(home, bundle, dataset, tmp_path / "out")
     assert read_description(tmp_path / "out" / "parent").name == "tiny_cnn"
+    now = moved(dataset, tmp_path / "now", Split.TRAIN, Split.TEST)
+    with pytest.raises(DataRefused, match="images that would judge what is trained on from it"):
+        take(home, bundle, now, tmp_path / "again")
+
+
+def test_mlflow_is_told_of_splits_and_not_of_ids(home: Home, dataset: Path, tmp_path: Path) -> None:
+    register(home, dataset, tmp_path)
+    known = fetch_splits(Ledger(home.tracking_uri, "dermacare"), Dataset(dataset).version)
+    assert known is not None
+    rows = Dataset(dataset).manifest
+    pd.testing.assert_frame_equal(known, told(rows).reset_index(drop=True), check_dtype=False)
+    content = known.to_csv()
+    assert not any(name in content for name in [*rows["image_id"], *rows["lesion_id"], *rows["group_id"]])
 
 
 def test_the_segmenter_to_crop_by_is_fetched_too(home: Home, dataset: Path, tmp_path: Path) -> None:
@@ -125,8 +146,8 @@ def test_the_segmenter_to_crop_by_is_fetched_too(home: Home, dataset: Path, tmp_
 def test_with_folds_an_image_of_another_fold_is_learned_and_one_of_the_same_is_not(
     home: Home, dataset: Path, tmp_path: Path
 ) -> None:
-    store, version = Store(home.root), Dataset(dataset).version
-    assert count_learned(store, version, Dataset(dataset), Task.CLASSIFICATION, 5) == 0
+    splits, version = KnownSplits(home), Dataset(dataset).version
+    assert count_learned(splits, version, Dataset(dataset), Task.CLASSIFICATION, 5) == 0
     copy_tree(dataset, tmp_path / "cut")
     manifest = read_manifest(tmp_path / "cut")
     lesion = manifest.loc[manifest["fold"].notna(), "lesion_id"].iloc[0]
@@ -135,4 +156,4 @@ def test_with_folds_an_image_of_another_fold_is_learned_and_one_of_the_same_is_n
     write_manifest(tmp_path / "cut", manifest)
     cut = Dataset(tmp_path / "cut")
     moved_images = int((cut.rows(Task.CLASSIFICATION)["lesion_id"] == lesion).sum())
-    assert count_learned(store, version, cut, Task.CLASSIFICATION, 5) == moved_images > 0
+    assert count_learned(splits, version, cut, Task.CLASSIFICATION, 5) == moved_images > 0

@@ -9,7 +9,7 @@ from components.bundle import Bundle
 from components.dataset import Dataset
 from components.evaluate import evaluate
 from components.evaluate.probes import PICTURES, draw_far, draw_near
-from components.evaluate.refusal import measure_refusal
+from components.evaluate.refusal import Probed, probe
 from components.lesions import Split, Task
 from components.params import load_params
 from components.reporter import Reporter
@@ -62,7 +62,17 @@ def test_evaluation_tells_how_far_and_near_pictures_are_refused(trained: tuple[P
     assert (tmp_path / "figures/tiny_cnn/reliability.png").is_file()
 
 
+def test_a_curve_goes_through_what_is_refused() -> None:
+    usual, strange = np.arange(10, dtype=np.float32), np.array([4.5, 20, 30, 40], np.float32)
+    probed = Probed(usual, far={"noise": strange}, near={"enlarged": usual}, threshold=8.5, promised=0.01)
+    scores = probed.scores()
+    assert (scores.refused, scores.far["noise"].refused, scores.near["all"].auc) == (0.1, 0.75, 0.5)
+    shares, refused = probed.curve(strange)
+    assert refused[shares == 0].max() == scores.far["noise"].refused
+    assert np.trapezoid(refused, shares) == pytest.approx(scores.far["all"].auc)
+
+
 def test_a_bundle_of_before_refuses_nothing(trained: tuple[Path, Path], tmp_path: Path) -> None:
     data = Dataset(trained[0])
     bundle = Bundle.load(classifier_bundle(tmp_path / "plain"))
-    assert measure_refusal(bundle, data, data.rows(Task.CLASSIFICATION, Split.TEST)) is None
+    assert probe(bundle, data, data.rows(Task.CLASSIFICATION, Split.TEST)) is None

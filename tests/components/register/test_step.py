@@ -129,6 +129,14 @@ class TestRuns:
         assert "Nothing served before." in note
         assert "| skilled | 32 |" in ledger.model_run(RUN, "skilled").data.tags["mlflow.note.content"]
 
+    def test_the_pipeline_run_and_those_of_its_models_lead_to_each_other(self, made, registered):
+        ledger = registered.ledger
+        parent, child = ledger.pipeline_run(RUN), ledger.model_run(RUN, "skilled")
+        place = f"#/experiments/{ledger.experiment_id}/runs"
+        assert f"[skilled]({place}/{child.info.run_id})" in parent.data.tags["mlflow.note.content"]
+        assert f"[this pipeline run]({place}/{parent.info.run_id})" in child.data.tags["mlflow.note.content"]
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+
     def test_the_description_says_whose_figures_of_val_are_out_of_fold(self, made):
         scores = read_scores(made.evaluation)
         folds = scores.models["skilled"].model_copy(update={"val_rows": "out of fold"})
@@ -145,7 +153,7 @@ class TestRuns:
         inputs = made.dataset, made.models, made.evaluation, tmp_path, PARAMS, Reporter(tmp_path, "register"), ledger
         register(*inputs, releases_of(tmp_path), RunContext(run_id=RUN), UNSEEN, appendix="\n### What a leak is worth\n")
         note = ledger.pipeline_run(RUN).data.tags["mlflow.note.content"]
-        assert note.index("| skilled | 32 |") < note.index("### What a leak is worth") < note.index("is now in production")
+        assert note.index("is now in production") < note.index("| skilled | 32 |") < note.index("### What a leak is worth")
 
     def test_pictures_of_other_steps_belong_to_the_pipeline_run(self, made, ledger, tmp_path):
         sheet = made.models[0] / "figures"
@@ -157,6 +165,7 @@ class TestRuns:
             "figures/augment_balance/curves.png",
             "figures/evaluate/f1_by_diagnosis.png",
             "figures/interactive.html",
+            "splits.parquet",
         ]
 
     def test_a_reused_model_names_the_run_that_trained_it(self, made, ledger, tmp_path):
@@ -370,7 +379,7 @@ class TestProduction:
         assert release.segmenter.chosen.startswith("outliner is the only candidate, Dice ")
         (version,) = versions(ledger)
         assert version.tags["reason"] == judged.chosen
-        assert version.description.startswith("**Promote** (policy `trial`): every gate holds.")
+        assert version.description.startswith("Promote (policy trial): every gate holds.")
         assert "| comparison | holds | nothing serves yet |" in version.description
         assert version.run_id == ledger.model_run(RUN, "skilled").info.run_id
         expected = {
