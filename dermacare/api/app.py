@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.types import ASGIApp
 
-from dermacare.api import problems
+from dermacare.api import document, problems
 from dermacare.api.gate import Gate
 from dermacare.api.gone import ClientGone
 from dermacare.api.pages import pages
@@ -44,7 +43,7 @@ def create_app() -> FastAPI:
     app.include_router(models.router, prefix=PREFIX)
     app.include_router(health.router)
     app.router.default = pages()
-    _document_keys(app)
+    document.complete(app, PREFIX)
     return app
 
 
@@ -69,15 +68,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _nobody(request: Request, error: Exception) -> Response:
     """What is sent to a client that left: nobody reads it, and the log has its status."""
     return Response(status_code=499)
-
-
-def _document_keys(app: FastAPI) -> None:
-    """Tell OpenAPI of API keys, which a server on loopback asks nobody for."""
-    document = app.openapi()
-    schemes = document["components"].setdefault("securitySchemes", {})
-    schemes["key"] = {"type": "http", "scheme": "bearer", "description": "asked for beyond loopback alone"}
-    operations: list[dict[str, Any]] = [
-        operation for path, methods in document["paths"].items() if path.startswith(PREFIX) for operation in methods.values()
-    ]
-    for operation in operations:
-        operation["security"] = [{}, {"key": []}]

@@ -4,17 +4,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from dermacare.api import examples, uploads
+from dermacare.api import examples, limits, uploads
 from dermacare.api.gate import asked_by
 from dermacare.api.gone import while_there
 from dermacare.api.problems import ApiError, Kind, answers
 from dermacare.api.schemas import BatchItem, BatchPrediction, Patient, Prediction, Sex, Site
 from dermacare.api.service import Question, Service
 from dermacare.api.state import ServiceOf
-
-router = APIRouter(prefix="/predictions", tags=["predictions"])
 
 _PROBLEMS = answers(
     Kind.MALFORMED,
@@ -35,14 +33,37 @@ _PROBLEMS = answers(
 Age = Annotated[Annotated[int, Field(ge=0, le=120)] | None, Form(description="age of the patient, years")]
 SexField = Annotated[Sex | None, Form(description="sex of the patient")]
 SiteField = Annotated[Site | None, Form(description="where on the body the lesion is")]
-HeatMap = Annotated[bool, Form(description="whether to show what speaks for the most probable diagnosis")]
+
+
+def _flag(value: object) -> object:
+    """Spelled out: what is read as consent must be meant as consent."""
+    if isinstance(value, bool) or value in ("true", "false"):
+        return value
+    raise ValueError("Input should be true or false")
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+HeatMap = Annotated[Flag, Form(description="whether to show what speaks for the most probable diagnosis")]
 Consent = Annotated[
-    bool, Form(description="whether the patient agreed that the image is kept on the server; without it no image is ever stored")
+    Flag, Form(description="whether the patient agreed that the image is kept on the server; without it no image is ever stored")
 ]
+
+
+_SINGLE = frozenset({"image", "age", "sex", "site", "heat_map", "consent"})
+
+
+async def _once(request: Request) -> None:
+    """Refuse a field that is there twice: which of the two is meant cannot be told."""
+    for name in (form := await request.form()):
+        if name in _SINGLE and len(form.getlist(name)) > 1:
+            raise ApiError(Kind.INVALID, f"{name}: is there twice; send it once", field=name)
 
 
 def _patient(age: Age = None, sex: SexField = None, site: SiteField = None) -> Patient:
     return Patient(age=age, sex=sex, site=site)
+
+
+router = APIRouter(prefix="/predictions", tags=["predictions"], dependencies=[Depends(_once)])
 
 
 @router.post(
@@ -78,7 +99,14 @@ async def predict(
 async def predict_batch(
     request: Request,
     service: ServiceOf,
-    images: Annotated[list[UploadFile], File(description="JPEG and PNG files, up to 64; or ZIPs of such, up to 200 MiB unpacked")],
+    images: Annotated[
+        list[UploadFile],
+        File(
+            description="JPEG and PNG files, up to 64; or ZIPs of such, up to 200 MiB unpacked",
+            min_length=1,
+            max_length=limits.BATCH_IMAGES,
+        ),
+    ],
     heat_map: HeatMap = False,
     consent: Consent = False,
 ) -> Response:

@@ -221,7 +221,9 @@ class TestBatch:
         assert item.problem.status == 415
 
     def test_too_many_are_turned_down_before_any_is_answered(self, client: httpx.Client) -> None:
-        assert problem(self.ask(client, *[("a.png", png(lesion()))] * 65), 413, "images").detail.startswith("images: are 65")
+        problem(self.ask(client, *[("a.png", png(lesion()))] * 65), 422, "images")
+        many = self.archive(*((f"{number}.png", png(lesion())) for number in range(65)))
+        assert problem(self.ask(client, ("a.zip", many)), 413, "images").detail.startswith("images: are 65")
 
     def test_a_damaged_zip_is_named(self, client: httpx.Client) -> None:
         problem(self.ask(client, ("a.zip", self.archive(("a.png", bytes(1000)))[:60])), 422, "images")
