@@ -192,28 +192,28 @@ export interface components {
              * Age
              * @description age of the patient, years
              */
-            age?: number | null;
+            age?: number | "";
             /**
              * Consent
              * @description whether the patient agreed that the image is kept on the server; without it no image is ever stored
              * @default false
              */
-            consent: boolean;
+            consent: boolean | "";
             /**
              * Heat Map
              * @description whether to show what speaks for the most probable diagnosis
              * @default false
              */
-            heat_map: boolean;
+            heat_map: boolean | "";
             /**
              * Image
              * @description dermoscopic image, JPEG or PNG, up to 25 MiB and 50 megapixels
              */
             image: string;
             /** @description sex of the patient */
-            sex?: components["schemas"]["Sex"] | null;
+            sex?: components["schemas"]["Sex"] | "";
             /** @description where on the body the lesion is */
-            site?: components["schemas"]["Site"] | null;
+            site?: components["schemas"]["Site"] | "";
         };
         /** Body_predict_batch */
         Body_predict_batch: {
@@ -222,13 +222,13 @@ export interface components {
              * @description whether the patient agreed that the image is kept on the server; without it no image is ever stored
              * @default false
              */
-            consent: boolean;
+            consent: boolean | "";
             /**
              * Heat Map
              * @description whether to show what speaks for the most probable diagnosis
              * @default false
              */
-            heat_map: boolean;
+            heat_map: boolean | "";
             /**
              * Images
              * @description JPEG and PNG files, up to 64; or ZIPs of such, up to 200 MiB unpacked
