@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 import { firstLoad } from "./vite/first-load.ts";
 import { serviceWorker } from "./vite/service-worker.ts";
 
+const SERVER = "http://127.0.0.1:8080";
+
 export default defineConfig({
   plugins: [react(), serviceWorker(), firstLoad()],
   build: {
@@ -11,8 +13,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
   },
-  // `npm run dev` beside `dermacare serve`.
-  server: { proxy: { "/api": "http://127.0.0.1:8000", "/healthz": "http://127.0.0.1:8000" } },
+  // `npm run dev` beside `dermacare serve`, which takes requests from its own pages alone.
+  server: { proxy: { "^/(api/|healthz)": { target: SERVER, changeOrigin: true, headers: { Origin: SERVER } } } },
   test: {
     environment: "jsdom",
     setupFiles: ["src/test-setup.ts"],

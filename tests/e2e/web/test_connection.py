@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from dermacare.api import limits
+from dermacare.api.keys import VARIABLE, digest_of, new_key
 from pipelines.home import Home
 from tests.e2e.web.conftest import findings
 from tests.e2e.web.test_predict import choose, result
@@ -127,3 +128,19 @@ def test_without_a_release_the_pages_say_what_to_do(tmp_path: Path, open_context
         assert findings(page) == []
         page.goto("/lesion-types")
         expect(page.get_by_role("heading", name="Melanoma", exact=True)).to_be_visible()
+
+
+def test_where_the_server_wants_a_key_the_browser_asks_once(
+    kept_home: Home, tmp_path: Path, open_context: Callable[..., BrowserContext], pictures: Path
+) -> None:
+    shutil.copytree(kept_home.root, tmp_path / "home")
+    key = new_key()
+    (tmp_path / "keys").write_text(f"{digest_of(key)} eva\n")
+    with serve(tmp_path / "home", tmp_path / "serve.log", variables={VARIABLE: str(tmp_path / "keys")}) as server:
+        assert open_context(server.address).request.get("/").status == 401
+        page = open_context(server.address, http_credentials={"username": "eva", "password": key}).new_page()
+        page.goto("/lesion-types")
+        expect(page.get_by_role("img", name="Drawing of Melanoma")).to_be_visible()
+        page.get_by_role("link", name="Predict").click()
+        choose(page, pictures / "melanoma.jpg")
+        result(page, "melanoma.jpg")

@@ -102,7 +102,7 @@ def test_every_lesion_type_has_its_drawing_and_says_that_it_is_drawn(page: Page)
     for code in CODES:
         entry = page.locator(f"#{code}")
         picture = entry.get_by_role("img", name=re.compile("^Drawing of"))
-        expect(picture).to_be_visible()
+        picture.scroll_into_view_if_needed()  # it is fetched when it comes into sight
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
         expect(entry).to_contain_text("Drawn, not a photograph")
 

@@ -1,16 +1,11 @@
 import createClient from "openapi-fetch";
-import { authorization } from "./key";
 import { ProblemError, problemOf, retryAfterOf, UnreachableError } from "./problem";
 import type { paths } from "./schema";
-import type { DiagnosisCode, LesionType, ServingModels } from "./types";
+import type { LesionType, ServingModels } from "./types";
 
 const client = createClient<paths>({ baseUrl: location.origin, cache: "no-store" });
 
 client.use({
-  onRequest({ request }) {
-    for (const [name, value] of Object.entries(authorization())) request.headers.set(name, value);
-    return request;
-  },
   onError() {
     return new UnreachableError();
   },
@@ -35,13 +30,6 @@ export async function fetchServing(signal: AbortSignal): Promise<ServingModels> 
 /** The eight diagnoses, in the order of ISIC 2019. */
 export async function fetchLesionTypes(signal: AbortSignal): Promise<LesionType[]> {
   return dataOf(await client.GET("/api/v1/classes", { signal }));
-}
-
-/** The drawn example of a diagnosis. An `img` would send no key. */
-export async function fetchExample(code: DiagnosisCode, signal: AbortSignal): Promise<Blob> {
-  const params = { path: { code } };
-  const answer = await client.GET("/api/v1/classes/{code}/example", { params, signal, parseAs: "blob" });
-  return dataOf(answer as Answer<Blob>);
 }
 
 /** Whether the server answers at all. */

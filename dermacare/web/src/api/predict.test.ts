@@ -1,8 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { prediction, problem } from "../answers.test-data";
-import { keepKey } from "./key";
 import { sendImage, type Told } from "./predict";
 import { ProblemError, UnreachableError } from "./problem";
 
@@ -37,7 +36,6 @@ beforeAll(async () => {
   client = await import("./client"); // it reads the page's address once
 });
 afterAll(() => void server.close());
-beforeEach(() => sessionStorage.clear());
 
 function send(signal = new AbortController().signal, onSent = (_share: number) => {}) {
   return sendImage(new File(["lesion"], "a.jpg", { type: "image/jpeg" }), TOLD, { heatMap: false, signal, onSent });
@@ -87,18 +85,6 @@ test("whoever cancels gets his own reason back", async () => {
   const controller = new AbortController();
   answer = () => controller.abort(new Error("enough"));
   await expect(send(controller.signal)).rejects.toThrow("enough");
-});
-
-test("a key goes along with every request", async () => {
-  keepKey("secret");
-  const seen: (string | undefined)[] = [];
-  answer = (request, _body, response) => {
-    seen.push(request.headers.authorization);
-    json(response, 200, prediction);
-  };
-  await send();
-  await client.fetchServing(new AbortController().signal);
-  expect(seen).toEqual(["Bearer secret", "Bearer secret"]);
 });
 
 test("no model that serves is a problem with its reason", async () => {

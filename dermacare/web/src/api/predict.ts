@@ -1,4 +1,3 @@
-import { authorization } from "./key";
 import { ProblemError, problemOf, retryAfterOf, UnreachableError } from "./problem";
 import type { Prediction, Problem, Sex, Site } from "./types";
 
@@ -59,7 +58,6 @@ export const sendImage: Send = (image, told, { heatMap, signal, onSent }) =>
     signal.throwIfAborted();
     const request = new XMLHttpRequest();
     request.open("POST", new URL("/api/v1/predictions", location.origin));
-    for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
     request.timeout = TIMEOUT_MS;
     const abort = () => request.abort();
     signal.addEventListener("abort", abort, { once: true });

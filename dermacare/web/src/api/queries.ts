@@ -1,7 +1,6 @@
 import { QueryClient, useQuery } from "@tanstack/react-query";
-import { fetchExample, fetchLesionTypes, fetchServing } from "./client";
-import { ProblemError, UnreachableError } from "./problem";
-import type { DiagnosisCode } from "./types";
+import { fetchLesionTypes, fetchServing } from "./client";
+import { UnreachableError } from "./problem";
 
 /** As often as the pages ask what serves; a promotion shows within this, or at the next look at the window. */
 const SERVING_EVERY_MS = 30_000;
@@ -36,17 +35,4 @@ export function useLesionTypes() {
     staleTime: SERVING_EVERY_MS,
     refetchInterval: ({ state }) => (state.error instanceof UnreachableError ? AWAY_EVERY_MS : false),
   });
-}
-
-export function useExample(code: DiagnosisCode) {
-  return useQuery({
-    queryKey: ["example", code],
-    queryFn: ({ signal }) => fetchExample(code, signal),
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-}
-
-/** Whether a query failed since the server wants a key. */
-export function wantsKey(error: Error | null): boolean {
-  return error instanceof ProblemError && error.problem.status === 401;
 }

@@ -1,12 +1,12 @@
 import { ProblemError, UnreachableError } from "../api/problem";
-import { useServing, wantsKey } from "../api/queries";
+import { useServing } from "../api/queries";
 import { strings } from "../strings";
 import styles from "./connection.module.css";
-import { KeyForm } from "./key-form";
 import { Message } from "./message";
 import { useOnline } from "./online";
 
-/** What stands between the pages and the server's answers: no network, no server, no key, no model. */
+/** What stands between the pages and the server's answers: no network, no server, no model. For a key,
+ * where the server wants one, the browser itself asks. */
 export function Connection() {
   const { error, isFetching, refetch } = useServing();
   const online = useOnline();
@@ -21,8 +21,7 @@ export function Connection() {
           {strings.connection.noServer}
         </Message>
       )}
-      {wantsKey(error) && <KeyForm />}
-      {error instanceof ProblemError && !wantsKey(error) && <Message tone="alarm">{words(error)}</Message>}
+      {error instanceof ProblemError && <Message tone="alarm">{words(error)}</Message>}
     </div>
   );
 }

@@ -29,13 +29,6 @@ export const en = {
     again: "Ask again",
     asking: "Asking the server",
   },
-  key: {
-    heading: "This server asks for a key",
-    explain: "Whoever runs the server gave you one. It is kept in this tab alone, and forgotten when you close it.",
-    label: "Key",
-    use: "Use this key",
-    wrong: "The server does not know this key.",
-  },
   pages: {
     home: "Home",
     predict: "Predict",

@@ -32,7 +32,7 @@ export function Entry({ code, type, tested }: Props) {
           )}
         </p>
       </header>
-      <Example code={code} name={lesion.name} />
+      <Example address={type?.example} name={lesion.name} />
       <div className={styles.text}>
         <p>{lesion.what}</p>
         <section>

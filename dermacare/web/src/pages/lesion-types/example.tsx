@@ -1,19 +1,18 @@
-import { useExample } from "../../api/queries";
-import type { DiagnosisCode } from "../../api/types";
-import { useBlobUrl } from "../../layout/blob-url";
+import { useState } from "react";
 import { strings } from "../../strings";
 import styles from "./example.module.css";
 
-/** The drawn picture of a diagnosis, and that it is drawn. */
-export function Example({ code, name }: { code: DiagnosisCode; name: string }) {
+/** The drawn picture of a diagnosis, and that it is drawn; `address` is undefined while the API has not told it. */
+export function Example({ address, name }: { address: string | undefined; name: string }) {
   const text = strings.lesionTypes;
-  const { data, isError } = useExample(code);
-  const url = useBlobUrl(data);
+  const [failed, setFailed] = useState(false);
   return (
     <figure className={styles.example}>
       <div className={styles.frame}>
-        {url && <img src={url} alt={text.exampleAlt(name)} />}
-        {isError && <p>{text.noExample}</p>}
+        {address && !failed && (
+          <img src={address} alt={text.exampleAlt(name)} loading="lazy" onError={() => setFailed(true)} />
+        )}
+        {failed && <p>{text.noExample}</p>}
       </div>
       <figcaption>{text.drawn}</figcaption>
     </figure>
