@@ -274,6 +274,10 @@ class Bundle:
         description = self.description.model_copy(update={"preprocess": preprocess})
         return Bundle(self._root, description, self._network, self._threads)
 
+    def on_threads(self, threads: int) -> "Bundle":
+        """The same model, of which one answer takes so many threads."""
+        return Bundle(self._root, self.description, self._network, threads)
+
     def predict(self, images: Sequence[RGBImage]) -> Probabilities:
         """Predict raw images as they were decoded, of any sizes: each goes through the preprocessing that training used.
 

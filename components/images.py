@@ -171,6 +171,8 @@ def _watched(encoded: npt.NDArray[np.uint8], flags: int, *, alone: bool = False)
         try:
             pixels: npt.NDArray[np.uint8] | None = cv2.imdecode(encoded, flags)
         except cv2.error as error:
+            if error.code == cv2.Error.StsNoMem:
+                raise MemoryError(error.err) from error
             return None, [error.err]
     return pixels, damage
 

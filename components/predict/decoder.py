@@ -8,9 +8,11 @@ import asyncio
 import multiprocessing
 import resource
 import sys
+import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 import cv2
@@ -20,8 +22,11 @@ from pebble import ProcessExpired, ProcessPool
 from components.errors import ImageFormatError
 from components.predict.picture import Picture, Reading, encoded_anew, read_with_pixels
 
-_MEMORY = 1 << 30
+MEMORY = 1 << 30
 """Bytes a worker may have beside what it starts with: 50 megapixels of RGB seven times over."""
+
+# Seconds, and times as long as one image may take, that an image waits for those before it; then no worker is at work any more.
+_QUEUE = (30.0, 5)
 
 _TASKS = 1000  # a worker is replaced now and then, so that what a decoder leaks is given back
 
@@ -41,15 +46,17 @@ class Decoder:
         workers: how many decode at once.
         most_pixels: of an image that is decoded.
         seconds: that an image may take.
+        memory: bytes that a worker may have beside what it starts with.
     """
 
-    def __init__(self, workers: int, most_pixels: int, seconds: float) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
-        self._pool = ProcessPool(max_workers=workers, max_tasks=_TASKS, initializer=_confine, context=context)
+    def __init__(self, workers: int, most_pixels: int, seconds: float, memory: int = MEMORY) -> None:
         self._workers = workers
         self._most_pixels = most_pixels
         self._seconds = seconds
+        self._memory = memory
+        self._patience = max(_QUEUE[0], _QUEUE[1] * seconds)
+        self._change = threading.Lock()
+        self._pool = self._made()
 
     def warm_up(self) -> None:
         """Start the workers, without waiting for them."""
@@ -68,28 +75,64 @@ class Decoder:
         Raises:
             ImageFormatError: it cannot be read, or not within time and memory.
         """
-        future = self._submit(data, name, reading, keep)
-        try:
-            return await asyncio.wrap_future(future)
-        except Exception as error:
-            raise _ours(error, name, self._seconds) from error
+        for again in (True, False):
+            pool, future = self._submit(data, name, reading, keep)
+            try:
+                return await asyncio.wait_for(asyncio.wrap_future(future), self._patience)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if not again or task is None or task.cancelling():
+                    raise  # whoever asked is gone; else the pool was replaced, and this picture with it
+            except Exception as error:
+                if not (again and self._mended(pool, error)):
+                    raise _ours(error, name, self._seconds) from error
+        raise AssertionError("two attempts")
 
     def decode_now(self, data: bytes, name: str, reading: Reading, *, keep: bool = False) -> Decoded:
         """As `decode`, for who has no event loop."""
-        try:
-            return self._submit(data, name, reading, keep).result()
-        except Exception as error:
-            raise _ours(error, name, self._seconds) from error
+        for again in (True, False):
+            pool, future = self._submit(data, name, reading, keep)
+            try:
+                return future.result(self._patience)
+            except Exception as error:
+                if not (again and self._mended(pool, error)):
+                    raise _ours(error, name, self._seconds) from error
+        raise AssertionError("two attempts")
 
     def close(self) -> None:
         """End the workers."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
-    def _submit(self, data: bytes, name: str, reading: Reading, keep: bool) -> "Future[Decoded]":
+    def _submit(self, data: bytes, name: str, reading: Reading, keep: bool) -> "tuple[ProcessPool, Future[Decoded]]":
         arguments = (data, name, reading, self._most_pixels, keep)
-        future: Future[Decoded] = self._pool.schedule(_decode, args=arguments, timeout=self._seconds)
-        return future
+        with self._change:
+            if not self._pool.active:
+                self._replace()
+            future: Future[Decoded] = self._pool.schedule(_decode, args=arguments, timeout=self._seconds)
+            return self._pool, future
+
+    def _mended(self, pool: ProcessPool, error: Exception) -> bool:
+        """Whether the pool itself was at fault, as when somebody kills a worker that waits for work, and another took its place."""
+        stuck = isinstance(error, Late) and not error.args  # no worker took the picture; of one that took too long, pebble says so
+        if not (stuck or isinstance(error, BrokenProcessPool)):
+            return False
+        with self._change:
+            if pool is self._pool:
+                self._replace()
+        return True
+
+    def _replace(self) -> None:
+        old, self._pool = self._pool, self._made()
+        old.stop()  # type: ignore[no-untyped-call]
+        threading.Thread(target=old.join, name="old decoders", daemon=True).start()
+
+    def _made(self) -> ProcessPool:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        return ProcessPool(
+            max_workers=self._workers, max_tasks=_TASKS, initializer=_confine, initargs=(self._memory,), context=context
+        )
 
 
 def _ours(error: Exception, name: str, seconds: float) -> Exception:
@@ -97,7 +140,7 @@ def _ours(error: Exception, name: str, seconds: float) -> Exception:
     if isinstance(error, ImageFormatError):
         return error
     if isinstance(error, Late):
-        return ImageFormatError(f"{name}: was not decoded within {seconds:.0f} seconds; send it as another file")
+        return ImageFormatError(f"{name}: was not decoded within {seconds:g} seconds; send it as another file")
     if isinstance(error, ProcessExpired):
         return ImageFormatError(f"{name}: crashed the program that decodes it; send it as another file")
     if isinstance(error, (MemoryError, cv2.error)):
@@ -105,11 +148,11 @@ def _ours(error: Exception, name: str, seconds: float) -> Exception:
     return error
 
 
-def _confine() -> None:
+def _confine(memory: int) -> None:
     """What a worker does before its first picture."""
     cv2.setNumThreads(1)
     if sys.platform == "linux":  # elsewhere the limit is not kept
-        most = psutil.Process().memory_info().vms + _MEMORY
+        most = psutil.Process().memory_info().vms + memory
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # pixels never come to lie in a core dump
 

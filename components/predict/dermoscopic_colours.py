@@ -20,7 +20,7 @@ LEAST_SHARE = 0.01
 """Of the lesion: a colour that covers less is not counted."""
 
 _REFERENCES = np.array([[240, 232, 228], [190, 70, 75], [178, 120, 80], [96, 58, 40], [98, 112, 130], [38, 32, 34]], np.float32)
-_SIDE = 256
+_SIDE = 128
 
 
 def colour_shares(image: RGBImage, lesion: npt.NDArray[np.bool_]) -> dict[Colour, float]:

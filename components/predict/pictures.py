@@ -46,5 +46,5 @@ def overlay_picture(image: RGBImage, outlines: list[Outline]) -> bytes:
 
 def _png(image: Image.Image, **options: int) -> bytes:
     out = io.BytesIO()
-    image.save(out, "PNG", compress_level=3, **options)
+    image.save(out, "PNG", compress_level=1, **options)
     return out.getvalue()

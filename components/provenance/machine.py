@@ -18,7 +18,7 @@ FILE = "machine.json"
 def this_machine() -> str:
     """This machine, as far as it decides how sums are rounded: `x86_64, Intel(R) Xeon(R) CPU @ 2.20GHz, 2 threads, no GPU`."""
     gpus = ", ".join(_gpus()) or "no GPU"
-    return f"{platform.machine()}, {_processor()}, {_threads()} threads, {gpus}"
+    return f"{platform.machine()}, {_processor()}, {usable_cores()} threads, {gpus}"
 
 
 def note_machine(out: Path) -> None:
@@ -43,7 +43,7 @@ def _processor() -> str:
     return next(named, "") or platform.processor() or "unknown processor"
 
 
-def _threads() -> int:
+def usable_cores() -> int:
     """How many threads may run at once here: a container's share, where the system tells."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

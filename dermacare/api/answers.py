@@ -114,7 +114,8 @@ def _lesion(picture: Picture, answer: Answer) -> schemas.Lesion | None:
 
 
 def _points(outline: Outline) -> list[tuple[float, float]]:
-    return [(float(x), float(y)) for x, y in outline]
+    points: list[tuple[float, float]] = outline.astype(float).tolist()
+    return points
 
 
 def _measurements(picture: Picture, shape: Shape) -> schemas.Measurements:

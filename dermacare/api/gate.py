@@ -23,7 +23,8 @@ from dermacare.api.problems import ApiError, Kind, problem_response
 from dermacare.api.settings import LOOPBACK, Settings
 
 ASKED_BY = "dermacare.asked_by"
-_PREDICTIONS = "/api/v1/predictions"
+_PREFIX = "/api/v1"
+_PREDICTIONS = f"{_PREFIX}/predictions"
 _BODIES = {
     _PREDICTIONS: limits.IMAGE_BYTES + limits.FORM_BYTES,
     f"{_PREDICTIONS}/batch": limits.BATCH_BYTES + limits.FORM_BYTES,
@@ -134,7 +135,8 @@ class Gate:
             self._seconds += (min(seconds, 10.0) - self._seconds) / 20
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        route = scope["route"].path if "route" in scope else "other"
+        prefix = _PREFIX if scope["path"].startswith(_PREFIX) else ""
+        route = prefix + scope["route"].path if "route" in scope else "other"
         method = scope["method"] if scope["method"] in ("GET", "POST", "HEAD", "OPTIONS") else "other"
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)

@@ -101,7 +101,8 @@ class Service:
         except ImageFormatError as error:
             self.metrics.unreadable.inc()
             raise ApiError(Kind.UNREADABLE, str(error), field=question.field) from error
-        return await self.run(lambda: self._answer(data, question, decoded, serving, started, time.perf_counter()))
+        read = time.perf_counter()
+        return await self.run(lambda: self._answer(data, question, decoded, serving, started, read))
 
     def _answer(
         self, data: bytes, question: Question, decoded: Decoded, serving: Serving, started: float, read: float

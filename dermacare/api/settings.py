@@ -1,17 +1,13 @@
 """How a server is set, in one place."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from components.provenance.machine import usable_cores
 from dermacare.api import limits
 from pipelines.home import Home
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -23,7 +19,7 @@ class Settings:
         host: address that it listens on.
         keys: SHA-256 of a key, hexadecimal → whose it is; None: nobody is asked for a key.
         proxy_header: header in which an identity proxy names the user; None: there is no proxy.
-        threads: that one answer of a network takes.
+        threads: that one answer of a slow network takes.
         answering: images that are answered at once.
         decoding: images that are decoded at once.
         waiting: requests for predictions that are in progress at once; one more is told to come again.
@@ -35,7 +31,7 @@ class Settings:
     host: str = "127.0.0.1"
     keys: Mapping[str, str] | None = None
     proxy_header: str | None = None
-    threads: int = field(default_factory=_cores)
+    threads: int = field(default_factory=usable_cores)
     answering: int = 2
     decoding: int = 2
     waiting: int = limits.WAITING

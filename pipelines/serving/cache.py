@@ -11,9 +11,11 @@ Killed at any moment, what lies there is whole or is made again.
 """
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 
 from components.bundle import Bundle, bundle_digest
@@ -21,12 +23,15 @@ from components.errors import BundleError
 from components.files import sha256_file, write_text
 from components.grad_cam import Head, read_heads
 from components.predict.predictor import Predictor
+from components.provenance.machine import usable_cores
 from pipelines.serving.facts import ModelFacts, ServedRelease
 
 NETWORK = "explained.onnx"
 HEADS = "heads.npz"
 DERIVED = "derived.json"
 WHOLE = "whole"
+
+_QUICK_SECONDS = 0.1
 
 
 class ServingCache:
@@ -71,11 +76,20 @@ class ServingCache:
 
         Args:
             release: what was fetched.
-            threads: see `components.bundle.Bundle.load`.
+            threads: that an answer of a slow network takes. A quick one takes one, so that images are answered side by side;
+                None: as many as this process may use cores.
 
         Raises:
             BundleError: a file is absent or changed, or a network cannot be run.
         """
+        try:
+            predictor = self._predictor(release, threads or usable_cores())
+            predictor.warm_up()
+        except (RuntimeError, ValueError) as error:  # ONNX Runtime's own errors are RuntimeErrors
+            raise BundleError(f"{release.label}: cannot be run ({_first_line(error)}); let another version serve") from error
+        return predictor
+
+    def _predictor(self, release: ServedRelease, threads: int) -> Predictor:
         heads: Sequence[Head] = ()
         classifier = segmenter = None
         if release.classifier is not None:
@@ -84,14 +98,9 @@ class ServingCache:
             classifier = self._open(release.classifier, network, threads)
         if release.segmenter is not None:
             segmenter = self._open(release.segmenter, None, threads)
-        predictor = Predictor(classifier, segmenter, heads)
-        try:
-            predictor.warm_up()
-        except (RuntimeError, ValueError) as error:  # ONNX Runtime's own errors are RuntimeErrors
-            raise BundleError(f"{release.label}: cannot be run ({_first_line(error)}); let another version serve") from error
-        return predictor
+        return Predictor(classifier, segmenter, heads)
 
-    def _open(self, model: ModelFacts, network: Path | None, threads: int | None) -> Bundle:
+    def _open(self, model: ModelFacts, network: Path | None, threads: int) -> Bundle:
         folder = self.model(model.reference.digest) / WHOLE
         found = bundle_digest(folder) if folder.is_dir() else "nothing"
         if found != model.reference.digest:
@@ -99,7 +108,8 @@ class ServingCache:
                 f"{folder}: holds {found}, but {model.reference.name}/{model.reference.version} is {model.reference.digest}; "
                 "delete the folder, it is fetched again"
             )
-        return Bundle.load(folder, network=network, threads=threads)
+        bundle = Bundle.load(folder, network=network, threads=1)
+        return bundle if threads == 1 or _is_quick(bundle) else bundle.on_threads(threads)
 
     def _checked(self, model: ModelFacts, name: str) -> Path:
         """A derived file, its digest checked."""
@@ -111,6 +121,17 @@ class ServingCache:
         except (OSError, ValueError, KeyError) as error:
             raise BundleError(f"{folder / name}: cannot be read ({error!r}); delete the folder, it is fetched again") from error
         raise BundleError(f"{folder / name}: its bytes changed since it was written; delete the folder, it is fetched again")
+
+
+def _is_quick(bundle: Bundle) -> bool:
+    """Whether a network answers in so little time on one thread that more would do less than another image beside it."""
+    blank = np.full((1, *bundle.description.stored_size, 3), 128, np.uint8)
+    took = []
+    for _ in range(2):  # what is done once is done first
+        started = time.perf_counter()
+        bundle.predict_pixels(blank)
+        took.append(time.perf_counter() - started)
+    return min(took) < _QUICK_SECONDS
 
 
 def _read(path: Path) -> ServedRelease | None:
