@@ -37,6 +37,25 @@ lint: setup ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The front end. Node and npm come from the environment, its packages from the registry that npm is set to.
+WEB := dermacare/web
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(WEB)
+
+.PHONY: web
+web: setup $(WEB)/dist/index.html ## the pages that `dermacare serve` shows, built where a source is newer
+
+$(WEB)/dist/index.html: $(WEB)/node_modules/.installed $(wildcard $(WEB)/*.*) $(shell find $(WEB)/src $(WEB)/vite $(WEB)/public -type f)
+	$(NPM) run --silent build
+
+# Written last, as .venv/.installed is.
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(WEB)/package.json $(WEB)/.npmrc
+	$(NPM) ci --loglevel=error
+	@touch $@
+
+.PHONY: web-test
+web-test: setup $(WEB)/node_modules/.installed ## the pages' own checks: contract, lint, types, unit tests
+	$(NPM) run --silent test
+
 .PHONY: bench
 bench: setup ## measurements, side by side, into $DERMACARE_HOME/bench.json
 	$(BIN)/python -m tests.bench
@@ -53,7 +72,7 @@ lock: setup ## requirements.lock anew, from pyproject.toml; the tracking server'
 
 .PHONY: clean
 clean: ## remove the environment and caches; state in .dermacare stays
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info dist
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info dist $(WEB)/node_modules $(WEB)/dist
 
 .PHONY: help
 help: ## this list

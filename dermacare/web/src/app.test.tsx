@@ -1,0 +1,167 @@
+import { QueryClientProvider } from "@tanstack/react-query";
+import { render, screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { MemoryRouter } from "react-router";
+import { beforeEach, expect, test } from "vitest";
+import { lesionTypes, prediction, problem, refused, serving } from "./answers.test-data";
+import type { Send, Told } from "./api/predict";
+import { ProblemError } from "./api/problem";
+import { createQueryClient } from "./api/queries";
+import { Addresses } from "./app";
+import { QueueProvider } from "./queue/context";
+import { Queue } from "./queue/queue";
+import { strings } from "./strings";
+
+/** The app at an address, with what the server told already in the cache; `send` answers images. */
+function open(address: string, send: Send = async () => prediction, types = lesionTypes) {
+  const queries = createQueryClient();
+  queries.setQueryDefaults(["serving"], { staleTime: Number.POSITIVE_INFINITY });
+  queries.setQueryData(["serving"], { ...serving, phantom: true, notice: "Trained on drawn images." });
+  queries.setQueryData(["classes"], types);
+  const queue = new Queue({ send, reachable: () => new Promise(() => {}), now: Date.now });
+  render(
+    <QueryClientProvider client={queries}>
+      <QueueProvider queue={queue}>
+        <MemoryRouter initialEntries={[{ pathname: address, key: "default" }]}>
+          <Addresses />
+        </MemoryRouter>
+      </QueueProvider>
+    </QueryClientProvider>,
+  );
+  return { user: userEvent.setup(), queue };
+}
+
+const jpeg = (name = "lesion.jpg") => new File(["bytes"], name, { type: "image/jpeg" });
+
+async function choose(user: ReturnType<typeof userEvent.setup>, ...files: File[]) {
+  await screen.findByRole("heading", { name: strings.predict.heading });
+  const input = document.querySelector<HTMLInputElement>("input[type=file]");
+  if (!input) throw new Error("there is no input for files");
+  await user.upload(input, files);
+}
+
+beforeEach(() => {
+  document.title = "";
+});
+
+test.each([
+  ["/", strings.home.heading],
+  ["/about", strings.about.heading],
+  ["/lesion-types", strings.lesionTypes.heading],
+  ["/predict", strings.predict.heading],
+  ["/nothing", strings.notFound.heading],
+])("%s has its heading, its title and the notice", async (address, heading) => {
+  open(address);
+  expect(await screen.findByRole("heading", { level: 1, name: heading })).toBeVisible();
+  expect(document.title).toMatch(/ · DermaCare$/);
+  expect(screen.getByText(/Trained on drawn images/)).toBeVisible();
+});
+
+test("following a link moves the focus to the heading of the page; opening an address does not", async () => {
+  const { user } = open("/");
+  const first = await screen.findByRole("heading", { level: 1 });
+  expect(first).not.toHaveFocus();
+  await user.click(screen.getByRole("link", { name: strings.pages.about }));
+  await waitFor(() => expect(screen.getByRole("heading", { level: 1, name: strings.about.heading })).toHaveFocus());
+});
+
+test("an answer shows its diagnosis, its numbers, what cannot be ruled out, its warning and its number", async () => {
+  const { user } = open("/predict");
+  await choose(user, jpeg());
+  const article = await screen.findByRole("article", { name: strings.result.of("lesion.jpg") });
+  await waitFor(() => expect(article).toHaveTextContent("71.0%"));
+  expect(article).toHaveTextContent("Malignant74.0%");
+  expect(article).toHaveTextContent(prediction.warnings[0]?.message ?? "");
+  expect(article).toHaveTextContent(`dermacare trace ${prediction.id}`);
+  expect(article).toHaveTextContent(prediction.notice);
+  const set = screen.getByRole("heading", { name: strings.result.cannotRuleOut }).parentElement;
+  expect(set).toHaveTextContent("MelanomaMelanocytic nevus");
+});
+
+test("a refused image gets no diagnosis and no probabilities", async () => {
+  const { user } = open("/predict", async () => refused);
+  await choose(user, jpeg());
+  expect(await screen.findByText(strings.result.refused)).toBeVisible();
+  expect(screen.queryByRole("heading", { name: strings.result.probabilities })).toBeNull();
+  expect(screen.queryByText(strings.result.malignancy)).toBeNull();
+});
+
+test("a problem is told in plain words, and the image can be sent again", async () => {
+  const answers = [new ProblemError(problem("unreadable", 422)), prediction];
+  const { user } = open("/predict", async () => {
+    const next = answers.shift();
+    if (next instanceof Error) throw next;
+    return next ?? prediction;
+  });
+  await choose(user, jpeg());
+  expect(await screen.findByText(strings.predict.problems.unreadable ?? "")).toBeVisible();
+  expect(screen.getByText("The server says: is not right; mend it.")).toBeVisible();
+  await user.click(screen.getByRole("button", { name: strings.predict.retryOf("lesion.jpg") }));
+  expect(await screen.findByRole("heading", { name: strings.result.probabilities })).toBeVisible();
+});
+
+test("what is told of the patient goes along, and consent only where it was ticked", async () => {
+  const told: Told[] = [];
+  const { user } = open("/predict", async (_image, one) => {
+    told.push(one);
+    return prediction;
+  });
+  await choose(user, jpeg());
+  await user.click(screen.getByText(strings.predict.details));
+  await user.selectOptions(screen.getByLabelText(strings.predict.site), "back");
+  await user.type(screen.getByLabelText(strings.predict.age), "54");
+  await user.click(screen.getByLabelText(strings.predict.consent));
+  await choose(user, jpeg("second.jpg"));
+  expect(told).toEqual([
+    { age: null, sex: null, site: null, consent: false },
+    { age: 54, sex: null, site: "posterior torso", consent: true },
+  ]);
+});
+
+test("that a diagnosis is never mistaken is said only where it was tested", async () => {
+  const types = lesionTypes.flatMap((type): typeof lesionTypes => [
+    type,
+    { ...type, code: "NV", confused_with: [] }, // of which the example's confusion matrix has 1,281 images
+    { ...type, code: "DF", confused_with: [] }, // of which it has no row
+  ]);
+  open("/lesion-types", undefined, types);
+  const told = (code: string) => document.getElementById(code)?.textContent;
+  await screen.findByRole("heading", { name: strings.lesions.MEL.name });
+  expect(told("MEL")).toContain("Melanocytic nevus: 21%");
+  expect(told("NV")).toContain("None: all its test images (1,281) were named right.");
+  expect(told("DF")).toContain(strings.lesionTypes.confusionUnknown);
+});
+
+test("leaving the page loses no answer", async () => {
+  const { user } = open("/predict");
+  await choose(user, jpeg());
+  await screen.findByRole("heading", { name: strings.result.probabilities });
+  await user.click(screen.getByRole("link", { name: strings.pages.about }));
+  await screen.findByRole("heading", { name: strings.about.heading });
+  await user.click(screen.getByRole("link", { name: strings.pages.predict }));
+  expect(await screen.findByRole("heading", { name: strings.result.probabilities })).toBeVisible();
+});
+
+test("a screen reader is told what became of an image", async () => {
+  const { user } = open("/predict");
+  await choose(user, jpeg());
+  await waitFor(() =>
+    expect(screen.getByText(strings.predict.announce.answered("lesion.jpg", "Melanoma", "71.0%"))).toBeInTheDocument(),
+  );
+});
+
+test("a model's card is shown below the page's headings, and HTML in it stays text", async () => {
+  const card =
+    "# Card\n\n<img src=x onerror=alert(1)> and [here](javascript:alert(1))\n\n| a | b |\n|---|---|\n| 1 | 2 |\n";
+  const queries = createQueryClient();
+  const { Card } = await import("./pages/about/card");
+  const { container } = render(
+    <QueryClientProvider client={queries}>
+      <Card name="m" markdown={card} />
+    </QueryClientProvider>,
+  );
+  expect(container.querySelector("img")).toBeNull();
+  expect(container.querySelector("[href^=javascript]")).toBeNull();
+  expect(screen.getByRole("heading", { name: "Card" }).tagName).toBe("H4");
+  expect(container.querySelector("td")).toHaveTextContent("1");
+});

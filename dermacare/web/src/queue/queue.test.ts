@@ -1,0 +1,173 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { prediction, problem } from "../answers.test-data";
+import type { Send, SendOptions } from "../api/predict";
+import { ProblemError, UnreachableError } from "../api/problem";
+import type { Prediction } from "../api/types";
+import { Queue } from "./queue";
+
+const TOLD = { age: 54, sex: null, site: null, consent: false };
+
+/** A server whose answers a test decides one by one, in the order in which the images came to it. */
+class Server {
+  readonly calls: {
+    image: File;
+    options: SendOptions;
+    answer: (value: Prediction) => void;
+    fail: (error: Error) => void;
+  }[] = [];
+  readonly send: Send = (image, _told, options) =>
+    new Promise((answer, fail) => {
+      options.signal.addEventListener("abort", () => fail(options.signal.reason));
+      this.calls.push({ image, options, answer, fail });
+    });
+  call(index: number) {
+    const call = this.calls[index];
+    if (!call) throw new Error(`the server was not asked ${index + 1} times`);
+    return call;
+  }
+}
+
+function start() {
+  const server = new Server();
+  let back = () => {};
+  const reachable = () => new Promise<void>((resolve) => (back = resolve));
+  const queue = new Queue({ send: server.send, reachable, now: () => Date.now() });
+  return { server, queue, back: () => back(), kinds: () => queue.snapshot().map((item) => item.state.kind) };
+}
+
+const image = (name: string) => new File(["bytes"], name, { type: "image/jpeg" });
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test("two images are sent at once, and the third when one is answered", async () => {
+  const { server, queue, kinds } = start();
+  queue.add([image("a"), image("b"), image("c")], TOLD);
+  expect(kinds()).toEqual(["sending", "sending", "waiting"]);
+  server.call(0).answer(prediction);
+  await settle();
+  expect(kinds()).toEqual(["answered", "sending", "sending"]);
+  expect(server.calls.map((call) => call.image.name)).toEqual(["a", "b", "c"]);
+});
+
+test("an image is looked at once all of its bytes have left", () => {
+  const { server, queue } = start();
+  queue.add([image("a")], TOLD);
+  server.call(0).options.onSent(0.4);
+  expect(queue.snapshot()[0]?.state).toEqual({ kind: "sending", share: 0.4 });
+  server.call(0).options.onSent(1);
+  expect(queue.snapshot()[0]?.state).toEqual({ kind: "looking", since: Date.now() });
+});
+
+test("a busy server is asked again after the seconds that it names, and not before", async () => {
+  const { server, queue, kinds } = start();
+  queue.add([image("a")], TOLD);
+  server.call(0).fail(new ProblemError(problem("busy", 429), 2));
+  await settle();
+  expect(kinds()).toEqual(["busy"]);
+  await vi.advanceTimersByTimeAsync(1999);
+  expect(server.calls).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(1);
+  server.call(1).answer(prediction);
+  await settle();
+  expect(kinds()).toEqual(["answered"]);
+});
+
+test("a problem that waiting does not mend is an end, until somebody tries again", async () => {
+  const { server, queue, kinds } = start();
+  const [id] = queue.add([image("a")], TOLD);
+  const broken = problem("unreadable", 422);
+  server.call(0).fail(new ProblemError(broken));
+  await settle();
+  expect(queue.snapshot()[0]?.state).toEqual({ kind: "failed", problem: broken });
+  queue.retry(id ?? 0);
+  server.call(1).answer(prediction);
+  await settle();
+  expect(kinds()).toEqual(["answered"]);
+});
+
+test("without a network what was answered stays, and the rest is sent by itself when it is back", async () => {
+  const { server, queue, kinds, back } = start();
+  queue.add([image("a")], TOLD);
+  server.call(0).answer(prediction);
+  await settle();
+  queue.add([image("b")], TOLD);
+  server.call(1).fail(new UnreachableError());
+  await settle();
+  expect(kinds()).toEqual(["answered", "unreachable"]);
+  back();
+  await settle();
+  server.call(2).answer(prediction);
+  await settle();
+  expect(kinds()).toEqual(["answered", "answered"]);
+});
+
+test("a cancelled image is left alone by an answer that comes too late, and makes room for the next", async () => {
+  const { server, queue, kinds } = start();
+  const [id] = queue.add([image("a"), image("b"), image("c")], TOLD);
+  queue.cancel(id ?? 0);
+  server.call(0).answer(prediction);
+  await settle();
+  expect(server.call(0).options.signal.aborted).toBe(true);
+  expect(kinds()).toEqual(["cancelled", "sending", "sending"]);
+});
+
+test("a cancelled image that waits for a busy server is not sent again", async () => {
+  const { server, queue } = start();
+  const [id] = queue.add([image("a")], TOLD);
+  server.call(0).fail(new ProblemError(problem("busy", 429), 2));
+  await settle();
+  queue.cancel(id ?? 0);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(server.calls).toHaveLength(1);
+});
+
+test("a removed image is forgotten, and what it was asked is broken off", async () => {
+  const { server, queue } = start();
+  const [id] = queue.add([image("a")], TOLD);
+  queue.remove(id ?? 0);
+  await settle();
+  expect(queue.snapshot()).toEqual([]);
+  expect(server.call(0).options.signal.aborted).toBe(true);
+});
+
+test("a heat map is asked for with the same image, and its answer takes the place of the first", async () => {
+  const { server, queue } = start();
+  const [id] = queue.add([image("a")], TOLD);
+  server.call(0).answer({ ...prediction, heat_map: null });
+  await settle();
+  const asked = queue.explain(id ?? 0);
+  expect(queue.snapshot()[0]?.explanation).toEqual({ kind: "asked" });
+  expect(server.call(1).options.heatMap).toBe(true);
+  const second = { ...prediction, id: "1".repeat(32) };
+  server.call(1).answer(second);
+  await asked;
+  expect(queue.snapshot()[0]).toMatchObject({
+    state: { kind: "answered", prediction: second },
+    explanation: { kind: "none" },
+  });
+});
+
+test("a heat map that is not to be had leaves the answer as it is", async () => {
+  const { server, queue } = start();
+  const [id] = queue.add([image("a")], TOLD);
+  server.call(0).answer(prediction);
+  await settle();
+  const asked = queue.explain(id ?? 0);
+  server.call(1).fail(new ProblemError(problem("fault", 500)));
+  await asked;
+  expect(queue.snapshot()[0]).toMatchObject({ state: { kind: "answered" }, explanation: { kind: "failed" } });
+});
+
+test("whoever listens is told of every change, and no longer after he left", () => {
+  const { queue } = start();
+  const listener = vi.fn();
+  const leave = queue.subscribe(listener);
+  queue.add([image("a")], TOLD);
+  expect(listener).toHaveBeenCalled();
+  listener.mockClear();
+  leave();
+  queue.add([image("b")], TOLD);
+  expect(listener).not.toHaveBeenCalled();
+});
