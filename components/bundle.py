@@ -330,7 +330,13 @@ class Bundle:
 
     def _judge(self, images: Sequence[RGBImage] | npt.NDArray[np.uint8]) -> tuple[Probabilities, npt.NDArray[np.float32] | None]:
         probabilities, features = self._look(images)
-        return probabilities, None if self.refusal is None else self.refusal.strangeness(features)
+        return probabilities, None if self.refusal is None else self.refusal.strangeness(features, images)
+
+    def strangeness_of(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """How strange images that are preprocessed already are to a classifier that refuses, N; `pixels` as in `predict_pixels`."""
+        strangeness = self._judge(self._checked(pixels))[1]
+        assert strangeness is not None, f"{self.name} refuses nothing"
+        return strangeness
 
     def features_of(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """What a classifier's last layer sees of images that are preprocessed already, N x F; `pixels` as in `predict_pixels`."""

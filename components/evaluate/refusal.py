@@ -90,12 +90,10 @@ def probe(bundle: Bundle, dataset: Dataset, test: pd.DataFrame) -> Probed | None
         usual=_strangeness(bundle, images),
         far={kind: _strangeness(bundle, pictures) for kind, pictures in far.items()},
         near={kind: _strangeness(bundle, pictures) for kind, pictures in draw_near(images).items()},
-        threshold=float(bundle.refusal.threshold[0]),
+        threshold=bundle.refusal.threshold,
         promised=bundle.description.refuses,
     )
 
 
 def _strangeness(bundle: Bundle, pixels: npt.NDArray[np.uint8]) -> Floats:
-    assert bundle.refusal is not None
-    parts = [bundle.features_of(pixels[start : start + _BATCH]) for start in range(0, len(pixels), _BATCH)]
-    return bundle.refusal.strangeness(np.concatenate(parts))
+    return np.concatenate([bundle.strangeness_of(pixels[start : start + _BATCH]) for start in range(0, len(pixels), _BATCH)])

@@ -174,7 +174,7 @@ class Predictor:
             inside=None if conformal is None else prediction_sets(probabilities, conformal)[0],
             conformal=conformal,
             strangeness=None if strangeness is None else float(strangeness[0]),
-            threshold=None if refusal is None else float(refusal.threshold[0]),
+            threshold=None if refusal is None else refusal.threshold,
         )
 
     def _pixels(self, picture: Picture) -> tuple[npt.NDArray[np.uint8], Box]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from components.appearance import appearance_of
 from components.augment_balance.reader import read_rows
-from components.bundle import MODEL, WEIGHTS, Description, read_description, read_parent, write_bundle
+from components.bundle import MODEL, WEIGHTS, Bundle, Description, read_description, read_parent, write_bundle
 from components.calibration import calibrate, fit_temperature
 from components.conformal import fit_conformal
 from components.files import atomic_write
@@ -17,7 +18,7 @@ from components.lesions import CODES, Task
 from components.out_of_fold import write_out_of_fold
 from components.params import TrainClassifierParams, TrainUnetParams
 from components.predictions import predict_rows, probabilities_of
-from components.refusal import REFUSED, Refusal, fit_refusal
+from components.refusal import REFUSED, Refusal, Seen, fit_refusal
 from components.reporter import Reporter
 from components.training.card import write_card
 from components.training.curves import draw_curves, prefix_of, read_epochs
@@ -30,6 +31,9 @@ from components.training.libraries import library_versions
 from components.training.members import FOLDER, OUTPUTS, Learning, Trained
 from components.training.quantisation import quantise
 from components.training.threshold import Floats, choose_mask_threshold
+
+# Images that a network learned from which tell what is usual: enough for the directions that are kept.
+_LEARNED = 1_000
 
 AnyLearning = Learning[TrainClassifierParams] | Learning[TrainUnetParams]
 
@@ -157,13 +161,23 @@ def _calibration(learning: AnyLearning, table: pd.DataFrame) -> dict[str, object
 
 
 def _refusal(learning: AnyLearning, judge: Judge, draft: Description) -> Refusal | None:
-    """What tells strange images of a classifier: fitted on the images that judge its first member, whose features it gives."""
+    """What tells strange images of a classifier, by the features of its first member, which are those that it gives: fitted on the
+    images that judge that member, which alone tell from where on an image is strange, and on some that it learned from."""
     if learning.task is Task.SEGMENTATION:
         return None
-    bundle, size = judge.bundle(draft), learning.params.batch_size
-    parts = [judge.rows.iloc[start : start + size] for start in range(0, len(judge.rows), size)]
-    features = np.concatenate([bundle.features_of(learning.dataset.images(part)) for part in parts])
-    return fit_refusal(features, judge.rows["group_id"].to_numpy())
+    bundle = judge.bundle(draft)
+    places = np.unique(np.linspace(0, len(judge.learned) - 1, min(_LEARNED, len(judge.learned))).round().astype(int))
+    judged, learned = (_seen(learning, bundle, rows) for rows in (judge.rows, judge.learned.iloc[places]))
+    return fit_refusal(judged, learned)
+
+
+def _seen(learning: AnyLearning, bundle: Bundle, rows: pd.DataFrame) -> Seen:
+    features, appearance, size = [], [], learning.params.batch_size
+    for start in range(0, len(rows), size):
+        images = learning.dataset.images(rows.iloc[start : start + size])
+        features.append(bundle.features_of(images))
+        appearance.append(appearance_of(images))
+    return Seen(np.concatenate(features), np.concatenate(appearance), rows["group_id"].to_numpy())
 
 
 def _mask_threshold(learning: AnyLearning, judges: Sequence[Judge], draft: Description) -> float | None:

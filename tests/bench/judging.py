@@ -36,10 +36,11 @@ def main(side: str, folder: str) -> None:
 
 def _prepare(folder: Path) -> float:
     """A dataset of which 1,000 images judge, and a bundle of each model, untrained; the classifier refuses what is strange."""
+    from components.appearance import appearance_of
     from components.bundle import Bundle
     from components.dataset import Dataset, read_manifest, write_manifest
     from components.lesions import Split, Task
-    from components.refusal import fit_refusal
+    from components.refusal import Seen, fit_refusal
     from tests.bench.untrained import add_refusal, write_untrained
     from tests.datasets import preprocessed_dataset, some_measures
 
@@ -52,8 +53,9 @@ def _prepare(folder: Path) -> float:
     for task, network in _MODELS.items():
         write_untrained(folder / task, network, dataset)
     classifier, val = folder / "classification", dataset.rows(Task.CLASSIFICATION, Split.VAL)
-    features = Bundle.load(classifier).features_of(dataset.images(val))
-    add_refusal(classifier, fit_refusal(features, val["group_id"].to_numpy()))
+    images = dataset.images(val)
+    seen = Seen(Bundle.load(classifier).features_of(images), appearance_of(images), val["group_id"].to_numpy())
+    add_refusal(classifier, fit_refusal(seen, Seen(*(one[:0] for one in vars(seen).values()))))
     return 0.0
 
 

@@ -12,6 +12,7 @@ from components.evaluate.probes import PICTURES, draw_far, draw_near
 from components.evaluate.refusal import Probed, probe
 from components.lesions import Split, Task
 from components.params import load_params
+from components.refusal import REFUSED
 from components.reporter import Reporter
 from components.scores import flat, read_scores
 from tests.bundles import classifier_bundle
@@ -51,7 +52,7 @@ def test_evaluation_tells_how_far_and_near_pictures_are_refused(trained: tuple[P
     (scores,) = read_scores(tmp_path).classifiers()
     assert scores.refusal is not None
     assert scores.refusal.images == 16
-    assert scores.refusal.promised == 0.01
+    assert scores.refusal.promised == REFUSED
     assert scores.refusal.far["all"].pictures == 3 * PICTURES
     assert scores.refusal.far["noise"].auc > 0.9
     assert scores.refusal.near["all"].pictures == 4 * 16

@@ -13,13 +13,13 @@ from components.params import PreprocessParams
 from components.predict.picture import read_picture
 from components.predict.predictor import Answer, Predictor
 from components.predict.quality import WarningCode
-from components.refusal import Refusal
+from components.refusal import Gaussian, Refusal
 from tests.bundles import classifier_bundle, segmenter_bundle
 from tests.components.predict.drawn import jpeg, lesion, png
 
 SETS = Conformal(level=0.9, least=dict.fromkeys(CODES, 0.1), own=("MEL",))
 # Refuses what is nearly black.
-DARK = Refusal(*(np.array(one, np.float32) for one in ([0.8] * 3, np.zeros((0, 3)), [], [1], [0.5])))
+DARK = Refusal(Gaussian(*(np.array(one, np.float32) for one in ([0.8] * 3, [1] * 3, np.zeros((0, 3)), [], [1], [0.5]))))
 MOST = 10_000_000
 
 

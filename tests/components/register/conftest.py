@@ -16,7 +16,7 @@ from components.lesions import CODES
 from components.params import EvaluateParams, RegisterParams
 from components.promotion import reading
 from components.promotion.ledger import ReleaseLedger
-from components.refusal import Refusal
+from components.refusal import Gaussian, Refusal
 from components.register import register
 from components.register.context import DataContext, RunContext
 from components.release import Release, read_release
@@ -29,7 +29,7 @@ from tests.mlflow_server import address
 RUN = "20261124-153012-a1b2"
 SETS = Conformal(level=0.9, least=dict.fromkeys(CODES, 0.1), own=())
 # Refuses what is nearly black.
-DARK = Refusal(*(np.array(one, np.float32) for one in ([0.8] * 3, np.zeros((0, 3)), [], [1], [0.5])))
+DARK = Refusal(Gaussian(*(np.array(one, np.float32) for one in ([0.8] * 3, [1] * 3, np.zeros((0, 3)), [], [1], [0.5]))))
 PARAMS = RegisterParams(metric="macro_f1", policy="trial", experiment="dermacare")
 UNSEEN = DataContext(learned=lambda _: 0)
 """No model learned from images of test."""

@@ -68,7 +68,7 @@ def test_it_can_still_be_explained_and_still_refuses(data: Data, small: Path) ->
     assert camera.maps(images, np.zeros(len(images), np.intp)).max() > 0
     bundle = Bundle.load(small)
     assert bundle.refusal is not None
-    assert bundle.features_of(images).shape == (len(images), len(bundle.refusal.mean))
+    assert bundle.features_of(images).shape == (len(images), len(bundle.refusal.features.mean))
 
 
 def test_the_same_training_gives_the_same_integers(data: Data, small: Path, tmp_path: Path) -> None:
