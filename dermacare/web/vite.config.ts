@@ -13,7 +13,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     // Of the packages that the scripts hold; their licences ask that they come along.
-    license: { fileName: "licences.md" },
+    license: { fileName: "licences.txt" },
   },
   // `npm run dev` beside `dermacare serve`, which takes requests from its own pages alone.
   server: { proxy: { "^/(api/|readyz)": { target: SERVER, changeOrigin: true, headers: { Origin: SERVER } } } },

@@ -10,6 +10,7 @@ export const en = {
     skip: "Skip to content",
     navigation: "Pages",
     footer: "DermaCare is software for research and for building systems. It is not a medical device.",
+    licences: "Licences of what these pages are made of",
     loading: "Loading the page",
     newVersion: "This page is of an older version of the app.",
     reload: "Load it again",
