@@ -193,6 +193,9 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the web app: API and pages, over the models that the ledger lets serve."""
+    from dermacare.serving_extra import require_serving_extra
+
+    require_serving_extra()
     from dermacare.serve_command import serve as start
 
     start(host, port, behind_proxy)
@@ -204,6 +207,9 @@ def predict(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for masks, overlays and predictions.csv.")],
 ) -> None:
     """Predict a folder of images by what serves; killed, the same command goes on from there."""
+    from dermacare.serving_extra import require_serving_extra
+
+    require_serving_extra()
     from dermacare.predict_command import predict as predict_all
 
     predict_all(folder, output)
@@ -212,6 +218,9 @@ def predict(
 @app.command("serve-key")
 def serve_key(name: Annotated[str, typer.Argument(help="Whose key it is.")]) -> None:
     """Make an API key for `dermacare serve`: printed once, kept by its SHA-256."""
+    from dermacare.serving_extra import require_serving_extra
+
+    require_serving_extra()
     from dermacare.serve_command import print_key
 
     print_key(name)

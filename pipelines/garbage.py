@@ -1,4 +1,4 @@
-"""What may be deleted: step outputs and run folders that nothing refers to any more."""
+"""What may be deleted: step outputs, run folders and models that served, which nothing refers to any more."""
 
 import shutil
 from collections.abc import Iterable
@@ -9,11 +9,12 @@ from components.store import Store
 from pipelines import runs
 from pipelines.home import Home
 from pipelines.runs import RunRecord, RunState
+from pipelines.serving.cache import ServingCache
 
 
 @dataclass(frozen=True)
 class Garbage:
-    """One thing that may go: a step's folder (`key` set) or a run's folder; `size` in bytes."""
+    """One thing that may go: a step's folder (`key` set), a run's folder, or a model that served; `size` in bytes."""
 
     step: str
     key: str
@@ -46,7 +47,17 @@ def find(home: Home, released: Iterable[str] = ()) -> list[Garbage]:
         for run in all_runs
         if run not in kept
     ]
+    garbage += _models_that_served(home)
     return sorted(garbage, key=lambda item: -item.size)
+
+
+def _models_that_served(home: Home) -> list[Garbage]:
+    """Models in the serving cache that are of no release which a server would start with; they would be fetched again."""
+    cache = ServingCache(home.serving)
+    releases = [release for release in (cache.fetched, cache.remembered) if release is not None]
+    kept = {model.reference.digest for one in releases for model in (one.classifier, one.segmenter) if model is not None}
+    folders = sorted(cache.model("").glob("*"))
+    return [Garbage("serving", one.name, _size(one), "serves no more") for one in folders if one.name not in kept]
 
 
 def _kept(home: Home, all_runs: list[RunRecord], released: set[str]) -> list[RunRecord]:
@@ -71,6 +82,8 @@ def delete(home: Home, garbage: Iterable[Garbage]) -> None:
     for item in garbage:
         if item.step == "runs":
             shutil.rmtree(home.run(item.key))
+        elif item.step == "serving":
+            shutil.rmtree(ServingCache(home.serving).model(item.key))
         else:
             store.delete(item.step, item.key)
 

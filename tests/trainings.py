@@ -27,7 +27,11 @@ class Data:
 
 def make_data(root: Path, *, per_class: int = 3, size: tuple[int, int] = (16, 16), folds: int = 5) -> Data:
     """Write a drawn dataset, cut into at most 5 folds, and a plan that augments and does not balance: its classes are."""
-    dataset, plan = preprocessed_dataset(root / "dataset", per_class=per_class, size=size), root / "plan"
+    return planned(preprocessed_dataset(root / "dataset", per_class=per_class, size=size), root / "plan", folds=folds)
+
+
+def planned(dataset: Path, plan: Path, *, folds: int = 5) -> Data:
+    """Cut a dataset whose classes are balanced into at most 5 folds, and write its plan."""
     manifest = read_manifest(dataset)
     write_manifest(dataset, manifest.assign(fold=manifest["fold"] % folds))
     data = Dataset(dataset)

@@ -29,7 +29,10 @@ def test_help_imports_nothing_heavy() -> None:
 def test_help_lists_every_command(tmp_path: Path) -> None:
     out = dermacare("--help", home=tmp_path)
     assert out.returncode == 0
-    assert all(name in out.stdout for name in ("run", "compile", "compare", "runs", "gc", "ui", "step", "params", "doctor"))
+    assert all(
+        name in out.stdout
+        for name in ("run", "compile", "compare", "runs", "gc", "ui", "step", "params", "doctor", "serve", "predict")
+    )
 
 
 @pytest.mark.parametrize(

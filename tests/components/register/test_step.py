@@ -94,6 +94,7 @@ class TestRuns:
             "figures/evaluation/roc.png",
             "figures/evaluation/slices.png",
             "figures/training/curves.png",
+            "scores.json",
         ]
         (used,) = run.inputs.dataset_inputs
         assert used.dataset.digest == Dataset(made.dataset).version[:36]

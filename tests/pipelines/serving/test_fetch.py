@@ -14,6 +14,7 @@ from components.lesions import CODES, Task
 from components.predict.picture import read_picture
 from components.promotion.releases import serving
 from components.scores import read_scores
+from pipelines import garbage
 from pipelines.home import Home
 from pipelines.serving.cache import ServingCache
 from pipelines.serving.fetch import fetch_release
@@ -113,3 +114,15 @@ def test_an_empty_home_says_how_something_comes_to_serve(tmp_path: Path) -> None
     ended = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert ended.returncode == 1
     assert "nothing serves yet; run the pipeline" in ended.stderr
+
+
+def test_gc_deletes_models_that_serve_no_more_and_no_other(home: Home) -> None:
+    fetch_release(home)
+    old = ServingCache(home.serving).model("0" * 64)
+    old.mkdir()
+    (old / "explained.onnx").write_bytes(b"old")
+    found = [item for item in garbage.find(home) if item.step == "serving"]
+    assert [(item.key, item.size) for item in found] == [("0" * 64, 3)]
+    garbage.delete(home, found)
+    assert not old.exists()
+    ServingCache(home.serving).load(fetch_release(home))
