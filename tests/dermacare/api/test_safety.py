@@ -181,6 +181,24 @@ class TestHowMuch:
             assert answers[-1].status_code == 200
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads what files a process has open from /proc")
+def test_an_image_that_arrives_lies_in_memory_alone(server: Server) -> None:
+    host, port = server.address.removeprefix("http://").split(":")
+    head = f"POST {PREDICTIONS} HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    part = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
+
+    def open_files() -> list[str]:
+        return [os.readlink(path) for path in Path(f"/proc/{server.process.pid}/fd").iterdir() if path.is_symlink()]
+
+    before = {name for name in open_files() if name.startswith("/")}
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(f"{head}Content-Length: 10000000\r\n\r\n".encode() + part + bytes(5 << 20))
+        until(lambda: metric(server, "dermacare_predictions_in_progress") == 1)
+        time.sleep(0.5)
+        assert {name for name in open_files() if name.startswith("/")} <= before
+    until(lambda: metric(server, "dermacare_predictions_in_progress") == 0)
+
+
 class TestTheCommand:
     def test_a_port_that_is_taken_is_one_sentence(self, fetched_home: Home, server: Server) -> None:
         port = server.address.rpartition(":")[2]
