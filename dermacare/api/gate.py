@@ -30,6 +30,7 @@ _BODIES = {
     f"{_PREDICTIONS}/batch": limits.BATCH_BYTES + limits.FORM_BYTES,
 }
 _DISCARDED = 100 * limits.MIB
+_DISCARD_SECONDS = 10.0
 _OPEN = frozenset({"/healthz", "/readyz"})
 
 HEADERS = {
@@ -59,8 +60,7 @@ class Gate:
         self._app = app
         self._settings = settings
         self._metrics = metrics
-        self._inside = 0
-        self._seconds = 1.0  # that a prediction takes, of late
+        self._room = _Room(settings, metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -74,16 +74,17 @@ class Gate:
             self._count(scope, answer.status, time.perf_counter() - started)
 
     async def _pass(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
-        counted = False
+        arriving, taken = _Arriving(receive, scope["path"]), 0
         try:
             self._check(scope)
-            counted = self._enter(scope)
-            await self._app(scope, _Arriving(receive, scope["path"]), answer)
+            taken = self._room.enter(scope)
+            await self._app(scope, arriving, answer)
         except ApiError as error:
+            await arriving.discard()
             await problem_response(error.problem(), error.headers)(scope, receive, answer)
         finally:
-            if counted:
-                self._leave(answer.seconds)
+            if taken:
+                self._room.leave(taken, answer.seconds)
 
     def _check(self, scope: Scope) -> None:
         """Whether the request may come in."""
@@ -114,32 +115,53 @@ class Gate:
             )
         return owner
 
-    def _enter(self, scope: Scope) -> bool:
-        """Take a place for a prediction; nothing of its body was read yet."""
-        if scope["method"] != "POST" or not scope["path"].startswith(_PREDICTIONS):
-            return False
-        if self._inside >= self._settings.waiting:
-            wait = max(1, math.ceil(self._inside * self._seconds / self._settings.answering))
-            self._metrics.turned_away.inc()
-            seconds = "1 second" if wait == 1 else f"{wait} seconds"
-            headers = {"Retry-After": str(wait), "Connection": "close"}
-            raise ApiError(Kind.BUSY, f"as many requests wait as may; try again in {seconds}", headers=headers)
-        self._inside += 1
-        self._metrics.in_progress.inc()
-        return True
-
-    def _leave(self, seconds: float | None) -> None:
-        self._inside -= 1
-        self._metrics.in_progress.dec()
-        if seconds is not None:
-            self._seconds += (min(seconds, 10.0) - self._seconds) / 20
-
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         prefix = _PREFIX if scope["path"].startswith(_PREFIX) else ""
         route = prefix + scope["route"].path if "route" in scope else "other"
         method = scope["method"] if scope["method"] in ("GET", "POST", "HEAD", "OPTIONS") else "other"
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
+
+
+class _Room:
+    """How many predictions are in progress, and how many bytes they may have in memory."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._inside = 0
+        self._bytes = 0
+        self._seconds = 1.0  # that a prediction takes, of late
+
+    def enter(self, scope: Scope) -> int:
+        """Take room for a prediction, of whose body nothing was read yet; bytes that are its own, 0: it is none.
+
+        Raises:
+            ApiError: there is no room.
+        """
+        if scope["method"] != "POST" or not scope["path"].startswith(_PREDICTIONS):
+            return 0
+        most = _BODIES.get(scope["path"], limits.FORM_BYTES)
+        said = Headers(scope=scope).get("content-length", "")
+        wanted = max(1, min(int(said), most)) if said.isdecimal() else most
+        if self._inside >= self._settings.waiting or self._bytes + wanted > limits.BYTES_IN_PROGRESS:
+            wait = max(1, math.ceil(self._inside * self._seconds / self._settings.answering))
+            self._metrics.turned_away.inc()
+            seconds = "1 second" if wait == 1 else f"{wait} seconds"
+            headers = {"Retry-After": str(wait), "Connection": "close"}
+            raise ApiError(Kind.BUSY, f"as many requests wait as may; try again in {seconds}", headers=headers)
+        self._inside += 1
+        self._bytes += wanted
+        self._metrics.in_progress.inc()
+        return wanted
+
+    def leave(self, taken: int, seconds: float | None) -> None:
+        """Give the room back; `seconds`: that its answer took, None: it had none."""
+        self._inside -= 1
+        self._bytes -= taken
+        self._metrics.in_progress.dec()
+        if seconds is not None:
+            self._seconds += (min(seconds, 10.0) - self._seconds) / 20
 
 
 class _Arriving:
@@ -162,22 +184,23 @@ class _Arriving:
         except TimeoutError as error:
             seconds = f"{limits.ARRIVAL_SECONDS:.0f} seconds"
             raise HTTPException(408, f"the request did not arrive within {seconds}; send it again") from error
+        self._whole = message["type"] != "http.request" or not message.get("more_body", False)
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            await self._discard(message)
+            await self.discard()
             raise HTTPException(413, headers={"Connection": "close"})
-        self._whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
-    async def _discard(self, message: Message) -> None:
+    async def discard(self) -> None:
         """Let the rest come in, within reason: a client that is cut off while it sends never reads why."""
-        left = _DISCARDED
-        while message["type"] == "http.request" and message.get("more_body", False) and left > 0:
+        left, end = _DISCARDED, time.monotonic() + _DISCARD_SECONDS
+        while not self._whole and left > 0:
             try:
-                message = await asyncio.wait_for(self._receive(), max(0.0, self._end - time.monotonic()))
+                message = await asyncio.wait_for(self._receive(), max(0.0, end - time.monotonic()))
             except TimeoutError:
                 return
             left -= len(message.get("body", b""))
+            self._whole = not message.get("more_body", False)
 
 
 class _Answer:

@@ -24,3 +24,6 @@ DECODE_SECONDS = 10.0
 
 WAITING = 32
 """Requests for predictions in progress at once: uploading, waiting and answered, each with its image in memory."""
+
+BYTES_IN_PROGRESS = 512 * MIB
+"""Of all their bodies together, so that a few large batches do not fill the memory."""

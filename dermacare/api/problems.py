@@ -1,5 +1,6 @@
 """What goes wrong, as RFC 9457 has it: `application/problem+json`, one kind a `type`, the field named where one is to blame."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from uuid import uuid4
@@ -10,6 +11,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from dermacare.api.schemas import FieldProblem, Problem
+
+_log = logging.getLogger("dermacare.api")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -170,4 +173,6 @@ def _http(request: Request, error: Exception) -> JSONResponse:
 
 def _fault(request: Request, error: Exception) -> JSONResponse:
     """The traceback goes to the log (Starlette raises the error on), never to the client."""
-    return problem_response(make_problem(Kind.FAULT, _EXAMPLES[Kind.FAULT]))
+    problem = make_problem(Kind.FAULT, _EXAMPLES[Kind.FAULT])
+    _log.error("%s: %s %s failed", problem.instance, request.method, request.url.path)
+    return problem_response(problem)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from components.errors import BundleError, DermaCareError
@@ -69,32 +70,37 @@ class Watcher:
         self._thread.join(5)
 
     def _follow(self) -> None:
-        self._recall()
+        self._safely(self._recall)
         while not self._end.is_set():
-            self._look()
+            self._safely(self._look)
             self._end.wait(self._settings.look_seconds)
+
+    def _safely(self, step: Callable[[], None]) -> None:
+        """Whatever goes wrong, what serves goes on, and so does this thread."""
+        try:
+            step()
+        except (DermaCareError, OSError) as error:
+            self._fail(str(error))
+        except Exception as error:
+            if self.stale is None:
+                _log.exception("following the ledger failed")
+            self._fail(f"following the ledger failed ({error!r}); the server's log has where, so report it")
 
     def _recall(self) -> None:
         remembered = self._cache.remembered
         if remembered is not None:
-            try:
-                self._take(remembered)
-            except (DermaCareError, OSError) as error:
-                self._fail(str(error))
+            self._take(remembered)
 
     def _look(self) -> None:
-        """See what the ledger says; whatever goes wrong, what serves goes on."""
-        try:
-            entry = self._ledger.newest()
-            self._metrics.looked.set_to_current_time()
-            if entry is None or entry.release == Release():
-                self._fail(NOTHING if self.serving is None else "the ledger lets nothing serve any more")
-            elif self.serving is not None and self.serving.release.head == entry.hash:
-                self._succeed()
-            elif self._failed != entry.hash or time.monotonic() >= self._again:
-                self._fetch(entry.hash)
-        except (DermaCareError, OSError) as error:
-            self._fail(str(error))
+        """See what the ledger says."""
+        entry = self._ledger.newest()
+        self._metrics.looked.set_to_current_time()
+        if entry is None or entry.release == Release():
+            self._fail(NOTHING if self.serving is None else "the ledger lets nothing serve any more")
+        elif self.serving is not None and self.serving.release.head == entry.hash:
+            self._succeed()
+        elif self._failed != entry.hash or time.monotonic() >= self._again:
+            self._fetch(entry.hash)
 
     def _fetch(self, head: str) -> None:
         """Have a process of its own fetch the release, then load it.

@@ -12,9 +12,11 @@ export default defineConfig({
     // Nothing is written into the page as data: the CSP of the server stays short, and each file is cached by its name.
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    // Of the packages that the scripts hold; their licences ask that they come along.
+    license: { fileName: "licences.txt" },
   },
   // `npm run dev` beside `dermacare serve`, which takes requests from its own pages alone.
-  server: { proxy: { "^/(api/|healthz)": { target: SERVER, changeOrigin: true, headers: { Origin: SERVER } } } },
+  server: { proxy: { "^/(api/|readyz)": { target: SERVER, changeOrigin: true, headers: { Origin: SERVER } } } },
   test: {
     environment: "jsdom",
     setupFiles: ["src/test-setup.ts"],

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from components.bundle import Bundle, bundle_digest
-from components.errors import BundleError
+from components.errors import BundleError, DermaCareError
 from components.files import sha256_file, write_text
 from components.grad_cam import Head, read_heads
 from components.predict.predictor import Predictor
@@ -85,7 +85,9 @@ class ServingCache:
         try:
             predictor = self._predictor(release, threads or usable_cores())
             predictor.warm_up()
-        except (RuntimeError, ValueError) as error:  # ONNX Runtime's own errors are RuntimeErrors
+        except DermaCareError:
+            raise
+        except Exception as error:  # ONNX Runtime's own errors have no other base
             raise BundleError(f"{release.label}: cannot be run ({_first_line(error)}); let another version serve") from error
         return predictor
 

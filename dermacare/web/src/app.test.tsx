@@ -18,7 +18,7 @@ function open(address: string, send: Send = async () => prediction, types = lesi
   queries.setQueryDefaults(["serving"], { staleTime: Number.POSITIVE_INFINITY });
   queries.setQueryData(["serving"], { ...serving, phantom: true, notice: "Trained on drawn images." });
   queries.setQueryData(["classes"], types);
-  const queue = new Queue({ send, reachable: () => new Promise(() => {}), now: Date.now });
+  const queue = new Queue({ send, ready: () => new Promise(() => {}), now: Date.now });
   render(
     <QueryClientProvider client={queries}>
       <QueueProvider queue={queue}>

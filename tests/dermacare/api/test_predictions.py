@@ -5,7 +5,6 @@ import io
 import sqlite3
 import zipfile
 import zlib
-from pathlib import Path
 
 import cv2
 import httpx
@@ -259,10 +258,3 @@ class TestWhatIsKept:
         assert fetched_home.kept.stat().st_mode & 0o077 == 0
         shown = cv2.imread(str(file))
         assert np.abs(shown.astype(int) - cv2.cvtColor(lesion(), cv2.COLOR_RGB2BGR)).max() < 40
-
-
-def test_nothing_is_written_to_the_folder_of_temporary_files(client: httpx.Client, tmp_path: Path) -> None:
-    """A form's file of more than a mebibyte stays in memory."""
-    noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3), np.uint8)
-    assert len(png(noise)) > 1 << 21
-    assert client.post(PREDICTIONS, files={"image": ("a.png", png(noise))}).status_code == 200

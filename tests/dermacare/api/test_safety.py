@@ -160,6 +160,22 @@ class TestHowMuch:
             until(lambda: metric(server, "dermacare_predictions_in_progress") == 0)
             assert httpx.post(server.address + PREDICTIONS, files={"image": ("a.png", IMAGE)}).status_code == 200
 
+    def test_a_few_large_batches_do_not_fill_the_memory(self, ready_home: Home) -> None:
+        with serving(ready_home.root) as server:
+            host, port = server.address.removeprefix("http://").split(":")
+            head = f"POST {PREDICTIONS}/batch HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+            batches = [socket.create_connection((host, int(port))) for _ in range(2)]
+            try:
+                for connection in batches:
+                    connection.sendall(f"{head}Content-Length: {190 << 20}\r\n\r\n".encode())
+                until(lambda: metric(server, "dermacare_predictions_in_progress") == 2)
+                third = httpx.post(f"{server.address}{PREDICTIONS}/batch", files={"images": ("a.zip", bytes(150 << 20))})
+                assert problem(third, 429).type == "urn:dermacare:problem:busy"
+                assert httpx.post(server.address + PREDICTIONS, files={"image": ("a.png", IMAGE)}).status_code == 200
+            finally:
+                for connection in batches:
+                    connection.close()
+
     @pytest.mark.slow
     def test_who_leaves_is_not_answered_and_leaves_nothing_behind(self, ready_home: Home) -> None:
         large = bytes(cv2.imencode(".png", np.zeros((7000, 7000, 3), np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1])
@@ -179,6 +195,26 @@ class TestHowMuch:
             answers = [httpx.post(server.address + PREDICTIONS, files={"image": ("a.png", IMAGE)}) for _ in range(4)]
             assert {answer.status_code for answer in answers} <= {200, 422}
             assert answers[-1].status_code == 200
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads what files a process has open from /proc")
+def test_an_image_that_arrives_lies_in_memory_alone(server: Server) -> None:
+    host, port = server.address.removeprefix("http://").split(":")
+    head = f"POST {PREDICTIONS} HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    part = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
+
+    def without_a_name() -> set[str]:
+        """Files that are open and were deleted, as temporary ones are."""
+        links = [path.readlink() for path in Path(f"/proc/{server.process.pid}/fd").iterdir() if path.is_symlink()]
+        return {str(link) for link in links if str(link).endswith("(deleted)")}
+
+    before = without_a_name()
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(f"{head}Content-Length: 10000000\r\n\r\n".encode() + part + bytes(5 << 20))
+        until(lambda: metric(server, "dermacare_predictions_in_progress") == 1)
+        time.sleep(0.5)
+        assert without_a_name() <= before
+    until(lambda: metric(server, "dermacare_predictions_in_progress") == 0)
 
 
 class TestTheCommand:

@@ -118,13 +118,18 @@ def test_the_app_can_be_installed(page: Page) -> None:
     assert manifest["manifest"]["name"] == "DermaCare"
 
 
-def test_without_a_release_the_pages_say_what_to_do(tmp_path: Path, open_context: Callable[..., BrowserContext]) -> None:
+def test_without_a_release_the_pages_say_what_to_do(
+    tmp_path: Path, open_context: Callable[..., BrowserContext], pictures: Path
+) -> None:
     (tmp_path / "home").mkdir()
     with serve(tmp_path / "home", tmp_path / "serve.log", ready=False) as server:
         page = open_context(server.address).new_page()
         page.goto("/predict")
         expect(page.get_by_text("No model serves yet")).to_be_visible()
         expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert findings(page) == []
+        choose(page, pictures / "melanoma.jpg")
+        expect(page.get_by_text("no model serves yet; sent again when one does").first).to_be_visible()
         assert findings(page) == []
         page.goto("/lesion-types")
         expect(page.get_by_role("heading", name="Melanoma", exact=True)).to_be_visible()

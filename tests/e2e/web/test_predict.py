@@ -115,6 +115,7 @@ def test_a_refused_image_is_told_so_in_plain_words(page: Page, pictures: Path) -
 
 
 def test_the_keyboard_alone_is_enough(page: Page, pictures: Path) -> None:
+    page.on("filechooser", lambda _: None)  # from now on dialogs are caught; a key is quicker than beginning to catch them
     page.goto("/predict")
     tab_to(page, page.get_by_role("button", name="Choose images"))
     with page.expect_file_chooser() as chooser:

@@ -1,5 +1,6 @@
 """What serves, brought to this machine: whole, as it was registered, with all that is known of it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from components.bundle import MODEL, bundle_digest
 from components.dataset import Dataset
 from components.errors import BundleError, LedgerError, TrackingError
+from components.files import sha256_file
 from components.lesions import CODES, Task
 from components.predict.picture import read_picture
 from components.promotion.releases import serving
@@ -126,3 +128,14 @@ def test_gc_deletes_models_that_serve_no_more_and_no_other(home: Home) -> None:
     garbage.delete(home, found)
     assert not old.exists()
     ServingCache(home.serving).load(fetch_release(home))
+
+
+def test_a_network_that_cannot_be_run_is_an_error_that_names_the_release(home: Home) -> None:
+    cache = ServingCache(home.serving)
+    release = fetch_release(home)
+    folder = cache.model(release.classifier.reference.digest)
+    (folder / "explained.onnx").write_bytes(b"no network")
+    digests = {name: sha256_file(folder / name) for name in ("explained.onnx", "heads.npz")}
+    (folder / "derived.json").write_text(json.dumps(digests))
+    with pytest.raises(BundleError, match=r"lesion-classifier/1 \+ lesion-segmenter/1: cannot be run \(.*\); let another version"):
+        cache.load(release)

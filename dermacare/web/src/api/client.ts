@@ -32,10 +32,10 @@ export async function fetchLesionTypes(signal: AbortSignal): Promise<LesionType[
   return dataOf(await client.GET("/api/v1/classes", { signal }));
 }
 
-/** Whether the server answers at all. */
-export async function isReachable(): Promise<boolean> {
+/** Whether the server answers and has a model that serves. */
+export async function isReady(): Promise<boolean> {
   try {
-    return (await fetch("/healthz", { cache: "no-store" })).ok;
+    return (await fetch("/readyz", { cache: "no-store" })).ok;
   } catch {
     return false; // that is the question
   }

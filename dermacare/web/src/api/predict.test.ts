@@ -78,7 +78,7 @@ test("a connection that breaks means that the server is unreachable", async () =
   answer = (request) => void request.socket.destroy();
   await expect(send()).rejects.toBeInstanceOf(UnreachableError);
   await expect(client.fetchServing(new AbortController().signal)).rejects.toBeInstanceOf(UnreachableError);
-  expect(await client.isReachable()).toBe(false);
+  expect(await client.isReady()).toBe(false);
 });
 
 test("whoever cancels gets his own reason back", async () => {

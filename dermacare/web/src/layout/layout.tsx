@@ -42,7 +42,10 @@ export function Layout() {
         </Suspense>
       </main>
       <footer className={styles.foot}>
-        <p className={styles.footer}>{strings.app.footer}</p>
+        <div className={styles.footer}>
+          <p>{strings.app.footer}</p>
+          <a href="/licences.txt">{strings.app.licences}</a>
+        </div>
       </footer>
     </>
   );

@@ -1,13 +1,13 @@
 import { createContext, type ReactNode, use, useState, useSyncExternalStore } from "react";
 import { sendImage } from "../api/predict";
 import { type Item, Queue } from "./queue";
-import { reachable } from "./reachable";
+import { ready } from "./ready";
 
 const Context = createContext<Queue | null>(null);
 
 /** One queue for the visit: leaving the page of predictions loses none. */
 export function QueueProvider({ children, queue }: { children: ReactNode; queue?: Queue }) {
-  const [own] = useState(() => queue ?? new Queue({ send: sendImage, reachable, now: Date.now }));
+  const [own] = useState(() => queue ?? new Queue({ send: sendImage, ready, now: Date.now }));
   return <Context value={own}>{children}</Context>;
 }
 

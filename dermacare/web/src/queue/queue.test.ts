@@ -30,8 +30,8 @@ class Server {
 function start() {
   const server = new Server();
   let back = () => {};
-  const reachable = () => new Promise<void>((resolve) => (back = resolve));
-  const queue = new Queue({ send: server.send, reachable, now: () => Date.now() });
+  const ready = () => new Promise<void>((resolve) => (back = resolve));
+  const queue = new Queue({ send: server.send, ready, now: () => Date.now() });
   return { server, queue, back: () => back(), kinds: () => queue.snapshot().map((item) => item.state.kind) };
 }
 
@@ -101,6 +101,19 @@ test("without a network what was answered stays, and the rest is sent by itself 
   server.call(2).answer(prediction);
   await settle();
   expect(kinds()).toEqual(["answered", "answered"]);
+});
+
+test("a server without a model yet is asked again when it has one", async () => {
+  const { server, queue, kinds, back } = start();
+  queue.add([image("a")], TOLD);
+  server.call(0).fail(new ProblemError(problem("not-ready", 503)));
+  await settle();
+  expect(kinds()).toEqual(["unready"]);
+  back();
+  await settle();
+  server.call(1).answer(prediction);
+  await settle();
+  expect(kinds()).toEqual(["answered"]);
 });
 
 test("a cancelled image is left alone by an answer that comes too late, and makes room for the next", async () => {

@@ -1,5 +1,5 @@
 import type { Send, Told } from "../api/predict";
-import { ProblemError, UnreachableError } from "../api/problem";
+import { ProblemError, slug, UnreachableError } from "../api/problem";
 import type { Prediction, Problem } from "../api/types";
 
 /** What an image of the queue is at: in order of its life; `answered`, `failed` and `cancelled` are ends. */
@@ -9,6 +9,7 @@ export type State =
   | { kind: "looking"; since: number }
   | { kind: "busy"; until: number }
   | { kind: "unreachable" }
+  | { kind: "unready" }
   | { kind: "answered"; prediction: Prediction }
   | { kind: "failed"; problem: Problem | null }
   | { kind: "cancelled" };
@@ -28,8 +29,8 @@ export interface Item {
 
 export interface Surroundings {
   send: Send;
-  /** Resolves when the server answers again. */
-  reachable: (signal: AbortSignal) => Promise<void>;
+  /** Resolves when the server answers again and has a model. */
+  ready: (signal: AbortSignal) => Promise<void>;
   now: () => number;
 }
 
@@ -155,7 +156,7 @@ export class Queue {
     signal: AbortSignal,
     tell: (state: State) => void,
   ): Promise<Prediction> {
-    const { send, reachable, now } = this.surroundings;
+    const { send, ready, now } = this.surroundings;
     const onSent = (share: number) => tell(share < 1 ? { kind: "sending", share } : { kind: "looking", since: now() });
     for (;;) {
       try {
@@ -165,7 +166,10 @@ export class Queue {
         signal.throwIfAborted();
         if (error instanceof UnreachableError) {
           tell({ kind: "unreachable" });
-          await reachable(signal);
+          await ready(signal);
+        } else if (error instanceof ProblemError && slug(error.problem) === "not-ready") {
+          tell({ kind: "unready" }); // a server that has just started loads its models yet
+          await ready(signal);
         } else if (error instanceof ProblemError && error.retryAfter !== null) {
           tell({ kind: "busy", until: now() + error.retryAfter * 1000 });
           await wait(error.retryAfter * 1000, signal);

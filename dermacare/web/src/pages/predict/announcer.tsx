@@ -28,8 +28,8 @@ export function Announcer({ items }: { items: readonly Item[] }) {
 /** What is worth saying of an item that has changed; most of its life is not. */
 export function newsOf({ file, state }: Item, before: State["kind"]): string[] {
   const text = strings.predict.announce;
-  const news = before === "unreachable" ? [text.back] : [];
-  if (state.kind === "unreachable") news.push(text.unreachable);
+  const news = (before === "unreachable" || before === "unready") && state.kind === "sending" ? [text.back] : [];
+  if (state.kind === "unreachable" || state.kind === "unready") news.push(text[state.kind]);
   if (state.kind === "failed") news.push(text.failed(file.name, problemKind(state.problem)));
   if (state.kind === "answered") {
     const [first] = state.prediction.diagnoses;

@@ -1,13 +1,13 @@
-import { isReachable } from "../api/client";
+import { isReady } from "../api/client";
 import { wait } from "./queue";
 
 const EVERY_MS = 3_000;
 
-/** Resolve when the server answers again: it is asked every three seconds, and at once when the browser says it is online. */
-export async function reachable(signal: AbortSignal): Promise<void> {
+/** Resolve when the server answers again and has a model: it is asked every three seconds, and at once when the browser says it is online. */
+export async function ready(signal: AbortSignal): Promise<void> {
   for (;;) {
     await waitOrOnline(signal);
-    if (await isReachable()) return;
+    if (await isReady()) return;
   }
 }
 
