@@ -24,6 +24,11 @@ class Server:
     process: subprocess.Popen[bytes]
     log: Path
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.address.rpartition(":")[2])
+
     def client(self, **options: object) -> httpx.Client:
         """A client of it; options as of httpx."""
         return httpx.Client(base_url=self.address, timeout=60, **options)

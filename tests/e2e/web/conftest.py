@@ -13,11 +13,10 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from components.lesions import Diagnosis
 from pipelines.home import Home
 from tests.components.predict.drawn import jpeg, lesion
+from tests.dermacare_server import Server, serving
 
 # pytest finds these fixtures by their names.
 from tests.pipelines.serving.conftest import _own_mlflow, kept_home, served  # noqa: F401
-from tests.serve_process import Served
-from tests.serve_process import served as serve
 
 WEB = Path(__file__).parents[3] / "dermacare" / "web"
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
@@ -42,11 +41,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def site(kept_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:  # noqa: F811
+def site(kept_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: F811
     """A server that all tests share; whoever stops or starves one starts his own."""
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(kept_home.root, root / "home")
-    with serve(root / "home", root / "serve.log") as server:
+    with serving(root / "home") as server:
         yield server
 
 
@@ -89,13 +88,13 @@ def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
 
 @pytest.fixture
-def page(site: Served, open_context: Callable[..., BrowserContext]) -> Page:
+def page(site: Server, open_context: Callable[..., BrowserContext]) -> Page:
     """A window on the shared server, of a desktop's size."""
     return open_context(site.address).new_page()
 
 
 @pytest.fixture
-def phone(site: Served, open_context: Callable[..., BrowserContext]) -> Page:
+def phone(site: Server, open_context: Callable[..., BrowserContext]) -> Page:
     """A window of a small phone's width, with touch."""
     return open_context(site.address, viewport=PHONE, has_touch=True, is_mobile=True).new_page()
 

@@ -13,10 +13,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 from dermacare.api import limits
 from dermacare.api.keys import VARIABLE, digest_of, new_key
 from pipelines.home import Home
+from tests.dermacare_server import Server, serving
 from tests.e2e.web.conftest import findings
 from tests.e2e.web.test_predict import choose, result
-from tests.serve_process import Served
-from tests.serve_process import served as serve
 
 pytestmark = pytest.mark.slow
 
@@ -42,17 +41,17 @@ def test_a_server_that_ends_and_comes_back_costs_no_image(
     kept_home: Home, tmp_path: Path, open_context: Callable[..., BrowserContext], pictures: Path
 ) -> None:
     shutil.copytree(kept_home.root, tmp_path / "home")
-    with serve(tmp_path / "home", tmp_path / "first.log") as first:
+    with serving(tmp_path / "home") as first:
         page = open_context(first.address).new_page()
         page.goto("/predict")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
     choose(page, pictures / "melanoma.jpg")
     expect(page.get_by_text("the server cannot be reached; sent again when it can").first).to_be_visible()
-    with serve(tmp_path / "home", tmp_path / "second.log", port=first.port):
+    with serving(tmp_path / "home", "--port", str(first.port)):
         result(page, "melanoma.jpg")
 
 
-def test_a_busy_server_is_asked_again_by_itself(page: Page, site: Served, pictures: Path) -> None:
+def test_a_busy_server_is_asked_again_by_itself(page: Page, site: Server, pictures: Path) -> None:
     page.goto("/predict")
     with _crowd(site.port):
         choose(page, pictures / "melanoma.jpg")
@@ -74,7 +73,7 @@ def _crowd(port: int) -> Iterator[None]:
         yield
 
 
-def test_an_image_can_be_cancelled_and_sent_again(page: Page, site: Served, pictures: Path) -> None:
+def test_an_image_can_be_cancelled_and_sent_again(page: Page, site: Server, pictures: Path) -> None:
     page.goto("/predict")
     with _crowd(site.port):
         choose(page, pictures / "melanoma.jpg")
@@ -122,7 +121,7 @@ def test_without_a_release_the_pages_say_what_to_do(
     tmp_path: Path, open_context: Callable[..., BrowserContext], pictures: Path
 ) -> None:
     (tmp_path / "home").mkdir()
-    with serve(tmp_path / "home", tmp_path / "serve.log", ready=False) as server:
+    with serving(tmp_path / "home", ready=False) as server:
         page = open_context(server.address).new_page()
         page.goto("/predict")
         expect(page.get_by_text("No model serves yet")).to_be_visible()
@@ -141,7 +140,7 @@ def test_where_the_server_wants_a_key_the_browser_asks_once(
     shutil.copytree(kept_home.root, tmp_path / "home")
     key = new_key()
     (tmp_path / "keys").write_text(f"{digest_of(key)} eva\n")
-    with serve(tmp_path / "home", tmp_path / "serve.log", variables={VARIABLE: str(tmp_path / "keys")}) as server:
+    with serving(tmp_path / "home", environment={VARIABLE: str(tmp_path / "keys")}) as server:
         assert open_context(server.address).request.get("/").status == 401
         page = open_context(server.address, http_credentials={"username": "eva", "password": key}).new_page()
         page.goto("/lesion-types")

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from components.lesions import CODES
+from tests.dermacare_server import Server
 from tests.e2e.web.conftest import DESKTOP, PHONE, findings, sideways
-from tests.serve_process import Served
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ PAGES = {
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_stands_accessibly_at_every_width(
-    path: str, viewport: dict[str, int], scheme: str, site: Served, open_context: Callable[..., BrowserContext]
+    path: str, viewport: dict[str, int], scheme: str, site: Server, open_context: Callable[..., BrowserContext]
 ) -> None:
     page = open_context(site.address, viewport=viewport, color_scheme=scheme, reduced_motion="reduce").new_page()
     page.goto(path)
@@ -40,7 +40,7 @@ def test_a_page_stands_accessibly_at_every_width(
     assert findings(page) == []
 
 
-def test_at_twice_the_size_nothing_is_lost_sideways(site: Served, open_context: Callable[..., BrowserContext]) -> None:
+def test_at_twice_the_size_nothing_is_lost_sideways(site: Server, open_context: Callable[..., BrowserContext]) -> None:
     # 200 % zoom of a window of 1,280 pixels shows 640 of them, at two for one.
     page = open_context(site.address, viewport={"width": 640, "height": 400}, device_scale_factor=2).new_page()
     for path in PAGES:
@@ -49,7 +49,7 @@ def test_at_twice_the_size_nothing_is_lost_sideways(site: Served, open_context: 
         assert sideways(page) == 0, path
 
 
-def test_forced_colours_leave_controls_to_be_seen(site: Served, open_context: Callable[..., BrowserContext]) -> None:
+def test_forced_colours_leave_controls_to_be_seen(site: Server, open_context: Callable[..., BrowserContext]) -> None:
     page = open_context(site.address, forced_colors="active").new_page()
     page.goto("/predict")
     expect(page.get_by_role("button", name="Choose images")).to_be_visible()
@@ -81,7 +81,7 @@ def test_the_skip_link_comes_first_and_leads_to_the_content(page: Page) -> None:
     expect(page.get_by_role("main")).to_be_focused()
 
 
-def test_about_tells_what_the_registry_knows(page: Page, site: Served) -> None:
+def test_about_tells_what_the_registry_knows(page: Page, site: Server) -> None:
     with urllib.request.urlopen(f"{site.address}/api/v1/models") as answer:
         facts = json.load(answer)["classifier"]
     page.goto("/about")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from tests.dermacare_server import Server
 from tests.e2e.web.conftest import PHONE, findings, sideways
-from tests.serve_process import Served
 
 pytestmark = pytest.mark.slow
 
@@ -221,7 +221,7 @@ def test_a_phone_shows_all_of_it(phone: Page, pictures: Path) -> None:
     expect(article.get_by_text("Zoom 150%")).to_be_attached()
 
 
-def test_dark_answers_are_accessible_too(site: Served, open_context: Callable[..., BrowserContext], pictures: Path) -> None:
+def test_dark_answers_are_accessible_too(site: Server, open_context: Callable[..., BrowserContext], pictures: Path) -> None:
     page = open_context(site.address, viewport=PHONE, color_scheme="dark").new_page()
     page.goto("/predict")
     choose(page, pictures / "melanoma.jpg")
