@@ -56,7 +56,7 @@ def _settings(host: str, proxy_header: str | None) -> Settings:
     file = os.environ.get(VARIABLE)
     keys = read_keys(Path(file)) if file else None
     settings = Settings(home=Home.here(), host=host, keys=keys, proxy_header=proxy_header)
-    if not settings.loopback and keys is None and proxy_header is None:
+    if not settings.loopback and settings.anybody_may_ask:
         raise ParamsError(
             f"--host {host}: others could ask without a key; set {VARIABLE} to a file of keys (`dermacare serve-key NAME`), or put "
             "an identity proxy in front and name its header with --behind-proxy"

@@ -90,7 +90,7 @@ class Gate:
         """Whether the request may come in."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self._settings.loopback and self._settings.proxy_header is None and _name_of(host) not in LOOPBACK:
+        if self._settings.anybody_may_ask and _name_of(host) not in LOOPBACK:
             raise ApiError(Kind.WRONG_HOST, f"this server is not {host or 'a server without a name'}; it answers on loopback alone")
         _require_same_origin(scope["method"], headers, host)
         scope[ASKED_BY] = self._asked_by(scope["path"], headers)

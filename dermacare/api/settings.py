@@ -42,3 +42,8 @@ class Settings:
     def loopback(self) -> bool:
         """Whether only this machine can reach it."""
         return self.host in LOOPBACK
+
+    @property
+    def anybody_may_ask(self) -> bool:
+        """Whether nobody is asked who he is, as on loopback alone."""
+        return self.keys is None and self.proxy_header is None
