@@ -72,7 +72,8 @@ def learn_facts(mlflow: Ledger | None, entries: Sequence[Entry], version: Versio
             metrics, data = run.data.metrics, _data(run, description)
             scores = _scores(mlflow, run)
         if scores is None:
-            missing = "MLflow has no confusion matrix of it: a version before this one published it"
+            what = "confusion matrix" if description.task is Task.CLASSIFICATION else "whole evaluation"
+            missing = f"MLflow has no {what} of it: a version before this one published it"
     except TrackingError as error:
         missing = str(error)
     height, width = description.input_size
