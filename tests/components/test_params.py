@@ -15,7 +15,7 @@ def test_a_profile_then_data_then_set_override_the_file() -> None:
     assert params.ingest.sources == ["a", "b"]
     assert params.train_unet.epochs == 3
     assert params.train_unet.learning_rate == 0.0001
-    assert params.preprocess.classification_size == (64, 64)
+    assert params.preprocess.classification_size == (96, 96)
     assert resolved.sources["train_unet.epochs"] == "--set"
     assert resolved.sources["ingest.sources"] == "--data"
     assert resolved.sources["preprocess.hair_kernel"] == "profile demo"
