@@ -1,10 +1,12 @@
 """Fixtures that every test may use."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.mlflow_server import address, make_database
 from tests.seaweedfs import S3Server, seaweedfs
@@ -42,3 +44,16 @@ def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mlflow_uri(mlflow_database: Path, tmp_path: Path) -> str:
     """Address of a test's own MLflow database, `home/mlflow.db` of its folder."""
     return address(mlflow_database, tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium itself, one for all tests of a process: Playwright runs once in each."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium on this machine: no browser to open pages in")
+    with sync_playwright() as playwright:
+        # As root there is no sandbox; what is opened is ours alone.
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()

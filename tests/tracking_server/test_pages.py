@@ -1,17 +1,13 @@
 """MLflow's pages behind nginx, in a real browser: a reviewer sees everything that decides, and nothing is broken."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Response, expect
 
 from tests.tracking_server.server import PASSWORDS, TrackingServer
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium on this machine to open pages in"),
-]
+pytestmark = pytest.mark.slow
 
 LOG_AND_REGISTER = """
 import mlflow
@@ -49,24 +45,22 @@ def refused() -> list[str]:
 
 
 @pytest.fixture
-def page(shared_server: TrackingServer, refused: list[str]) -> Iterator[Page]:
+def page(browser: Browser, shared_server: TrackingServer, refused: list[str]) -> Iterator[Page]:
     """A reviewer's."""
 
     def look(response: Response) -> None:
         if response.status >= 400:
             refused.append(f"{response.status} {response.url.removeprefix(shared_server.uri)}")
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        context = browser.new_context(
-            base_url=shared_server.uri,
-            http_credentials={"username": "rob", "password": PASSWORDS["rob"]},
-            viewport={"width": 1600, "height": 1000},
-        )
-        one = context.new_page()
-        one.on("response", look)
-        yield one
-        browser.close()
+    context = browser.new_context(
+        base_url=shared_server.uri,
+        http_credentials={"username": "rob", "password": PASSWORDS["rob"]},
+        viewport={"width": 1600, "height": 1000},
+    )
+    one = context.new_page()
+    one.on("response", look)
+    yield one
+    context.close()
 
 
 def test_the_run_its_figures_and_its_report(page: Page, logged: tuple[str, str], refused: list[str]) -> None:

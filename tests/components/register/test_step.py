@@ -323,6 +323,7 @@ def kill_after_each_write(made: Made, uri: str, root: Path) -> int:
         writes += 1
 
 
+@pytest.mark.timeout(3600)  # some fifty registrations, on a slow machine
 @pytest.mark.usefixtures("every_model_serves")
 class TestKills:
     def test_a_kill_between_the_two_aliases_loses_neither_model(self, skilled, mlflow_uri, tmp_path):

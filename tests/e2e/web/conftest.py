@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from components.lesions import Diagnosis
 from pipelines.home import Home
@@ -20,29 +20,16 @@ from tests.pipelines.serving.conftest import _own_mlflow, kept_home, served  # n
 
 WEB = Path(__file__).parents[3] / "dermacare" / "web"
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
-CHROMIUM = shutil.which("chromium")
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 320, "height": 640}
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium itself."""
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium on this machine: no browser to open the pages in")
-    if not (WEB / "dist" / "index.html").is_file() or not AXE.is_file():
-        pytest.skip("the pages are not built: `make web` builds them")
-    with sync_playwright() as playwright:
-        # As root there is no sandbox; what is opened is ours alone.
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="session")
 def site(kept_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: F811
     """A server that all tests share; whoever stops or starves one starts his own."""
+    if not (WEB / "dist" / "index.html").is_file() or not AXE.is_file():
+        pytest.skip("the pages are not built: `make web` builds them")
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(kept_home.root, root / "home")
     with serving(root / "home") as server:
