@@ -20,6 +20,7 @@ from components.evaluate.bootstrap import DRAWS, ENDS, draw_weights, places_of_g
 from components.evaluate.classification import predicted_codes
 from components.evaluate.figures import Case, draw_cases
 from components.evaluate.weighted import places_of
+from components.evenly import evenly
 from components.files import sha256_bytes
 from components.grad_cam import GradCam
 from components.lesions import Split, Task
@@ -106,7 +107,7 @@ def measure_explanation(explained: Explained, *, draws: int = DRAWS, seed: int =
 def draw_explained(name: str, explained: Explained, scores: Explanation, footnote: str) -> "Figure":
     """A sheet of images under their maps, with the true outline: evenly spaced from the least on the lesion to the most."""
     ranked = explained.table.dropna(subset="on_lesion").sort_values(["on_lesion", "image_id"])
-    places = np.unique(np.linspace(0, len(ranked) - 1, min(_SHOWN, len(ranked))).round().astype(int))
+    places = evenly(len(ranked), _SHOWN)
     chosen = ranked.index.to_numpy(np.intp)[places]
     pictures = zip(explained.images[chosen], explained.maps[chosen], explained.masks[chosen], strict=True)
     cases = [

@@ -12,6 +12,7 @@ from components.bundle import Bundle
 from components.calibration_scores import ProbeScores, RefusalScores
 from components.dataset import Dataset
 from components.evaluate.probes import draw_far, draw_near
+from components.evenly import evenly
 from components.preprocess.stages import preprocess_image
 
 # Each costs four more answers of the network, one a kind of near pictures.
@@ -82,7 +83,7 @@ def probe(bundle: Bundle, dataset: Dataset, test: pd.DataFrame) -> Probed | None
     """
     if bundle.refusal is None or bundle.description.refuses is None:
         return None
-    chosen = test.iloc[np.unique(np.linspace(0, len(test) - 1, min(_MOST, len(test))).round().astype(int))]
+    chosen = test.iloc[evenly(len(test), _MOST)]
     images = dataset.images(chosen)
     size, params = bundle.description.stored_size, bundle.description.preprocess
     far = {kind: np.stack([preprocess_image(one, size, params) for one in pictures]) for kind, pictures in draw_far(size).items()}

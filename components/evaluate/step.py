@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from components.bundle import PARENT, Bundle, Description, read_description
@@ -36,6 +35,7 @@ from components.evaluate.sheets import draw_doubtful, draw_mistakes
 from components.evaluate.slices import slice_classifier, slice_segmenter
 from components.evaluate.tables import write_answers, write_curves, write_metrics
 from components.evaluate.test_set import test_set_digest
+from components.evenly import evenly
 from components.lesions import Split, Task
 from components.params import EvaluateParams
 from components.predictions import predict_masks, probabilities_of
@@ -220,7 +220,7 @@ class _Judge:
 
     def _overlays(self, bundle: Bundle, test: pd.DataFrame) -> None:
         ranked = test.sort_values(["dice", "image_id"], ignore_index=True)
-        places = np.unique(np.linspace(0, len(ranked) - 1, min(self._params.overlays, len(ranked))).round().astype(int))
+        places = evenly(len(ranked), self._params.overlays)
         chosen = ranked.iloc[places]
         rows = self.dataset.rows(Task.SEGMENTATION, Split.TEST).set_index("image_id", drop=False).loc[chosen["image_id"]]
         images, truth = self.dataset.images(rows), self.dataset.masks(rows) > 0

@@ -13,6 +13,7 @@ from components.augment_balance.reader import read_rows
 from components.bundle import MODEL, WEIGHTS, Bundle, Description, read_description, read_parent, write_bundle
 from components.calibration import calibrate, fit_temperature
 from components.conformal import fit_conformal
+from components.evenly import evenly
 from components.files import atomic_write
 from components.lesions import CODES, Task
 from components.out_of_fold import write_out_of_fold
@@ -166,7 +167,7 @@ def _refusal(learning: AnyLearning, judge: Judge, draft: Description) -> Refusal
     if learning.task is Task.SEGMENTATION:
         return None
     bundle = judge.bundle(draft)
-    places = np.unique(np.linspace(0, len(judge.learned) - 1, min(_LEARNED, len(judge.learned))).round().astype(int))
+    places = evenly(len(judge.learned), _LEARNED)
     judged, learned = (_seen(learning, bundle, rows) for rows in (judge.rows, judge.learned.iloc[places]))
     return fit_refusal(judged, learned)
 

@@ -11,6 +11,7 @@ from components.bundle import MODEL, Description, Int8
 from components.dataset import Dataset
 from components.evaluate.bootstrap import paired_differences, paired_mask_differences
 from components.evaluate.judged import measured
+from components.evenly import evenly
 from components.files import atomic_write
 from components.lesions import Task
 from components.params import Size
@@ -64,7 +65,7 @@ def in_integers(
 
 def calibration_images(dataset: Dataset, learned: pd.DataFrame, size: Size) -> Iterator[Floats]:
     """Batches of some of the images that a network learned from, as it sees them: N x H x W x 3, float32, 0 to 1."""
-    places = np.unique(np.linspace(0, len(learned) - 1, min(_IMAGES, len(learned))).round().astype(int))
+    places = evenly(len(learned), _IMAGES)
     chosen = learned.iloc[places]
     for start in range(0, len(chosen), _BATCH):
         images = dataset.images(chosen.iloc[start : start + _BATCH])

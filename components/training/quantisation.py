@@ -1,9 +1,9 @@
 """A network in 8-bit integers, a quarter of the size and about twice as fast on processors that multiply them (Jacob 2018).
 
 Weights are scaled channel by channel, what flows between layers by the range that it has on images that the network learned from.
-Weights have seven bits, since older processors overflow on eight. The first layer stays in float32, which halved the error of
-EfficientNet-Lite0's probabilities and costs little time; so does what answers: the head of a classifier, by which it can be
-explained, and the last layer of a segmenter, whose probabilities would come in steps.
+Weights have seven bits, since older processors overflow on eight. The first layer stays in float32, since an error there goes
+through all others and little time is spent there; so does what answers: the head of a classifier, by which it can be explained, and
+the last layer of a segmenter, whose probabilities would come in steps.
 """
 
 import tempfile

@@ -82,9 +82,10 @@ class Watcher:
         except (DermaCareError, OSError) as error:
             self._fail(str(error))
         except Exception as error:
-            if self.stale is None:
+            why = f"following the ledger failed ({error!r}); the server's log has where, so report it"
+            if self.stale != why:
                 _log.exception("following the ledger failed")
-            self._fail(f"following the ledger failed ({error!r}); the server's log has where, so report it")
+            self._fail(why)
 
     def _recall(self) -> None:
         remembered = self._cache.remembered
