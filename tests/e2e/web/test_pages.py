@@ -75,6 +75,7 @@ def test_links_are_real_and_the_browser_goes_back(page: Page) -> None:
 
 def test_the_skip_link_comes_first_and_leads_to_the_content(page: Page) -> None:
     page.goto("/about")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()  # a key pressed before React has drawn meets an empty page
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
