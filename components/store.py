@@ -54,9 +54,10 @@ def code_digest(step: str) -> str:
     return sha256_bytes(json.dumps([parts, sha256_file(lock)]).encode())[:20]
 
 
+@cache
 def _imported_files(file: Path) -> list[Path]:
     names: list[str] = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
@@ -67,6 +68,15 @@ def _imported_files(file: Path) -> list[Path]:
             base = _PACKAGE.parent.joinpath(*name.split("."))
             found += [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]
     return found
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements below a node, at any depth; expressions, of which there are far more, hold none."""
+    for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+        below = getattr(node, field, ())
+        for child in below if isinstance(below, list) else ():
+            yield child
+            yield from _statements(child)
 
 
 def step_key(step: str, params: Section, inputs: Mapping[str, str], *, code: str, salt: str = "") -> str:
