@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,18 @@ def curves(ledger: Ledger, run: str) -> dict[str, list[tuple[int, float]]]:
     metrics = ledger.client.get_run(run).data.metrics
     history = {key: ledger.client.get_metric_history(run, key) for key in metrics}
     return {key: [(metric.step, metric.value) for metric in points] for key, points in history.items()}
+
+
+def stored_curves(ledger: Ledger, run: str) -> dict[str, list[tuple[int, float]]]:
+    """The same out of a home's own database by one query, where MLflow asks once a metric, of which there are hundreds."""
+    if not ledger.uri.startswith("sqlite:"):
+        return curves(ledger, run)
+    found: dict[str, list[tuple[int, float]]] = {}
+    with closing(sqlite3.connect(ledger.uri.removeprefix("sqlite:///"))) as connection:
+        query = "select key, step, value from metrics where run_uuid = ? order by timestamp, step, value"
+        for key, step_, value in connection.execute(query, (run,)):
+            found.setdefault(key, []).append((step_, value))
+    return found
 
 
 def files(ledger: Ledger, run: str, folder: str = "") -> list[str]:
@@ -284,9 +298,10 @@ def assert_whole(ledger: Ledger, run_id: str, made: Made, version: int) -> None:
     assert {run.info.status for run in runs} == {"FINISHED"}
     for run in runs:
         if "dermacare.model" in run.data.tags:
-            assert curves(ledger, run.info.run_id)["loss"] == [(0, 1.0), (1, 0.5)]
+            known = stored_curves(ledger, run.info.run_id)
+            assert known["loss"] == [(0, 1.0), (1, 0.5)]
             assert len(run.outputs.model_outputs) == len(run.inputs.dataset_inputs) == 1
-            assert {len(points) for key, points in curves(ledger, run.info.run_id).items() if "/" in key} == {1}
+            assert {len(points) for key, points in known.items() if "/" in key} == {1}
     stored = ledger.client.search_logged_models([ledger.experiment_id])
     assert {model.status for model in stored} == {"READY"}
     digests = [model.tags["dermacare.bundle"] for model in stored]
@@ -296,9 +311,9 @@ def assert_whole(ledger: Ledger, run_id: str, made: Made, version: int) -> None:
     assert [int(one.version) for one in versions(ledger, SEGMENTER)] == [1]
 
 
-def kill_after_each_write(made: Made, uri: str, root: Path) -> int:
-    """For n = 0, 1, 2, …: a new classifier, `register` killed after its n-th write, and again whole. Returns the last n."""
-    version, writes = 0, 0
+def kill_after_every_other_write(made: Made, uri: str, root: Path, first: int) -> int:
+    """For n = first, first + 2, …: a new classifier, `register` killed after its n-th write, then whole. Returns the last n."""
+    version, writes = 0, first
     while True:
         version += 1
         bundle = classifier(made.dataset, root / str(version) / "skilled", name="skilled", sharpness=400 + version)
@@ -320,10 +335,10 @@ def kill_after_each_write(made: Made, uri: str, root: Path) -> int:
         assert release.classifier.outcome is Outcome.PROMOTE
         assert release.classifier.previous == (version - 1 or None)
         assert len(releases_of(out).entries()) == version
-        writes += 1
+        writes += 2
 
 
-@pytest.mark.timeout(3600)  # some fifty registrations, on a slow machine
+@pytest.mark.timeout(3600)  # dozens of registrations, on a slow machine
 @pytest.mark.usefixtures("every_model_serves")
 class TestKills:
     def test_a_kill_between_the_two_aliases_loses_neither_model(self, skilled, mlflow_uri, tmp_path):
@@ -339,8 +354,9 @@ class TestKills:
         assert aliases(Ledger(mlflow_uri, "dermacare")) == {"production": 2, "previous": 1}
 
     @pytest.mark.slow
-    def test_a_kill_after_each_single_write_doubles_nothing(self, made, mlflow_uri, tmp_path):
-        assert kill_after_each_write(made, mlflow_uri, tmp_path) > 30
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_a_kill_after_each_single_write_doubles_nothing(self, made, mlflow_uri, tmp_path, first):
+        assert kill_after_every_other_write(made, mlflow_uri, tmp_path, first) > 30
 
     @pytest.mark.slow
     def test_a_kill_while_the_first_versions_ever_are_made_doubles_nothing(self, made, mlflow_database, tmp_path):
