@@ -53,6 +53,8 @@ def targets_for(model: keras.Model, count: int) -> np.ndarray:
 
 
 ARCHITECTURES = [*classifiers.architectures(), *segmenters.architectures()]
+# Without those that the same functions make of more blocks, or of wider ones, than a network that is here. All of them train below.
+FAMILIES = [name for name in ARCHITECTURES if name not in ("resnet101", "resnet152", "efficientnet_lite1", "efficientnet_lite2")]
 
 
 @pytest.mark.parametrize("name", marked(ARCHITECTURES))
@@ -78,7 +80,7 @@ def test_it_trains_and_its_onnx_model_gives_what_keras_gives(name: str) -> None:
     np.testing.assert_allclose(session.run(["answer"], {"image": images(3)})[0], answers, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", marked(ARCHITECTURES))
+@pytest.mark.parametrize("name", marked(FAMILIES))
 def test_weights_of_the_model_for_any_size_fit_the_one_of_a_fixed_size(name: str) -> None:
     anywhere, fixed = build(name, (None, None)), build(name)
     assert anywhere.input_shape == (None, None, None, 3)
@@ -89,7 +91,7 @@ def test_weights_of_the_model_for_any_size_fit_the_one_of_a_fixed_size(name: str
     np.testing.assert_allclose(np.array(anywhere(seen, training=False)), np.array(fixed(seen, training=False)), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", marked(ARCHITECTURES))
+@pytest.mark.parametrize("name", marked(FAMILIES))
 def test_the_model_for_any_size_takes_the_steps_of_a_training(name: str) -> None:
     model = build(name, (None, None))
     masks = len(model.output_shape) == 4
