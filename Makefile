@@ -23,13 +23,16 @@ setup: .venv/.installed ## the environment in .venv, from the hashed lock
 	$(UNSET) $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Tests of a file stay in one process, since they share what takes long to make; who is done first takes over the other's last ones.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+
 .PHONY: test
 test: setup ## the fast tests
-	$(BIN)/python -m pytest -n 2
+	$(PYTEST)
 
 .PHONY: test-slow
 test-slow: setup ## the tests that take minutes: kills, whole runs, big models
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(PYTEST) -m slow
 
 .PHONY: lint
 lint: setup ## ruff and mypy

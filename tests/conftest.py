@@ -11,6 +11,14 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.mlflow_server import address, make_database
 from tests.seaweedfs import S3Server, seaweedfs
 
+# Whole runs, servers and kills take minutes: begun first, they leave short tests for the end, when one process waits for the other.
+_LONG = ("tests/e2e/", "tests/tracking_server/", "tests/components/register/", "tests/components/training/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the folders of the long tests first; the order within them, and of the others, stays."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _signing_key(tmp_path_factory: pytest.TempPathFactory) -> None:

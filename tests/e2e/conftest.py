@@ -1,18 +1,21 @@
 """A run of the whole pipeline on tiny models, as a user starts it."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from components.files import locked
 from pipelines.home import Home
 from pipelines.runs import EventTail, all_runs
 from tests.environment import user_environment
@@ -101,3 +104,47 @@ class Project:
 def project(tmp_path: Path) -> Project:
     """An empty home."""
     return Project(Home(tmp_path / "home"))
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A first run of the tiny settings, done: its home, not to be changed, and what it printed."""
+
+    home: Path
+    printed: str
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """Made once for all processes of tests: the first one that needs it makes it, the others wait."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "finished"
+    printed = folder / "printed"
+    with locked(folder / "lock"):
+        if not printed.exists():
+            shutil.rmtree(folder / "home", ignore_errors=True)
+            done = Project(Home(folder / "home")).run()
+            assert done.returncode == 0, done.stderr
+            printed.write_text(done.stdout)
+    return Finished(folder / "home", printed.read_text())
+
+
+# Where MLflow's database says in which folder files lie.
+_PLACES = {
+    "experiments": "artifact_location",
+    "runs": "artifact_uri",
+    "logged_models": "artifact_location",
+    "model_versions": "storage_location",
+}
+
+
+@pytest.fixture
+def used_project(finished: Finished, tmp_path: Path) -> Project:
+    """A copy of the home with the finished run, to be changed; what it tells of its place is that of the copy."""
+    root = tmp_path / "home"
+    # Kubeflow's cache knows outputs by their place; the step store answers for them.
+    shutil.copytree(finished.home, root, ignore=shutil.ignore_patterns("kfp-cache"))
+    with closing(sqlite3.connect(root / "mlflow.db")) as connection, connection:
+        for table, column in _PLACES.items():
+            connection.execute(f"update {table} set {column} = replace({column}, ?, ?)", (str(finished.home), str(root)))
+    return Project(Home(root))

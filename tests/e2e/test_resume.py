@@ -97,8 +97,8 @@ def test_ctrl_c_ends_in_one_line_and_the_same_command_goes_on(project: Project) 
     assert_whole(project)
 
 
-def test_a_run_with_nothing_changed_says_which_run_it_equals_and_fresh_does_it_again(project: Project) -> None:
-    assert project.run().returncode == 0
+def test_a_run_with_nothing_changed_says_which_run_it_equals_and_fresh_does_it_again(used_project: Project) -> None:
+    project = used_project
     (first,) = all_runs(project.home)
     again = project.run()
     assert again.returncode == 0
@@ -109,8 +109,8 @@ def test_a_run_with_nothing_changed_says_which_run_it_equals_and_fresh_does_it_a
     assert all(ends == ["done", "done"] for ends in project.finished().values())
 
 
-def test_a_changed_unet_trains_the_unet_and_what_follows_it_alone(project: Project) -> None:
-    assert project.run().returncode == 0
+def test_a_changed_unet_trains_the_unet_and_what_follows_it_alone(used_project: Project) -> None:
+    project = used_project
     project.settings["train_unet.epochs"] = "2"
     plan = project.run("--plan").stdout
     assert "train_unet.epochs 3 → 2" in plan
@@ -120,8 +120,8 @@ def test_a_changed_unet_trains_the_unet_and_what_follows_it_alone(project: Proje
     assert carried_out == {"train_unet/unet_tiny", "evaluate", "register"}
 
 
-def test_what_nothing_refers_to_is_listed_and_deleted_on_a_yes(project: Project) -> None:
-    assert project.run().returncode == 0
+def test_what_nothing_refers_to_is_listed_and_deleted_on_a_yes(used_project: Project) -> None:
+    project = used_project
     project.settings["ingest.phantom.seed"] = "7"
     # Refused, so that no alias points at it; which of two so small models is better is chance.
     assert project.run("--set", "register.policy=production").returncode == 0
