@@ -1,5 +1,6 @@
 """The step store: whole or absent, resumed, reused, never doubled."""
 
+import ast
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import pytest
 import components
 from components.errors import StoreError
 from components.params import load_params
-from components.store import Outcome, Store, copy_tree, link_tree, made_by, step_key
+from components.store import Outcome, Store, _statements, copy_tree, link_tree, made_by, step_key
 
 PARAMS = load_params(profile="demo").params
 
@@ -121,6 +122,39 @@ def test_parameters_inputs_code_and_salt_each_change_the_key() -> None:
     assert key not in others
     assert len(set(others)) == len(others)
     assert key == step_key("preprocess", section, {"validate": "a"}, code="c")
+
+
+def test_an_import_counts_wherever_it_stands() -> None:
+    places = """
+class A:
+    import components.a
+    async def f(self):
+        with open(x) as y:
+            import components.b
+try:
+    import components.c
+except OSError:
+    import components.d
+else:
+    import components.e
+finally:
+    import components.f
+match 1:
+    case 1 if x:
+        for y in x:
+            import components.g
+        else:
+            import components.h
+while x:
+    if x:
+        pass
+    elif y:
+        import components.i
+"""
+    tree = ast.parse(places)
+    every = {node.names[0].name for node in ast.walk(tree) if isinstance(node, ast.Import)}
+    assert {node.names[0].name for node in _statements(tree) if isinstance(node, ast.Import)} == every
+    assert len(every) == 9
 
 
 def digests_of(root: Path) -> dict[str, str]:

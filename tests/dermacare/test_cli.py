@@ -26,6 +26,13 @@ def test_help_imports_nothing_heavy() -> None:
     assert out.stdout.strip() == "[]"
 
 
+def test_a_run_is_planned_without_what_its_steps_need() -> None:
+    heavy = ("tensorflow", "keras", "mlflow", "kfp", "sklearn", "scipy.stats", "great_expectations", "matplotlib")
+    code = f"import sys, dermacare.run_command; print([name for name in {heavy!r} if name in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
 def test_help_lists_every_command(tmp_path: Path) -> None:
     out = dermacare("--help", home=tmp_path)
     assert out.returncode == 0
