@@ -1,6 +1,6 @@
 """Tables that grow and never change, in a file or in a team's PostgreSQL: the database itself refuses to change or delete a row.
 
-In PostgreSQL they lie in a schema `dermacare` of their own; in SQLite a file has no schemas. `infra/postgresql/databases.sql` makes
+In PostgreSQL they lie in a schema `dermacare` of their own; in SQLite a file has no schemas. `infra/kubernetes/postgresql/databases.sql` makes
 the same tables beforehand, so that who writes rows need not own what refuses to change them.
 """
 

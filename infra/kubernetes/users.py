@@ -1,5 +1,5 @@
-"""Make the cluster's two users in MLflow, those that are not there yet: `steps`, who logs runs, registers versions and moves aliases as
-the ledger says, and `serve`, who reads. Their passwords are those in the secrets dermacare-tracking and dermacare-serve.
+"""Make the cluster's two users in MLflow, where they are not there yet: `steps`, who logs runs, registers versions and moves
+aliases as the ledger says, and `serve`, who reads. Their passwords are those in the secrets dermacare-tracking and dermacare-serve.
 
     kubectl -n dermacare exec -i deployment/mlflow -- env STEPS_PASSWORD=… SERVE_PASSWORD=… python - < infra/kubernetes/users.py
 
