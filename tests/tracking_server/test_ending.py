@@ -9,12 +9,12 @@ import pytest
 
 from tests.postgresql import PostgreSQL
 from tests.seaweedfs import S3Server
-from tests.tracking_server.server import PASSWORDS, tracking_server
+from tests.tracking_server.server import ADMIN, PASSWORDS, tracking_server
 
 
 @pytest.mark.slow
 def test_an_upload_that_is_under_way_comes_to_its_end(tmp_path: Path, database: PostgreSQL, s3_server: S3Server) -> None:
-    key = base64.b64encode(f"eva:{PASSWORDS['eva']}".encode()).decode()
+    key = base64.b64encode(f"{ADMIN}:{PASSWORDS[ADMIN]}".encode()).decode()
     body = b"weights" * 100_000
     head = f"Host: 127.0.0.1\r\nAuthorization: Basic {key}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     with tracking_server(tmp_path, database, s3_server, "ending") as server:
