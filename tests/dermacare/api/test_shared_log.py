@@ -14,6 +14,7 @@ PREDICTIONS = "/api/v1/predictions"
 IMAGE = {"image": ("a.png", png(lesion()))}
 
 
+@pytest.mark.slow
 def test_answers_stand_in_the_shared_log_or_are_not_given(ready_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with postgresql() as database:
         database.query("postgres", "create database dermacare")
