@@ -1,7 +1,8 @@
 """Tables that grow and never change, in a file or in a team's PostgreSQL: the database itself refuses to change or delete a row.
 
-In PostgreSQL they lie in a schema `dermacare` of their own; in SQLite a file has no schemas. `infra/kubernetes/postgresql/databases.sql` makes
-the same tables beforehand, so that who writes rows need not own what refuses to change them.
+In PostgreSQL they lie in a schema `dermacare` of their own; in SQLite a file has no schemas.
+`infra/kubernetes/postgresql/databases.sql` makes the same tables beforehand, so that who writes rows need not own what refuses to
+change them.
 """
 
 from pathlib import Path
