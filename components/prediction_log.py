@@ -1,27 +1,37 @@
 """What was answered, when, by which models: appended and read here alone, so that an answer can be traced years later.
 
-A row holds digests and results, and what was told of the patient; never pixels, a mask or a heat map. SQLite, one transaction a
+A row holds digests and results, and what was told of the patient; never pixels, a mask or a heat map. It lies in the home's
+`predictions.db`, or in the database that $DERMACARE_PREDICTIONS names (PostgreSQL where several servers answer). One transaction a
 row, synced to the disk before it counts: killed at any moment, a row is whole or absent. The database itself refuses changes; a
-clinic that must delete old answers deletes the file, or starts a new one, by its own rules.
+clinic that must delete old answers deletes the file or the table, or starts a new one, by its own rules.
 """
 
 import os
-import sqlite3
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlalchemy import Column, Engine, MetaData, Table, Text, event, insert, literal, make_url, select
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from components.append_only import SCHEMA, first_line, is_sqlite, make_table, open_database, refuse_changes
 from components.errors import StoreError
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS predictions (id TEXT PRIMARY KEY, created TEXT NOT NULL, record TEXT NOT NULL);
-CREATE TRIGGER IF NOT EXISTS predictions_update BEFORE UPDATE ON predictions
-    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS predictions_delete BEFORE DELETE ON predictions
-    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
-"""
+VARIABLE = "DERMACARE_PREDICTIONS"
+
+_rows = Table(
+    "predictions",
+    MetaData(),
+    Column("id", Text, primary_key=True),
+    Column("created", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    schema=SCHEMA,
+)
+refuse_changes(_rows, "the log")
 
 
 class _Values(BaseModel):
@@ -88,60 +98,99 @@ class LoggedPrediction(_Values):
 
 
 class PredictionLog:
-    """The log in a file, for any number of threads and processes.
+    """The log in a database, for any number of threads, processes and machines.
 
     Args:
-        path: the database; made when the first row is appended, readable by its owner alone.
+        url: its address, as SQLAlchemy writes it; its password is never shown. A file is made when it is first needed,
+            readable by its owner alone.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+    def __init__(self, url: str) -> None:
+        self._given = url
+
+    @property
+    def place(self) -> str:
+        """The file, or the address without its password.
+
+        Raises:
+            StoreError: it is no address.
+        """
+        try:
+            url = make_url(self._given)
+        except ArgumentError as error:
+            raise StoreError(f"{VARIABLE}: is no address of a database; write postgresql+psycopg://user@host/database") from error
+        return str(self._file) if self._file else url.render_as_string(hide_password=True)
 
     def append(self, prediction: LoggedPrediction) -> None:
         """Add a row; when this returns, it is on the disk.
 
         Raises:
-            StoreError: the file cannot be written, or has a row of this id.
+            StoreError: the database does not answer or does not let us, or has a row of this id.
         """
-        row = (prediction.id, prediction.created.isoformat(), prediction.model_dump_json())
-        try:
-            with self._lock, self._open() as connection:
-                connection.execute("INSERT INTO predictions VALUES (?, ?, ?)", row)
-        except (sqlite3.Error, OSError) as error:
-            remedy = "so it is not given; free space or permissions, then ask again"
-            raise StoreError(f"{self._path}: the answer cannot be logged ({error}), {remedy}") from error
+        row = {"id": prediction.id, "created": prediction.created.isoformat(), "record": prediction.model_dump_json()}
+        with self._writing(), self._engine.begin() as connection:
+            connection.execute(insert(_rows).values(row))
+
+    def require_room(self) -> None:
+        """See that rows can be appended, as far as can be told without appending one.
+
+        Raises:
+            StoreError: as `append`.
+        """
+        with self._writing(), self._engine.connect() as connection:
+            connection.execute(select(literal(1)).select_from(_rows).limit(1))
 
     def find(self, prediction_id: str) -> LoggedPrediction | None:
         """The row of an id; None: there is none.
 
         Raises:
-            StoreError: the file cannot be read.
+            StoreError: the database cannot be read.
         """
-        if not self._path.exists():
+        place = self.place
+        if self._file is not None and not self._file.exists():
             return None
         try:
-            with self._lock, self._open() as connection:
-                row = connection.execute("SELECT record FROM predictions WHERE id = ?", (prediction_id,)).fetchone()
-            return None if row is None else LoggedPrediction.model_validate_json(row[0])
-        except (sqlite3.Error, OSError, ValidationError) as error:
-            raise StoreError(f"{self._path}: cannot be read ({str(error).splitlines()[0]}); bring a copy of it back") from error
+            with self._engine.connect() as connection:
+                record = connection.execute(select(_rows.c.record).where(_rows.c.id == prediction_id)).scalar()
+            return None if record is None else LoggedPrediction.model_validate_json(record)
+        except (SQLAlchemyError, OSError, ValidationError) as error:
+            remedy = "bring a copy of it back" if self._file else "see that the database answers, and that its role may read"
+            raise StoreError(f"{place}: cannot be read ({first_line(error)}); {remedy}") from error
 
     def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        """Let go of the database."""
+        if "_engine" in self.__dict__:
+            self._engine.dispose()
 
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(self._path, timeout=30, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(_SCHEMA)
-            self._connection = connection
-        return self._connection
+    @cached_property
+    def _file(self) -> Path | None:
+        """The file of SQLite; None: the log lies in a server."""
+        return Path(make_url(self._given).database or "") if is_sqlite(self._given) else None
+
+    @cached_property
+    def _engine(self) -> Engine:
+        """The database, with its table."""
+        engine = open_database(self._given)
+        if self._file is not None:
+            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
+            event.listen(engine, "connect", _sync)
+        make_table(engine, _rows)
+        return engine
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        place = self.place
+        try:
+            yield
+        except (SQLAlchemyError, OSError) as error:
+            remedy = "free space or permissions" if self._file else "see that the database answers, and that its role may insert"
+            said = first_line(error)
+            raise StoreError(
+                f"{place}: the answer cannot be logged ({said}), so it is not given; {remedy}, then ask again"
+            ) from error
+
+
+def _sync(connection: Any, record: object) -> None:
+    """Have SQLite write a row to the disk before it counts, and let others read meanwhile."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")

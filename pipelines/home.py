@@ -8,7 +8,7 @@ mlartifacts/     MLflow's files
 kfp-cache/       Kubeflow's local cache
 reproduce/       homes of `dermacare reproduce`, one a run; nothing refers to them
 serving/         models of what serves, cached; deleted, they are fetched again
-predictions.db   the log of predictions: digests and results, never pixels
+predictions.db   the log of predictions, where $DERMACARE_PREDICTIONS names no other database: digests and results, never pixels
 kept/            images that were kept by consent, and no other
 audit/           what `dermacare data audit` wrote last
 groups.csv       which group each image belongs to, append only, so that no image ever changes its split
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from components.prediction_log import PredictionLog
     from components.promotion.ledger import ReleaseLedger
 
 VARIABLE = "DERMACARE_HOME"
@@ -70,10 +71,11 @@ class Home:
         """Where the models of what serves are cached: see `pipelines/serving/cache.py`."""
         return self.root / "serving"
 
-    @property
-    def predictions(self) -> Path:
-        """The log of predictions."""
-        return self.root / "predictions.db"
+    def predictions(self) -> "PredictionLog":
+        """The log of predictions: in the database that $DERMACARE_PREDICTIONS names, or else in the home's own."""
+        from components.prediction_log import VARIABLE, PredictionLog
+
+        return PredictionLog(os.environ.get(VARIABLE) or f"sqlite:///{self.root / 'predictions.db'}")
 
     @property
     def kept(self) -> Path:

@@ -117,7 +117,7 @@ def predict_folder(folder: Path, output: Path, home: Home, tell: Callable[[int, 
         done = _Journal(output / _JOURNAL, release)
         decoder = Decoder(1, _MOST_PIXELS, _SECONDS)
         try:
-            work = _Work(folder, output, _places(images), release, predictor, decoder, PredictionLog(home.predictions))
+            work = _Work(folder, output, _places(images), release, predictor, decoder, home.predictions())
             before = 0
             for number, image in enumerate(images):
                 tell(number, len(images))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from components.errors import BundleError, LedgerError, RunError, TrackingError
-from components.prediction_log import LoggedModel, LoggedPrediction, PredictionLog
+from components.prediction_log import LoggedModel, LoggedPrediction
 from components.provenance.chain import Chain
 from pipelines.home import Home
 from pipelines.trace import Chains
@@ -31,10 +31,12 @@ def trace_prediction(home: Home, prediction_id: str) -> TracedPrediction:
         RunError: the log of this home has no such answer.
         StoreError: the log cannot be read.
     """
-    prediction = PredictionLog(home.predictions).find(prediction_id)
+    log = home.predictions()
+    prediction = log.find(prediction_id)
     if prediction is None:
         raise RunError(
-            f"{home.predictions}: has no prediction {prediction_id}; set DERMACARE_HOME to the home of the server that answered"
+            f"{log.place}: has no prediction {prediction_id}; set DERMACARE_HOME to the home of the server that answered, or "
+            "DERMACARE_PREDICTIONS to its log"
         )
     chains: list[Chain] = []
     astray = _of_ledger(home, prediction)

@@ -53,7 +53,7 @@ def serving(home: Path, *options: str, ready: bool = True, environment: Mapping[
     """Serve a home; with `ready` a release is loaded when the block begins. The process is gone when it ends."""
     log = home.parent / f"serve-{time.monotonic_ns()}.log"
     command = [sys.executable, "-m", "dermacare.cli", "serve", "--port", "0", *options]
-    unwanted = {"MLFLOW_TRACKING_URI", "DERMACARE_LEDGER", "DERMACARE_API_KEYS"}
+    unwanted = {"MLFLOW_TRACKING_URI", "DERMACARE_LEDGER", "DERMACARE_PREDICTIONS", "DERMACARE_API_KEYS"}
     inherited = {key: value for key, value in os.environ.items() if key not in unwanted}
     variables = {**inherited, "DERMACARE_HOME": str(home), "PYTHONUNBUFFERED": "1", **(environment or {})}
     with log.open("wb") as printed:

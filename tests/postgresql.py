@@ -24,11 +24,13 @@ class PostgreSQL:
     Args:
         programs: folder of `initdb` and `postgres`.
         folder: where it may write; belongs to the user under whom it runs.
+        admin: name of its superuser.
     """
 
-    def __init__(self, programs: Path, folder: Path) -> None:
-        self._programs = programs
+    def __init__(self, programs: Path, folder: Path, admin: str = _USER) -> None:
+        self.programs = programs
         self._folder = folder
+        self._admin = admin
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         password = folder / "password"
@@ -36,13 +38,17 @@ class PostgreSQL:
         if os.geteuid() == 0:  # PostgreSQL refuses root
             shutil.chown(folder, "nobody", "nogroup")
             shutil.chown(password, "nobody", "nogroup")
-        options = ["-U", _USER, f"--pwfile={password}", "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8"]
+        options = ["-U", admin, f"--pwfile={password}", "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8"]
         subprocess.run(self._command("initdb", "-D", str(folder / "data"), *options), check=True, capture_output=True, cwd=folder)
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables by which libpq finds the server."""
-        return {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": _USER, "PGPASSWORD": _PASSWORD}
+        return {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": self._admin, "PGPASSWORD": _PASSWORD}
+
+    def address(self, database: str) -> str:
+        """The address of one of its databases, as SQLAlchemy writes it."""
+        return f"postgresql+psycopg://{self._admin}:{_PASSWORD}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
         """Start it; it answers when this returns."""
@@ -70,7 +76,7 @@ class PostgreSQL:
         import psycopg
 
         try:
-            where = {"host": "127.0.0.1", "port": self.port, "user": _USER, "password": _PASSWORD, "dbname": database}
+            where = {"host": "127.0.0.1", "port": self.port, "user": self._admin, "password": _PASSWORD, "dbname": database}
             with psycopg.connect(**where, autocommit=True, connect_timeout=5) as connection:  # type: ignore[arg-type]
                 cursor = connection.execute(query)  # type: ignore[call-overload]
                 return list(cursor.fetchall()) if cursor.description else []
@@ -79,18 +85,18 @@ class PostgreSQL:
 
     def _command(self, program: str, *arguments: str) -> list[str]:
         user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else ["setpriv"]
-        return [*user, "--pdeathsig=KILL", "--", str(self._programs / program), *arguments]
+        return [*user, "--pdeathsig=KILL", "--", str(self.programs / program), *arguments]
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[PostgreSQL]:
-    """Run PostgreSQL; it is gone when the block ends. Skips the test where it is not installed."""
+def postgresql(admin: str = _USER) -> Iterator[PostgreSQL]:
+    """Run PostgreSQL, with a superuser of that name; it is gone when the block ends. Skips the test where it is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[4]))
     if not found:
         pytest.skip("PostgreSQL is not installed: `apt-get install postgresql` (.ci/run does)")
     # Not below pytest's folders, which other users may not enter.
     with tempfile.TemporaryDirectory(prefix="dermacare-postgresql-") as folder:
-        server = PostgreSQL(found[-1].parent, Path(folder))
+        server = PostgreSQL(found[-1].parent, Path(folder), admin)
         server.start()
         try:
             yield server

@@ -13,19 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 
 from pydantic import ValidationError
-from sqlalchemy import DDL, Column, Engine, Integer, MetaData, String, Table, Text, create_engine, event, insert, make_url, select
+from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, Text, insert, make_url, select
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
-from sqlalchemy.schema import CreateSchema
 
+from components.append_only import SCHEMA, first_line, make_table, open_database, refuse_changes
 from components.errors import LedgerError
 from components.promotion.entries import Content, Entry
 from components.promotion.keys import SigningKey, fingerprint, own_key, verifies
-
-SCHEMA = "dermacare"
-_TRIES = 20
 
 _tables = MetaData()
 _ledger = Table(
@@ -39,19 +35,7 @@ _ledger = Table(
     schema=SCHEMA,
 )
 
-_REFUSE_SQLITE = [
-    f"CREATE TRIGGER ledger_{verb.lower()} BEFORE {verb} ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-    for verb in ("UPDATE", "DELETE")
-]
-_REFUSE_POSTGRESQL = [
-    f"CREATE OR REPLACE FUNCTION {SCHEMA}.refuse() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$",
-    f"CREATE TRIGGER ledger_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON {SCHEMA}.ledger "
-    f"FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse()",
-]
-for _dialect, _statements in (("sqlite", _REFUSE_SQLITE), ("postgresql", _REFUSE_POSTGRESQL)):
-    for _statement in _statements:
-        event.listen(_ledger, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
+refuse_changes(_ledger, "the ledger")
 
 
 @dataclass(frozen=True)
@@ -174,28 +158,9 @@ class ReleaseLedger:
     @cached_property
     def _engine(self) -> Engine:
         """The database, with its table."""
-        url = make_url(self._given)
-        sqlite = url.get_backend_name() == "sqlite"
-        if sqlite and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, connect_args={"timeout": 30} if sqlite else {"connect_timeout": 5})
-        if sqlite:
-            engine = engine.execution_options(schema_translate_map={SCHEMA: None})
-        self._make_table(engine, sqlite=sqlite)
+        engine = open_database(self._given)
+        make_table(engine, _ledger)
         return engine
-
-    @staticmethod
-    def _make_table(engine: Engine, *, sqlite: bool) -> None:
-        """The table, its triggers with it or not at all."""
-        with engine.connect() as connection:
-            if engine.dialect.has_table(connection, "ledger", schema=None if sqlite else SCHEMA):
-                return
-        with engine.begin() as connection:
-            if sqlite:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")  # Python's driver begins no transaction before CREATE by itself
-            else:
-                connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
-            _tables.create_all(connection)
 
     @contextmanager
     def _answering(self, purpose: str) -> Iterator[None]:
@@ -203,10 +168,9 @@ class ReleaseLedger:
         try:
             yield
         except (SQLAlchemyError, OSError) as error:
-            first = (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0][:200]
             raise LedgerError(
-                f"{address}: {purpose} the ledger failed ({first}); see that the database answers and can be written to, "
-                "then run the same command again"
+                f"{address}: {purpose} the ledger failed ({first_line(error)}); see that the database answers and can be written "
+                "to, then run the same command again"
             ) from error
 
 

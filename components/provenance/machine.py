@@ -5,6 +5,7 @@ part of the bundle, which holds nothing of the machine that made it.
 """
 
 import json
+import math
 import os
 import platform
 from pathlib import Path
@@ -43,9 +44,16 @@ def _processor() -> str:
     return next(named, "") or platform.processor() or "unknown processor"
 
 
-def usable_cores() -> int:
-    """How many threads may run at once here: a container's share, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def usable_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """How many threads may run at once here: a container's share, where the system tells.
+
+    Args:
+        quota: Linux's file of a container's processor time, `<microseconds or max> <of so many microseconds>`. More threads than it
+            has room for are stopped again and again.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share, _, period = quota.read_text(encoding="ascii").partition(" ") if quota.is_file() else ("max", "", "")
+    return min(cores, max(1, math.ceil(int(share) / int(period)))) if share.isdecimal() else cores
 
 
 def _gpus() -> list[str]:

@@ -15,7 +15,6 @@ from typing import TypeVar
 from components.errors import ImageFormatError, StoreError
 from components.files import sha256_bytes, writing
 from components.predict.decoder import Decoded, Decoder
-from components.prediction_log import PredictionLog
 from dermacare.api import answers, limits, schemas
 from dermacare.api.metrics import Metrics
 from dermacare.api.problems import ApiError, Kind
@@ -58,7 +57,7 @@ class Service:
         self.settings = settings
         self.metrics = Metrics()
         self.watcher = Watcher(settings, self.metrics)
-        self._log = PredictionLog(settings.home.predictions)
+        self._log = settings.home.predictions()
         self._decoder = Decoder(settings.decoding, limits.IMAGE_PIXELS, settings.decode_seconds)
         self._threads = ThreadPoolExecutor(settings.answering, thread_name_prefix="answer")
 
@@ -84,6 +83,17 @@ class Service:
         if serving is None:
             raise ApiError(Kind.NOT_READY, self.watcher.stale or NOTHING)
         return serving
+
+    async def not_ready(self) -> str | None:
+        """Why it cannot predict, a sentence without its full stop; None: it can."""
+        if self.watcher.serving is None:
+            return self.watcher.stale or NOTHING
+        try:
+            # Not on the threads that answer: whoever asks this waits for no image.
+            await asyncio.to_thread(self._log.require_room)
+        except StoreError as error:
+            return str(error)
+        return None
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run something on one of the threads that answer."""

@@ -47,17 +47,17 @@ def row(number: int) -> LoggedPrediction:
 
 
 def test_a_row_is_found_as_it_was_appended_by_another_process_too(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path / "home" / "predictions.db")
+    log = PredictionLog(f"sqlite:///{tmp_path}/home/predictions.db")
     log.append(row(1))
-    assert PredictionLog(tmp_path / "home" / "predictions.db").find(row(1).id) == log.find(row(1).id) == row(1)
+    assert PredictionLog(f"sqlite:///{tmp_path}/home/predictions.db").find(row(1).id) == log.find(row(1).id) == row(1)
     assert log.find("0" * 32) is None
-    assert PredictionLog(tmp_path / "elsewhere.db").find(row(1).id) is None
+    assert PredictionLog(f"sqlite:///{tmp_path}/elsewhere.db").find(row(1).id) is None
     assert not (tmp_path / "elsewhere.db").exists()
 
 
 @pytest.mark.parametrize("statement", ["UPDATE predictions SET record = '{}'", "DELETE FROM predictions"])
 def test_the_database_itself_refuses_changes(statement: str, tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path / "predictions.db")
+    log = PredictionLog(f"sqlite:///{tmp_path}/predictions.db")
     log.append(row(1))
     with (
         sqlite3.connect(tmp_path / "predictions.db") as database,
@@ -71,15 +71,15 @@ def test_the_database_itself_refuses_changes(statement: str, tmp_path: Path) -> 
 def test_a_log_that_cannot_be_written_is_an_error_with_a_way_out(tmp_path: Path) -> None:
     (tmp_path / "predictions.db").mkdir()
     with pytest.raises(StoreError, match=r"predictions\.db: the answer cannot be logged .* free space or permissions"):
-        PredictionLog(tmp_path / "predictions.db").append(row(1))
+        PredictionLog(f"sqlite:///{tmp_path}/predictions.db").append(row(1))
 
 
 def test_killed_at_any_moment_every_row_is_whole_and_what_was_confirmed_is_there(tmp_path: Path) -> None:
     program = (
-        "import sys, itertools; from pathlib import Path\n"
+        "import sys, itertools\n"
         "from components.prediction_log import PredictionLog\n"
         "from tests.components.test_prediction_log import row\n"
-        "log = PredictionLog(Path(sys.argv[1]))\n"
+        "log = PredictionLog(f'sqlite:///{sys.argv[1]}')\n"
         "for number in itertools.count(int(sys.argv[2])):\n"
         "    log.append(row(number)); print(number, flush=True)\n"
     )
@@ -93,7 +93,7 @@ def test_killed_at_any_moment_every_row_is_whole_and_what_was_confirmed_is_there
             time.sleep(pause)
             process.send_signal(signal.SIGKILL)
             confirmed += [int(line) for line in [first, *process.stdout.read().splitlines()] if line.strip()]
-    log = PredictionLog(tmp_path / "predictions.db")
+    log = PredictionLog(f"sqlite:///{tmp_path}/predictions.db")
     assert len(confirmed) > 3
     assert all(log.find(f"{number:032x}") == row(number) for number in confirmed)
     with sqlite3.connect(tmp_path / "predictions.db") as database:

@@ -47,7 +47,7 @@ def untold(done: int, total: int) -> None:
 
 
 def logged(home: Home) -> int:
-    with sqlite3.connect(home.predictions) as database:
+    with sqlite3.connect(home.root / "predictions.db") as database:
         return database.execute("SELECT count(*) FROM predictions").fetchone()[0]
 
 

@@ -63,6 +63,12 @@ class TrackingServer:
             self.kill()
             raise TimeoutError(self.log.read_text(encoding="utf-8", errors="replace")[-3000:]) from error
 
+    def end(self) -> subprocess.Popen[bytes]:
+        """Tell it to end, as Kubernetes and systemd do; the process, to be waited for."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process
+
     def kill(self) -> None:
         """End all of it at once, as a power cut would."""
         if self._process is not None:

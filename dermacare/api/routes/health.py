@@ -27,12 +27,12 @@ async def read_health() -> Health:
     "/readyz",
     summary="Whether it can predict",
     response_model=Health,
-    response_description="a release is loaded",
+    response_description="a release is loaded, and its answers can be logged",
     responses={
         200: {"content": {"application/json": {"example": {"status": "ok", "reason": None}}}},
         503: {
             "model": Health,
-            "description": "no release is loaded",
+            "description": "no release is loaded, or answers cannot be logged",
             "content": {"application/json": {"example": {"status": "not ready", "reason": "no model serves yet"}}},
         },
         **_PROBLEMS,
@@ -40,9 +40,9 @@ async def read_health() -> Health:
 )
 async def read_readiness(service: ServiceOf) -> Response:
     """An orchestrator sends requests to what is ready alone."""
-    ready = service.watcher.serving is not None
-    said = Health(status="ok" if ready else "not ready", reason=None if ready else service.watcher.stale)
-    return Response(said.model_dump_json(), 200 if ready else 503, media_type="application/json")
+    reason = await service.not_ready()
+    said = Health(status="ok" if reason is None else "not ready", reason=reason)
+    return Response(said.model_dump_json(), 200 if reason is None else 503, media_type="application/json")
 
 
 @router.get(

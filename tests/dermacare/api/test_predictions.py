@@ -231,14 +231,14 @@ class TestBatch:
 class TestWhatIsKept:
     def test_the_log_has_the_answer_and_no_pixel(self, client: httpx.Client, fetched_home: Home) -> None:
         said = ask(client, png(lesion()), age="54")
-        with sqlite3.connect(f"file:{fetched_home.predictions}?mode=ro", uri=True) as database:
+        with sqlite3.connect(f"file:{fetched_home.root}/predictions.db?mode=ro", uri=True) as database:
             (row,) = database.execute("SELECT record FROM predictions WHERE id = ?", (said.id,)).fetchone()
         assert said.image.sha256 in row
         assert said.models.classifier.digest in row
         assert '"age":54' in row
         assert "base64" not in row
         assert len(row) < 2000
-        assert fetched_home.predictions.stat().st_mode & 0o077 == 0
+        assert (fetched_home.root / "predictions.db").stat().st_mode & 0o077 == 0
 
     def test_without_consent_no_image_comes_to_lie_on_the_disk(self, client: httpx.Client, fetched_home: Home) -> None:
         before = set(fetched_home.root.rglob("*"))

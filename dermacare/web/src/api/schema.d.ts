@@ -1670,7 +1670,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description a release is loaded */
+            /** @description a release is loaded, and its answers can be logged */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1702,7 +1702,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description no release is loaded */
+            /** @description no release is loaded, or answers cannot be logged */
             503: {
                 headers: {
                     [name: string]: unknown;
