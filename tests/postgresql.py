@@ -44,6 +44,10 @@ class PostgreSQL:
         """The variables by which libpq finds the server."""
         return {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": _USER, "PGPASSWORD": _PASSWORD}
 
+    def address(self, database: str) -> str:
+        """A database's address for SQLAlchemy."""
+        return f"postgresql+psycopg://{_USER}:{_PASSWORD}@127.0.0.1:{self.port}/{database}"
+
     def start(self) -> None:
         """Start it; it answers when this returns."""
         options = [part for option in _OPTIONS for part in ("-c", option)]
