@@ -59,6 +59,11 @@ $(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(WEB)/package.json $(W
 web-test: setup $(WEB)/node_modules/.installed ## the pages' own checks: contract, lint, types, unit tests
 	$(NPM) run --silent test
 
+.PHONY: audit
+audit: setup $(WEB)/node_modules/.installed ## known holes in the dependencies; asks PyPI and npm's registry
+	$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
+	$(NPM) audit
+
 .PHONY: bench
 bench: setup ## measurements, side by side, into $DERMACARE_HOME/bench.json
 	$(BIN)/python -m tests.bench

@@ -23,8 +23,7 @@ def url(server: PostgreSQL, request: pytest.FixtureRequest) -> str:
     """Address of a database of the test's own."""
     name = request.node.name.replace("test_", "")[:40]
     server.query("postgres", f"create database {name}")
-    where = server.environment
-    return f"postgresql+psycopg://{where['PGUSER']}:{where['PGPASSWORD']}@127.0.0.1:{where['PGPORT']}/{name}"
+    return server.address(name)
 
 
 def test_entries_are_chained_and_verified(url):
