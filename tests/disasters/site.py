@@ -81,7 +81,7 @@ class App:
 
     def logged(self) -> set[str]:
         """Ids of the predictions that its log has."""
-        with sqlite3.connect(self._home.predictions) as log:
+        with sqlite3.connect(self._home.root / "predictions.db") as log:
             return {row[0] for row in log.execute("select id from predictions")}
 
     def _ask(self) -> None:
