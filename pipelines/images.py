@@ -1,10 +1,20 @@
-"""Container images of the steps, named here alone."""
+"""Container images of the steps, named here alone; `infra/images/` holds what they are built from.
 
+$DERMACARE_IMAGE_REGISTRY is put before their names where it is set: `registry.example.org/team`.
+"""
+
+import os
 from importlib.metadata import version
 
-_TAG = version("dermacare")
+REGISTRY = "DERMACARE_IMAGE_REGISTRY"
+
+
+def image(name: str) -> str:
+    """An image of this version of the package, as a runner asks for it."""
+    return "/".join(filter(None, (os.environ.get(REGISTRY, "").rstrip("/"), f"{name}:{version('dermacare')}")))
+
 
 # Each holds the package with the extras that its steps import.
-DATA = f"dermacare-data:{_TAG}"
-TRAIN = f"dermacare-train:{_TAG}"
-TRACK = f"dermacare-track:{_TAG}"
+STEPS = image("dermacare-steps")
+TRAIN = image("dermacare-train")
+TRAIN_GPU = image("dermacare-train-gpu")

@@ -6,28 +6,28 @@ from kfp import dsl
 from pipelines import images
 
 
-@dsl.component(base_image=images.DATA, install_kfp_package=False)
+@dsl.component(base_image=images.STEPS, install_kfp_package=False)
 def ingest(params: str, code: str, fingerprint: str, out: dsl.Output[dsl.Dataset]) -> None:  # noqa: D103
     from pipelines.execute import run_component
 
     run_component("ingest", params, code, {}, out, salt=fingerprint)
 
 
-@dsl.component(base_image=images.DATA, install_kfp_package=False)
+@dsl.component(base_image=images.STEPS, install_kfp_package=False)
 def validate(params: str, code: str, raw: dsl.Input[dsl.Dataset], out: dsl.Output[dsl.Dataset]) -> None:  # noqa: D103
     from pipelines.execute import run_component
 
     run_component("validate", params, code, {"raw": raw}, out)
 
 
-@dsl.component(base_image=images.DATA, install_kfp_package=False)
+@dsl.component(base_image=images.STEPS, install_kfp_package=False)
 def preprocess(params: str, code: str, dataset: dsl.Input[dsl.Dataset], out: dsl.Output[dsl.Dataset]) -> None:  # noqa: D103
     from pipelines.execute import run_component
 
     run_component("preprocess", params, code, {"dataset": dataset}, out)
 
 
-@dsl.component(base_image=images.DATA, install_kfp_package=False)
+@dsl.component(base_image=images.STEPS, install_kfp_package=False)
 def augment_balance(params: str, code: str, dataset: dsl.Input[dsl.Dataset], out: dsl.Output[dsl.Artifact]) -> None:  # noqa: D103
     from pipelines.execute import run_component
 
@@ -62,7 +62,7 @@ def train_classifier(  # noqa: D103
     run_component("train_classifier", params, code, {"dataset": dataset, "plan": plan}, out, model=model)
 
 
-@dsl.component(base_image=images.TRACK, install_kfp_package=False)
+@dsl.component(base_image=images.STEPS, install_kfp_package=False)
 def evaluate(  # noqa: D103
     params: str,
     code: str,
@@ -76,7 +76,7 @@ def evaluate(  # noqa: D103
     run_component("evaluate", params, code, {"dataset": dataset, "models": [segmenters, classifiers]}, out)
 
 
-@dsl.component(base_image=images.TRACK, install_kfp_package=False)
+@dsl.component(base_image=images.STEPS, install_kfp_package=False)
 def register(  # noqa: D103
     params: str,
     code: str,
