@@ -9,9 +9,9 @@ from importlib.metadata import version
 REGISTRY = "DERMACARE_IMAGE_REGISTRY"
 
 
-def image(name: str) -> str:
-    """An image of this version of the package, as a runner asks for it."""
-    return "/".join(filter(None, (os.environ.get(REGISTRY, "").rstrip("/"), f"{name}:{version('dermacare')}")))
+def image(name: str, registry: str = "") -> str:
+    """An image of this version of the package, as a runner asks for it; `registry`: instead of the one of the environment."""
+    return "/".join(filter(None, ((registry or os.environ.get(REGISTRY, "")).rstrip("/"), f"{name}:{version('dermacare')}")))
 
 
 # Each holds the package with the extras that its steps import.

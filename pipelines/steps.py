@@ -21,10 +21,25 @@ def validate(params: str, code: str, raw: dsl.Input[dsl.Dataset], out: dsl.Outpu
 
 
 @dsl.component(base_image=images.STEPS, install_kfp_package=False)
-def preprocess(params: str, code: str, dataset: dsl.Input[dsl.Dataset], out: dsl.Output[dsl.Dataset]) -> None:  # noqa: D103
+def preprocess_shards(  # noqa: D103
+    part: str, params: str, code: str, dataset: dsl.Input[dsl.Dataset], out: dsl.Output[dsl.Dataset]
+) -> None:
     from pipelines.execute import run_component
 
-    run_component("preprocess", params, code, {"dataset": dataset}, out)
+    run_component("preprocess_shards", params, code, {"dataset": dataset}, out, salt=part)
+
+
+@dsl.component(base_image=images.STEPS, install_kfp_package=False)
+def preprocess(  # noqa: D103
+    params: str,
+    code: str,
+    dataset: dsl.Input[dsl.Dataset],
+    out: dsl.Output[dsl.Dataset],
+    parts: dsl.Input[list[dsl.Dataset]] = None,
+) -> None:
+    from pipelines.execute import run_component
+
+    run_component("preprocess", params, code, {"dataset": dataset}, out, parts=parts)
 
 
 @dsl.component(base_image=images.STEPS, install_kfp_package=False)
@@ -86,8 +101,18 @@ def register(  # noqa: D103
     out: dsl.Output[dsl.Artifact],
     segmenters: dsl.Input[list[dsl.Model]] = None,
     classifiers: dsl.Input[list[dsl.Model]] = None,
+    job: str = "",
+    fingerprint: str = "",
 ) -> None:
+    from pipelines.cluster_record import known_run
     from pipelines.execute import run_component
 
-    models = [segmenters, classifiers]
-    run_component("register", params, code, {"dataset": dataset, "models": models, "evaluation": evaluation}, out, salt=run)
+    inputs = {"dataset": dataset, "models": [segmenters, classifiers], "evaluation": evaluation}
+    run_component("register", params, code, inputs, out, salt=known_run(run, job, fingerprint))
+
+
+@dsl.component(base_image=images.STEPS, install_kfp_package=False)
+def report_failure(params: str, job: str, status: dsl.PipelineTaskFinalStatus) -> None:  # noqa: D103
+    from pipelines.report_failure import report
+
+    report(params, job, state=status.state, error=status.error_message)
