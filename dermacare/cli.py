@@ -126,6 +126,25 @@ def compile_(
 
 
 @app.command()
+def schedule(
+    cron: Annotated[
+        str | None,
+        typer.Option("--cron", help='When: minute, hour, day, month, weekday: "0 3 * * *"; left out, what is scheduled is listed.'),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Its name; by default after the profile.", show_default=False)] = None,
+    remove: Annotated[str | None, typer.Option("--remove", metavar="NAME", help="Remove the one of this name.")] = None,
+    profile: Profile = None,
+    data: Data = None,
+    assignments: Assignments = None,
+    file: ParamsFile = None,
+) -> None:
+    """Run the pipeline by the clock, on a Kubeflow cluster; one of the same name is replaced."""
+    from dermacare.schedule_command import schedule as arrange
+
+    arrange(cron, name=name, remove=remove, profile=profile, data=data or [], assignments=assignments or [], file=file)
+
+
+@app.command()
 def step(
     name: Annotated[str, typer.Argument(help="The step, with the model's name for training: train_classifier/resnet50.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the output; what lies there is replaced.")],

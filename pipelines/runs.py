@@ -34,7 +34,7 @@ class RunRecord:
     """What is known of a run; `run.json` of its folder.
 
     Attributes:
-        id: date, time and four random digits: `20261124-153012-a1b2`.
+        id: date, time and four random digits: `20261124-153012-a1b2`; of a run on a cluster, Kubeflow's.
         command: what was typed.
         profile: the profile, or empty.
         params: all parameters, as plain values.
@@ -45,6 +45,7 @@ class RunRecord:
         host, pid, started_process: the owner, and when that process started (a pid is used again).
         created, ended: seconds since 1970.
         reason: why it failed, in one sentence.
+        cluster: address of the Kubeflow Pipelines that carries it out; empty: a process of ours does.
     """
 
     id: str
@@ -61,6 +62,7 @@ class RunRecord:
     created: float = field(default_factory=time.time)
     ended: float | None = None
     reason: str = ""
+    cluster: str = ""
 
     @property
     def steps(self) -> Plan:
@@ -93,7 +95,7 @@ def load(home: Home, run: str) -> RunRecord:
 
 def all_runs(home: Home) -> list[RunRecord]:
     """All runs, oldest first."""
-    return [load(home, file.parent.name) for file in sorted(home.runs.glob("*/run.json"))]
+    return sorted((load(home, file.parent.name) for file in home.runs.glob("*/run.json")), key=lambda run: (run.created, run.id))
 
 
 def owned(record: RunRecord) -> RunRecord:
@@ -107,9 +109,14 @@ def beat(home: Home, run: str) -> None:
 
 
 def alive(home: Home, record: RunRecord) -> bool:
-    """Whether a run that says it is running has an owner: a living process on this host, elsewhere a lease that holds."""
+    """Whether a run that says it is running has an owner: a living process on this host, elsewhere a lease that holds.
+
+    A run on a cluster is believed: only Kubeflow knows better (`pipelines.cluster_runs.look_again`).
+    """
     if record.state is not RunState.RUNNING:
         return False
+    if record.cluster:
+        return True
     if record.host == socket.gethostname():
         return process_lives(record.pid, record.started_process)
     beat_file = home.run(record.id) / "heartbeat"
@@ -125,7 +132,7 @@ def bury_the_dead(home: Home) -> list[RunRecord]:
 
 
 def cancel(home: Home, run: str) -> None:
-    """Stop a run that is going on on this host; what it has done stays, and the same command goes on from there.
+    """Stop a run that is going on, on this host or on a cluster; what it has done stays, and the same command goes on from there.
 
     Raises:
         RunError: the run is not going on, or on another host.
@@ -133,6 +140,11 @@ def cancel(home: Home, run: str) -> None:
     record = load(home, run)
     if not alive(home, record):
         raise RunError(f"{run}: is not running (it is {record.state}); there is nothing to cancel")
+    if record.cluster:
+        from pipelines.cluster_runs import terminate
+
+        terminate(home, record)
+        return
     if record.host != socket.gethostname():
         raise RunError(f"{run}: runs on {record.host}; cancel it there")
     os.kill(record.pid, signal.SIGTERM)

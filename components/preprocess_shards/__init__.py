@@ -1,7 +1,6 @@
 """A part of step 3, for a cluster: some of the pixel shards. `preprocess` then takes them over and computes none anew."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from components.dataset import Dataset
