@@ -35,6 +35,7 @@ WITHDRAWN = "withdrawn.csv"
 
 _SEND_SECONDS = 5.0
 _TRIES = 8
+_LOOKS = 20
 # Training goes on from the checkpoint before one that is missing; of other files it may rely on all being there.
 _CAN_BE_SPARED = "checkpoints"
 _ABSENT = ("404", "NoSuchKey", "NotFound")
@@ -59,8 +60,9 @@ class RemoteStore:
 
     def __init__(self, place: str, *, send_seconds: float = _SEND_SECONDS) -> None:
         self.place = place.rstrip("/")
-        bucket, _, prefix = self.place.removeprefix("s3://").partition("/")
-        if not place.startswith("s3://") or not bucket:
+        scheme, _, rest = self.place.partition("://")
+        bucket, _, prefix = rest.partition("/")
+        if scheme != "s3" or not bucket:
             raise StoreError(f"{VARIABLE}: {place!r} is no place on S3; write s3://BUCKET/PREFIX")
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
@@ -297,6 +299,7 @@ class Keeper:
     def __init__(self, remote: RemoteStore, step: str, key: str, work: Path) -> None:
         self._remote, self._step, self._key, self._work = remote, step, key, work
         self._snapshot = work.with_name("sent")
+        self._sending = threading.Lock()
         self._sent: set[str] | None = None
         self._listed: Files = {}
         self._before: Files = {}
@@ -315,19 +318,20 @@ class Keeper:
                 away = True
 
     def send(self) -> Files:
-        """Send what is new and say so; returns the files that are there.
+        """Send what is new and say so; the last two states are kept. Returns the files that are there.
 
         Raises:
             StoreError: the store cannot be reached.
         """
-        files = self._send_files()
-        if files != self._listed:
-            self._remote.list_work(self._step, self._key, files)
-            gone = set(self._before.values()) - set(self._listed.values()) - set(files.values())
-            self._remote.remove(self._step, self._key, gone)
-            self._sent = (self._sent or set()) - gone
-            self._before, self._listed = self._listed, files
-        return files
+        with self._sending:
+            files = self._send_files()
+            if files != self._listed:
+                self._remote.list_work(self._step, self._key, files)
+                gone = set(self._before.values()) - set(self._listed.values()) - set(files.values())
+                self._remote.remove(self._step, self._key, gone)
+                self._sent = (self._sent or set()) - gone
+                self._before, self._listed = self._listed, files
+            return files
 
     def finish(self, record: Mapping[str, object]) -> bool:
         """Send the whole output; False: another attempt was first, and its output stands.
@@ -353,26 +357,32 @@ class Keeper:
 
     def _take_snapshot(self) -> dict[str, _Stamp]:
         """Link the work folder's files as they lie there at one moment; returns what tells each from a later one."""
-        while True:
+        for _ in range(_LOOKS):
             shutil.rmtree(self._snapshot, ignore_errors=True)
             before = self._look()
-            try:
-                for path in before:
-                    target = self._snapshot / path
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    (copy_file if _is_copied(path) else link_file)(self._work / path, target)
-            except FileNotFoundError:
-                continue
+            taken = {path: stamp for path, stamp in before.items() if self._take(path, stamp)}
             if self._look() == before:
-                return before
+                break
+        # Where the step writes all the time, what went meanwhile is left out: it was replaced by something newer.
+        return taken
+
+    def _take(self, path: str, stamp: _Stamp) -> bool:
+        target = self._snapshot / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            (copy_file if _is_copied(path) else link_file)(self._work / path, target)
+        except FileNotFoundError:
+            return False
+        return _is_copied(path) or _stamp(target) == stamp
 
     def _look(self) -> dict[str, _Stamp]:
+        """The files of the work folder, the newest first: what was written last may rely on what was written before."""
         found: dict[str, _Stamp] = {}
-        for path in sorted(self._work.rglob("*")):
+        for path in self._work.rglob("*"):
             with suppress(FileNotFoundError):  # it went while we looked
                 if path.is_file() and not path.name.endswith(".part"):
                     found[path.relative_to(self._work).as_posix()] = _stamp(path)
-        return found
+        return dict(sorted(found.items(), key=lambda item: item[1][2], reverse=True))
 
     def _digest(self, path: str, stamp: _Stamp) -> str:
         known = (path, stamp)

@@ -229,7 +229,7 @@ class _Sides:
             **{f"code of {step.step}": step.code[:8] for step in record.steps.steps if step.step != "register"},
             **_libraries(libraries),
         }
-        return Side(record.id, facts, publish.flat(record.params), tuple(models), scores.phantom)
+        return Side(record.id, facts, publish.flat(publish.recorded(record.params)), tuple(models), scores.phantom)
 
     def _chosen(self, record: RunRecord) -> dict[str, str]:
         """Model that the run chose → its version."""

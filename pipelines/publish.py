@@ -49,7 +49,7 @@ class LiveTracking:
         self._tracker.start_run(
             record.id,
             profile=record.profile,
-            params=flat(_told(record.params)),
+            params=flat(recorded(record.params)),
             name=f"{record.profile or 'run'} {record.id}",
             description=f"`{record.command}`",
             tags=commit_tags(),
@@ -102,7 +102,7 @@ def publish(
     context = RunContext(
         run_id=run or runs.new_id(),
         profile=record.profile if record else "",
-        params=flat(_told(record.params)) if record else flat({"register": params.model_dump(mode="json")}),
+        params=flat(recorded(record.params)) if record else flat({"register": params.model_dump(mode="json")}),
         commit=commit,
         dirty=dirty,
         step_keys={origin.step: origin.key for origin in origins.values()},
@@ -175,8 +175,8 @@ def released_runs(home: Home) -> list[str]:
         return [ledger.client.get_model_version(name, str(version)).tags.get(RUN, "") for name, version in versions]
 
 
-def _told(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters that decide what comes out; where the steps ran does not."""
+def recorded(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Of all parameters, as plain values, those that decide what comes out; where the steps ran does not."""
     return {name: section for name, section in params.items() if name != "cluster"}
 
 
