@@ -364,7 +364,7 @@ class SecretNames(Section):
     notify: str = Field(description="DERMACARE_WEBHOOK, for those who are told of a failure; it need not exist")
 
 
-_PODS = (
+PODS = (
     "ingest",
     "validate",
     "preprocess_shards",
@@ -376,6 +376,7 @@ _PODS = (
     "register",
     "report_failure",
 )
+"""Names of all steps that have a pod on a cluster."""
 
 
 class ClusterParams(Section):
@@ -402,8 +403,8 @@ class ClusterParams(Section):
     @model_validator(mode="after")
     def _steps_hold(self) -> "ClusterParams":
         for step in self.steps:
-            if step not in _PODS:
-                raise ValueError(f"cluster.steps.{step} is no step; there are {', '.join(_PODS)}")
+            if step not in PODS:
+                raise ValueError(f"cluster.steps.{step} is no step; there are {', '.join(PODS)}")
             try:
                 self.pod(step)
             except ValidationError as error:

@@ -134,23 +134,28 @@ class RemoteStore:
             ending.set()
             thread.join()
 
-    def extend(self, name: str, file: Path, work: Callable[[], None]) -> None:
+    def extend(self, name: str, file: Path, work: Callable[[], None], *, first: Path) -> None:
         """Do work that reads a file which all runs share, and may add to it; do it again where another run added meanwhile.
 
         Args:
             name: of the object below the prefix.
-            file: where the work finds it, and leaves it.
+            file: where the work finds it, and leaves it; whatever lies there is replaced.
             work: reads and writes `file`; done twice, it leaves what it leaves done once.
+            first: what it finds where the store has none yet; it need not exist.
 
         Raises:
             StoreError: the store cannot be reached, or others add to it all the time.
         """
         for _ in range(_TRIES):
             tag = self.take_file(name, file)
+            if tag is None and first.exists():
+                copy_file(first, file)
             before = sha256_file(file) if file.exists() else None
             work()
             after = sha256_file(file) if file.exists() else None
-            if after == before or self._put(name, file.read_bytes(), replaces=tag):
+            if after == before and tag is not None or after is None:
+                return
+            if self._put(name, file.read_bytes(), _in_place_of(tag)):
                 return
         raise StoreError(f"{self.place}/{name}: other runs write it all the time; run again, what is done is not repeated")
 
@@ -195,7 +200,7 @@ class RemoteStore:
     def list_out(self, step: str, key: str, files: Files, record: Mapping[str, object]) -> bool:
         """Say what the whole output is; False: another attempt was first, and its output stands."""
         listed = json.dumps({"files": files, "record": record}).encode()
-        is_first = self._put(f"steps/{_folder(step)}/{key}/out.json", listed, replaces=None)
+        is_first = self._put(f"steps/{_folder(step)}/{key}/out.json", listed, _in_place_of(None))
         standing, _ = self._read(step, key, "out.json")
         if standing is not None:
             self.remove(step, key, self.stored(step, key) - set(standing["files"].values()))
@@ -253,17 +258,13 @@ class RemoteStore:
                     raise
                 return None, None
 
-    def _put(self, name: str, data: bytes, **condition: str | None) -> bool:
-        """Put an object; with `replaces`, only in place of the one of this ETag (None: of none). False: there is another."""
-        more: dict[str, str] = {}
-        if "replaces" in condition:
-            tag = condition["replaces"]
-            more = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+    def _put(self, name: str, data: bytes, condition: Mapping[str, str] | None = None) -> bool:
+        """Put an object; False: its condition does not hold."""
         with self._told(name):
             try:
-                self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=data, **more)
+                self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=data, **(condition or {}))
             except ClientError as error:
-                if not more or _code(error) not in _LOST:
+                if condition is None or _code(error) not in _LOST:
                     raise
                 return False
         return True
@@ -389,6 +390,11 @@ class Keeper:
         if known not in self._digests:
             self._digests[known] = sha256_file(self._snapshot / path)
         return self._digests[known]
+
+
+def _in_place_of(tag: str | None) -> dict[str, str]:
+    """The condition that an object is the one of this ETag, or with None that there is none."""
+    return {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
 
 
 def _is_copied(path: str) -> bool:

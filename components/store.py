@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from components.errors import StoreError
 from components.files import copy_file, link_file, locked, sha256_bytes, sha256_file, write_text
@@ -173,7 +173,7 @@ class Store:
             work.mkdir(exist_ok=True)
             _remove_parts(work)
 
-            def do() -> dict[str, object]:
+            def do() -> dict[str, Any]:
                 start = time.monotonic()
                 function(work)
                 seconds = time.monotonic() - start
@@ -185,7 +185,7 @@ class Store:
             record = do() if self._remote is None else self._do_and_send(step, key, do)
             if not self.has(step, key):
                 work.rename(self.out(step, key))
-        return Finished(self.out(step, key), outcome, float(str(record["seconds"])))
+        return Finished(self.out(step, key), outcome, record["seconds"])
 
     def _fetched(self, step: str, key: str) -> bool:
         """Bring what the remote store has of a key: its output (True), else what a killed attempt left."""
@@ -197,7 +197,7 @@ class Store:
             self._remote.take_work(step, key, self.place(step, key) / "work")
         return False
 
-    def _do_and_send(self, step: str, key: str, do: Callable[[], dict[str, object]]) -> dict[str, object]:
+    def _do_and_send(self, step: str, key: str, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Do a step's work and send it as it goes on, and its output; where another was first, its output takes the place."""
         assert self._remote is not None
         work = self.place(step, key) / "work"

@@ -9,7 +9,7 @@ from typing import Any
 
 from components.errors import MachineError, RunError
 from components.files import sha256_file
-from components.params import Params
+from components.params import PODS, Params
 from components.remote_store import WITHDRAWN, RemoteStore
 from components.withdrawn import withdrawn_file
 from pipelines import runs
@@ -177,20 +177,7 @@ class Watcher:
             yield event | {"kind": "state", "state": state, "outcome": "reused" if skipped else "done"}
 
 
-_STEPS = {
-    name.replace("_", "-"): name
-    for name in (
-        "ingest",
-        "validate",
-        "preprocess_shards",
-        "preprocess",
-        "augment_balance",
-        *_LOOPS,
-        "evaluate",
-        "register",
-        "report_failure",
-    )
-}
+_STEPS = {name.replace("_", "-"): name for name in PODS}
 
 
 def step_of(task: Task) -> str | None:

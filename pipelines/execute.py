@@ -155,7 +155,7 @@ def _fingerprint_now(params: IngestParams) -> str:
 
 def _withdrawn(home: Home, remote: RemoteStore | None) -> Withdrawn:
     """The list of what was taken back: the remote store's, else the one that holds here."""
-    file = home.root / WITHDRAWN
+    file = home.shared / WITHDRAWN
     if remote is None or remote.take_file(WITHDRAWN, file) is None:
         return read_withdrawn()
     return read_withdrawn(file)
@@ -191,7 +191,7 @@ def _function(call: StepCall, home: Home, run: str, remote: RemoteStore | None) 
             case "validate":
                 from components.validate import validate
 
-                known_groups = home.root / GROUPS
+                known_groups = home.root / GROUPS if remote is None else home.shared / GROUPS
 
                 def check() -> None:
                     validate(out=out, params=params, reporter=reporter, known_groups=known_groups, earlier=earlier, **inputs)
@@ -199,7 +199,7 @@ def _function(call: StepCall, home: Home, run: str, remote: RemoteStore | None) 
                 if remote is None:
                     check()
                 else:
-                    remote.extend(GROUPS, known_groups, check)
+                    remote.extend(GROUPS, known_groups, check, first=home.root / GROUPS)
             case "preprocess_shards":
                 from components.preprocess_shards import preprocess_shards
 

@@ -13,6 +13,7 @@ kept/            images that were kept by consent, and no other
 audit/           what `dermacare data audit` wrote last
 groups.csv       which group each image belongs to, append only, so that no image ever changes its split
 fingerprints.json    digests of source files already read
+shared/          groups.csv and withdrawn.csv as the store that $DERMACARE_STORE names has them; fetched anew each time
 """
 
 import os
@@ -74,6 +75,11 @@ class Home:
     def predictions(self) -> Path:
         """The log of predictions."""
         return self.root / "predictions.db"
+
+    @property
+    def shared(self) -> Path:
+        """What all runs share that use one remote store, as it was fetched last."""
+        return self.root / "shared"
 
     @property
     def kept(self) -> Path:

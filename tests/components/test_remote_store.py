@@ -195,7 +195,7 @@ def test_two_runs_that_extend_one_file_lose_no_line(bucket: Bucket, tmp_path: Pa
             file.parent.mkdir(exist_ok=True)
             file.write_text(f"{before}{name}\n")
 
-        remote(bucket).extend("groups.csv", file, add)
+        remote(bucket).extend("groups.csv", file, add, first=tmp_path / "none")
 
     threads = [threading.Thread(target=extend, args=(f"run-{number}",)) for number in range(4)]
     for thread in threads:
@@ -204,6 +204,16 @@ def test_two_runs_that_extend_one_file_lose_no_line(bucket: Bucket, tmp_path: Pa
         thread.join()
     remote(bucket).take_file("groups.csv", tmp_path / "groups.csv")
     assert sorted((tmp_path / "groups.csv").read_text().split()) == [f"run-{number}" for number in range(4)]
+
+
+def test_a_home_s_own_groups_are_where_a_new_store_begins(bucket: Bucket, tmp_path: Path) -> None:
+    own, file = tmp_path / "groups.csv", tmp_path / "shared" / "groups.csv"
+    own.write_text("known\n")
+    remote(bucket).extend("groups.csv", file, lambda: None, first=own)
+    own.write_text("other\n")
+    remote(bucket).extend("groups.csv", file, lambda: None, first=own)
+    assert file.read_text() == "known\n"
+    assert own.read_text() == "other\n"
 
 
 def test_a_list_that_names_a_file_outside_its_folder_is_refused(bucket: Bucket, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tests.e2e.conftest import TINY
 def main(folder: Path, *, failing: bool) -> None:
     """Run it; a run that fails raises RuntimeError, as kfp has it."""
     pods._HOME = os.environ["DERMACARE_HOME"]
-    sets = [f"{key}={value}" for key, value in TINY.items()] + ["cluster.preprocess_tasks=3"]
+    sets = [f"{key}={value}" for key, value in TINY.items()] + ["cluster.preprocess_tasks=3", "cluster.every_step.retries=0"]
     params = load_params(profile="demo", assignments=sets).params
     fingerprint = "of another list:" + "0" * 64 if failing else source_fingerprint(params.ingest, folder)
     local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / "kfp"), enable_caching=False)
