@@ -42,13 +42,23 @@ def run_pipeline(
 ) -> int:
     """Carry out `dermacare run`; returns the exit code."""
     home = Home.here()
-    check_runner(runner)
+    if not plan_only:
+        check_runner(runner)
     resolved = load_params(file, profile=profile, data=data, assignments=assignments)
     if not (plan_only or offline):
         check_tracking(home, resolved.params)
     resolved = cropped_by(home, resolved, crop_by)
     starts = find_starts(home, resolved.params, start_from)
-    prepared = prepare(home, resolved, profile=profile or "", arguments=sys.argv[1:], fresh=fresh, offline=offline, starts=starts)
+    prepared = prepare(
+        home,
+        resolved,
+        profile=profile or "",
+        arguments=sys.argv[1:],
+        fresh=fresh,
+        offline=offline,
+        runner=runner,
+        starts=starts,
+    )
     _tell_starts(prepared.record, starts)
     if plan_only:
         _show_plan(home, prepared)

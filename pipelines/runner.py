@@ -16,7 +16,9 @@ class Runner(StrEnum):
 def check_runner(runner: Runner) -> None:
     """Raise MachineError where a runner cannot work."""
     if runner is Runner.DOCKER:
-        raise MachineError("--runner docker: this version has no container images for the steps; use --runner subprocess")
+        from pipelines.containers import check_images
+
+        check_images()
     if runner is Runner.CLUSTER:
         raise MachineError(
             "--runner cluster: this version does not upload; `dermacare compile --output FILE` writes what Kubeflow's UI takes"

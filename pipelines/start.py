@@ -10,6 +10,7 @@ from components.store import Store
 from pipelines import runs
 from pipelines.home import Home
 from pipelines.plan import Plan, make_plan, source_fingerprint
+from pipelines.runner import Runner
 from pipelines.runs import RunRecord, RunState
 from pipelines.start_from import Start, earlier_starts, started
 
@@ -44,6 +45,7 @@ def prepare(
     arguments: list[str],
     fresh: bool,
     offline: bool = False,
+    runner: Runner = Runner.SUBPROCESS,
     starts: Sequence[Start] = (),
 ) -> Prepared:
     """Plan a run and look at what earlier ones left.
@@ -55,6 +57,7 @@ def prepare(
         arguments: what was typed, for the record.
         fresh: do everything again, whatever is done; a fresh run that died is taken up again.
         offline: leave MLflow out, and `register`, which needs it; a run without it then does that step.
+        runner: where the steps are to run.
         starts: the models that start from a registered version.
     """
     runs.bury_the_dead(home)
@@ -84,6 +87,7 @@ def prepare(
         plan=plan.as_json(),
         fresh=mark,
         offline=offline,
+        runner=runner,
     )
     same = [r for r in reversed(earlier) if r.steps.same_work(plan)]
     store = Store(home.root)
