@@ -82,7 +82,7 @@ lock: setup ## requirements.lock anew, from pyproject.toml; those of the trackin
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
 	grep '^uv==' requirements.lock | cut -d' ' -f1 | $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements-uv.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --constraints requirements.lock mlflow/requirements.in -o mlflow/requirements.lock
-	printf 'cyclonedx-bom\nuv\n' | $(IMAGE_LOCK) - -o infra/images/build.lock
+	echo cyclonedx-bom | $(IMAGE_LOCK) - -o infra/images/build.lock
 	$(IMAGE_LOCK) --extra serve pyproject.toml -o infra/images/serve.lock
 	$(IMAGE_LOCK) --extra steps --extra orchestrate pyproject.toml -o infra/images/steps.lock
 	$(IMAGE_LOCK) --extra steps --extra orchestrate --extra train pyproject.toml -o infra/images/train.lock

@@ -6,8 +6,20 @@ from components.errors import MachineError
 
 # Extra → what it brings that the others do not, by the names under which it is imported.
 _PACKAGES = {
-    "steps": tuple(
-        "boto3 cleanlab faiss great_expectations imagehash isic_challenge_scoring jinja2 matplotlib pandas plotly pyarrow scipy sklearn".split()
+    "steps": (
+        "boto3",
+        "cleanlab",
+        "faiss",
+        "great_expectations",
+        "imagehash",
+        "isic_challenge_scoring",
+        "jinja2",
+        "matplotlib",
+        "pandas",
+        "plotly",
+        "pyarrow",
+        "scipy",
+        "sklearn",
     ),
     "train": ("h5py", "keras", "tensorflow"),
     "serve": ("fastapi", "pebble", "prometheus_client", "python_multipart", "uvicorn"),
