@@ -8,7 +8,8 @@ RUN apt-get update -q \
     && install -d -o 10001 -g 10001 /var/lib/dermacare
 
 FROM base AS build
-RUN apt-get update -q && apt-get install -q -y --no-install-recommends python3-venv
+# zipfile-deflate64 comes as source alone.
+RUN apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev python3-dev python3-venv
 COPY infra/images/packages infra/images/build.lock infra/images/train-gpu.lock /build/
 RUN /build/packages train-gpu.lock
 COPY infra/images/wheel infra/images/sbom infra/images/sbom.py dist/*.whl /build/

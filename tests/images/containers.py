@@ -20,7 +20,10 @@ class Engine:
         Raises:
             ContainerError: it ended with an error.
         """
-        printed = self.client.containers.run(image, command, entrypoint=[], stderr=True, remove=True, **hardened(home), **options)
+        program, *arguments = command
+        printed = self.client.containers.run(
+            image, arguments, entrypoint=[program], stderr=True, remove=True, **hardened(home), **options
+        )
         return str(printed.decode())
 
     def fails(self, image: str, command: list[str], **options: Any) -> str:
