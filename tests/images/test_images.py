@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from pipelines.home import Home
 from pipelines.images import CODE_LABEL, code, image
 from tests.dermacare.api.conftest import _own_mlflow, fetched_home, kept_home, served
-from tests.images.containers import Engine, hardened
+from tests.images.containers import Engine
 from tests.mlflow_server import free_port, wait
 
 __all__ = ["_own_mlflow", "fetched_home", "kept_home", "served"]
@@ -49,7 +50,7 @@ def test_it_holds_this_code(built: str, engine: Engine) -> None:
 
 @each
 def test_its_sbom_names_what_it_holds(built: str, engine: Engine) -> None:
-    bom = json.loads(engine.run(built, ["cat", "/opt/dermacare/sbom.cdx.json"]))
+    bom = json.loads(engine.file(built, "/opt/dermacare/sbom.cdx.json"))
     assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
     named = {(part["name"], part["version"]) for part in bom["components"]}
     debian = {part["name"] for part in bom["components"] if part.get("purl", "").startswith("pkg:deb/debian/")}
@@ -98,27 +99,20 @@ def test_the_web_app_brings_neither_tensorflow_nor_the_whole_mlflow(built: str, 
 
 @pytest.mark.parametrize("built", ["serve"], indirect=True)
 def test_the_web_app_answers_with_the_models_of_its_home(built: str, engine: Engine, fetched_home: Home, tmp_path: Path) -> None:
-    import shutil
-
     home = tmp_path / "home"
     shutil.copytree(fetched_home.root, home)
     for path in (home, *home.rglob("*")):
         path.chmod(0o777 if path.is_dir() else 0o666)
     port = free_port()
-    command = ["serve", "--port", str(port)]
-    container = engine.client.containers.run(built, command, detach=True, **hardened(home))
-    try:
+    with engine.running(built, ["serve", "--port", str(port)], home) as container:
         wait(f"http://127.0.0.1:{port}/readyz")
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             assert client.get("/").headers["content-type"].startswith("text/html")
-            picture = client.get("/api/v1/classes/MEL/example").content
+            picture = client.get("/api/v1/classes/MEL/example").raise_for_status().content
             answer = client.post("/api/v1/predictions", files={"image": picture})
-            assert answer.status_code == 200, answer.text
-    finally:
         container.stop(timeout=20)
-        logs = container.logs().decode()
-        container.remove(force=True)
-    assert "Traceback" not in logs
+        assert answer.status_code == 200, answer.text
+        assert "Traceback" not in container.logs().decode()
 
 
 def test_the_training_image_has_the_name_that_kubeflow_asks_for() -> None:
