@@ -12,6 +12,7 @@ from rich.table import Table
 
 from components.errors import MachineError
 from dermacare.console import console, size
+from dermacare.extras import require
 from pipelines.home import Home
 
 _PACKAGES = ("numpy", "pandas", "opencv-python-headless", "great-expectations", "keras", "onnxruntime", "mlflow", "kfp", "dvc")
@@ -66,6 +67,7 @@ def _containers() -> Finding:
     from pipelines.containers import check_images
 
     try:
+        require("orchestrate")
         check_images()
     except MachineError as error:
         return "containers", "absent", str(error).removeprefix("--runner docker: "), False
