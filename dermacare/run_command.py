@@ -43,7 +43,8 @@ def run_pipeline(
 ) -> int:
     """Carry out `dermacare run`; returns the exit code."""
     home = Home.here()
-    check_runner(runner)
+    if not plan_only:
+        check_runner(runner)
     resolved = load_params(file, profile=profile, data=data, assignments=assignments)
     kubeflow = reach_cluster(home, resolved.params) if runner is Runner.CLUSTER else None
     if not (plan_only or offline or kubeflow):
@@ -57,6 +58,7 @@ def run_pipeline(
         arguments=sys.argv[1:],
         fresh=fresh,
         offline=offline,
+        runner=runner,
         starts=starts,
         cluster=kubeflow.address if kubeflow else "",
     )

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from components.promotion.ledger import ReleaseLedger
+    from components.tracking import Ledger
 
 VARIABLE = "DERMACARE_HOME"
 
@@ -95,3 +96,12 @@ class Home:
     def artifacts(self) -> Path:
         """Where MLflow's files lie when the home's own database is used."""
         return self.root / "mlartifacts"
+
+
+def open_ledger(home: Home) -> "Ledger | None":
+    """MLflow, as far as registered models go; None where the home's own database is used and there is none yet."""
+    from components.tracking import Ledger
+
+    if home.tracking_uri.startswith("sqlite:") and not (home.root / "mlflow.db").exists():
+        return None
+    return Ledger(home.tracking_uri, "dermacare")

@@ -1,5 +1,6 @@
 """What of a run goes to MLflow, and where from: the live line of its owner, and the whole that the register step publishes."""
 
+import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,8 +22,8 @@ from components.store import Store, made_by
 from components.tracking import Ledger, RunStatus, Tracker
 from pipelines import runs
 from pipelines.data.revision import dvc_revision
-from pipelines.home import Home
-from pipelines.parents import KnownSplits, count_learned, learned_of, open_ledger
+from pipelines.home import Home, open_ledger
+from pipelines.parents import KnownSplits, count_learned, learned_of
 from pipelines.runs import RunRecord, RunState
 
 _STATUS: dict[RunState, RunStatus] = {RunState.DONE: "FINISHED", RunState.FAILED: "FAILED", RunState.KILLED: "KILLED"}
@@ -192,7 +193,9 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def git_state() -> tuple[str | None, bool]:
-    """Commit of the code and whether it differs from that commit; (None, False) where it is no clone."""
+    """Commit of the code and whether it differs from that commit; (None, False) where it is no clone and no image of ours."""
+    if built := os.environ.get("DERMACARE_REVISION"):
+        return built.removesuffix("-dirty"), built.endswith("-dirty")
     root = Path(components.__file__).parent.parent
 
     def git(*arguments: str) -> str | None:

@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-from components.errors import MachineError
-
 
 class Runner(StrEnum):
     """Where the steps run."""
@@ -16,4 +14,6 @@ class Runner(StrEnum):
 def check_runner(runner: Runner) -> None:
     """Raise MachineError where a runner cannot work."""
     if runner is Runner.DOCKER:
-        raise MachineError("--runner docker: this version has no container images for the steps; use --runner subprocess")
+        from pipelines.containers import check_images
+
+        check_images()

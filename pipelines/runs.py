@@ -18,6 +18,7 @@ from components.files import write_text
 from components.tracking import LEASE_SECONDS, process_lives
 from pipelines.home import Home
 from pipelines.plan import Plan
+from pipelines.runner import Runner
 
 
 class RunState(StrEnum):
@@ -41,6 +42,7 @@ class RunRecord:
         plan: see `Plan.as_json`.
         fresh: the mark of a `--fresh` run, or empty.
         offline: whether it sends nothing to MLflow and registers nothing.
+        runner: where its steps run.
         state: how it stands; a record that says running is believed only while its owner lives (see `alive`).
         host, pid, started_process: the owner, and when that process started (a pid is used again).
         created, ended: seconds since 1970.
@@ -55,6 +57,7 @@ class RunRecord:
     plan: list[dict[str, Any]]
     fresh: str = ""
     offline: bool = False
+    runner: Runner = Runner.SUBPROCESS
     state: RunState = RunState.RUNNING
     host: str = field(default_factory=socket.gethostname)
     pid: int = 0
@@ -90,7 +93,9 @@ def load(home: Home, run: str) -> RunRecord:
     if not file.is_file():
         raise RunError(f"{run}: is no run of {home.root}; `dermacare runs list` shows those that are")
     values = json.loads(file.read_text(encoding="utf-8"))
-    return RunRecord(**(values | {"state": RunState(values["state"])}))
+    # Records of before there was a choice name no runner.
+    typed = {"state": RunState(values["state"]), "runner": Runner(values.get("runner", Runner.SUBPROCESS))}
+    return RunRecord(**(values | typed))
 
 
 def all_runs(home: Home) -> list[RunRecord]:

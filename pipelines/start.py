@@ -10,6 +10,7 @@ from components.store import Store
 from pipelines import runs
 from pipelines.home import Home
 from pipelines.plan import Plan, make_plan, source_fingerprint
+from pipelines.runner import Runner
 from pipelines.runs import RunRecord, RunState
 from pipelines.start_from import Start, earlier_starts, started
 
@@ -46,6 +47,7 @@ def prepare(
     arguments: list[str],
     fresh: bool,
     offline: bool = False,
+    runner: Runner = Runner.SUBPROCESS,
     starts: Sequence[Start] = (),
     cluster: str = "",
 ) -> Prepared:
@@ -58,6 +60,7 @@ def prepare(
         arguments: what was typed, for the record.
         fresh: do everything again, whatever is done; a fresh run that died is taken up again.
         offline: leave MLflow out, and `register`, which needs it; a run without it then does that step.
+        runner: where the steps are to run.
         starts: the models that start from a registered version.
         cluster: address of the Kubeflow Pipelines that carries it out; empty: this machine does.
     """
@@ -89,6 +92,7 @@ def prepare(
         fresh=mark,
         offline=offline,
         cluster=cluster,
+        runner=runner,
     )
     same = [r for r in reversed(earlier) if r.cluster == cluster and r.steps.same_work(plan)]
     store = Store(home.root)
