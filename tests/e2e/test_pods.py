@@ -15,7 +15,7 @@ from components.dataset import Dataset
 from tests.environment import user_environment
 from tests.seaweedfs import S3Server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 class Pods:
