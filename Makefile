@@ -64,6 +64,15 @@ audit: setup $(WEB)/node_modules/.installed ## known holes in the dependencies; 
 	$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
 	$(NPM) audit
 
+# Images of containers. What they are built with, and their names: infra/images/build.
+.PHONY: images
+images: web ## the container images, their sizes and, in dist/images, their SBOMs
+	infra/images/build
+
+.PHONY: images-test
+images-test: setup ## the images that were built, as containers
+	$(BIN)/python -m pytest -m images
+
 .PHONY: bench
 bench: setup ## measurements, side by side, into $DERMACARE_HOME/bench.json
 	$(BIN)/python -m tests.bench
@@ -72,11 +81,20 @@ bench: setup ## measurements, side by side, into $DERMACARE_HOME/bench.json
 ui: setup ## the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/dermacare ui
 
+# The images have Debian 12's Python; what they share with the environment has its versions.
+IMAGE_LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
+	--python-platform x86_64-manylinux_2_28 --constraints requirements.lock
+
 .PHONY: lock
-lock: setup ## requirements.lock anew, from pyproject.toml; the tracking server's after it
+lock: setup ## requirements.lock anew, from pyproject.toml; those of the tracking server and of the images after it
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
 	grep '^uv==' requirements.lock | cut -d' ' -f1 | $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements-uv.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --constraints requirements.lock mlflow/requirements.in -o mlflow/requirements.lock
+	echo cyclonedx-bom | $(IMAGE_LOCK) - -o infra/images/build.lock
+	$(IMAGE_LOCK) --extra serve pyproject.toml -o infra/images/serve.lock
+	$(IMAGE_LOCK) --extra steps --extra orchestrate pyproject.toml -o infra/images/steps.lock
+	$(IMAGE_LOCK) --extra steps --extra orchestrate --extra train pyproject.toml -o infra/images/train.lock
+	$(IMAGE_LOCK) --extra steps --extra orchestrate --extra train-gpu pyproject.toml -o infra/images/train-gpu.lock
 
 .PHONY: clean
 clean: ## remove the environment and caches; state in .dermacare stays
@@ -84,4 +102,4 @@ clean: ## remove the environment and caches; state in .dermacare stays
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile

@@ -1,4 +1,4 @@
-"""Every parameter of the pipeline, typed: one section a step.
+"""Every parameter of the pipeline, typed: one section a step, and one for the cluster on which they run.
 
 Values live in `params.yaml` alone (a field has no default here, so that none is silent); a profile of `profiles/`,
 `--data` and `--set` override it, in this order. A step is handed its own section and nothing else.
@@ -328,6 +328,95 @@ class RegisterParams(Section):
     experiment: str = Field(min_length=1, description="MLflow experiment of the runs")
 
 
+class Toleration(Section):
+    """A taint of nodes that a pod puts up with, in Kubernetes' own words."""
+
+    key: str = Field(min_length=1, description="the taint's key")
+    operator: Literal["Equal", "Exists"] = Field(default="Exists", description="Equal: its value counts; Exists: it does not")
+    value: str | None = Field(default=None, description="the taint's value, for Equal")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(default=None, description="null: every effect")
+
+
+class PodParams(Section):
+    """What the pod of a step asks of a cluster, and how often it is tried."""
+
+    cpu: str = Field(pattern=r"^[0-9]+(\.[0-9]+)?m?$", description="cores that it gets, as request and limit: 2, 500m")
+    memory: str = Field(pattern=r"^[1-9][0-9]*(Mi|Gi|Ti)$", description="memory that it gets, as request and limit: 8Gi")
+    disk: str = Field(pattern=r"^[1-9][0-9]*(Mi|Gi|Ti)$", description="most that it writes to its node's disk: 20Gi")
+    accelerator: str | None = Field(description="kind of accelerator, as the cluster calls it: nvidia.com/gpu; null: none")
+    accelerators: int = Field(ge=1, le=16, description="how many of them, where accelerator names a kind")
+    node_selector: dict[str, str] = Field(description="labels that its node must have")
+    tolerations: list[Toleration] = Field(description="taints that its node may have")
+    retries: int = Field(ge=0, le=20, description="times that it is tried again where it failed or its node went away")
+    backoff: int = Field(ge=1, le=3600, description="seconds before the first of them")
+    backoff_factor: float = Field(ge=1, le=10, description="how much longer each further wait is")
+    backoff_limit: int = Field(ge=1, le=86_400, description="most seconds between two tries")
+    time_limit: int = Field(ge=60, le=2_592_000, description="seconds after which one try is ended")
+
+
+class SecretNames(Section):
+    """Names of the Secrets that a cluster holds; what is in them never comes near the pipeline."""
+
+    tracking: str = Field(description="MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD")
+    s3: str = Field(description="AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY")
+    ledger: str = Field(description="DERMACARE_LEDGER, an SQLAlchemy address; `register` alone gets it")
+    signing_key: str = Field(description="signing.key, a file; `register` alone gets it")
+    notify: str = Field(description="DERMACARE_WEBHOOK, for those who are told of a failure; it need not exist")
+
+
+PODS = (
+    "ingest",
+    "validate",
+    "preprocess_shards",
+    "preprocess",
+    "augment_balance",
+    "train_unet",
+    "train_classifier",
+    "evaluate",
+    "register",
+    "report_failure",
+)
+"""Names of all steps that have a pod on a cluster."""
+
+
+class ClusterParams(Section):
+    """How the steps run on Kubeflow Pipelines. None of it decides what comes out, so it enters no step's key."""
+
+    namespace: str = Field(min_length=1, description="namespace of the runs, where Kubeflow serves several")
+    pipeline: str = Field(min_length=1, description="name of the pipeline in Kubeflow")
+    experiment: str = Field(min_length=1, description="Kubeflow's experiment of the runs")
+    service_account: str = Field(min_length=1, description="service account of the pods")
+    config_map: str = Field(min_length=1, description="ConfigMap with the addresses: MLflow, S3, the step store")
+    secrets: SecretNames
+    image_registry: str = Field(description="what stands before the images' names; empty: $DERMACARE_IMAGE_REGISTRY, or nothing")
+    artifact_root: str | None = Field(
+        pattern=r"^(s3|minio|gs)://[^/].*$", description="where Kubeflow keeps artifacts: s3://bucket/prefix; null: its own default"
+    )
+    preprocess_tasks: int = Field(ge=1, le=200, description="pods among which preprocessing is dealt out")
+    every_step: PodParams
+    steps: dict[str, dict[str, Any]] = Field(description="what differs for a step: name: {parameter: value}")
+
+    def pod(self, step: str) -> PodParams:
+        """What the pod of the step of this name asks for: `every_step`, with that step's changes applied."""
+        return PodParams.model_validate(self.every_step.model_dump() | self.steps.get(step, {}))
+
+    @model_validator(mode="after")
+    def _steps_hold(self) -> "ClusterParams":
+        for step in self.steps:
+            if step not in PODS:
+                raise ValueError(f"cluster.steps.{step} is no step; there are {', '.join(PODS)}")
+            try:
+                self.pod(step)
+            except ValidationError as error:
+                raise ValueError(_sentence(error.errors()[0], f"cluster.steps.{step}", {})) from error
+        return self
+
+
+def _packaged_cluster() -> ClusterParams:
+    """As the packaged params.yaml has it: for records, and a params.yaml of the user's, of before there was a cluster."""
+    return ClusterParams.model_validate(_read_yaml(project_file("params.yaml"))["cluster"])
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -339,6 +428,7 @@ class Params(Section):
     train_classifier: TrainClassifierParams
     evaluate: EvaluateParams
     register_: RegisterParams = Field(alias="register")
+    cluster: ClusterParams = Field(default_factory=_packaged_cluster)
 
     def section(self, step: str) -> Section:
         """The parameters of the step of this name."""

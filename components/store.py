@@ -6,7 +6,8 @@
     $DERMACARE_HOME/steps/<step>/<key>/lock      held while a process works here
 
 A key is the digest of all that decides an output: the step's parameters, the keys of its inputs, the code it runs, the lock
-of its dependencies. The same key is the same work, whoever asks: Kubeflow, DVC or a shell.
+of its dependencies. The same key is the same work, whoever asks: Kubeflow, DVC or a shell. Where there is a remote store
+(`components/remote_store.py`), as on a cluster, whose pods come and go, a key's output and work are looked for there too, and sent.
 """
 
 import ast
@@ -18,12 +19,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from components.errors import StoreError
 from components.files import copy_file, link_file, locked, sha256_bytes, sha256_file, write_text
 from components.params import Section
 from components.project import project_file
+
+if TYPE_CHECKING:
+    from components.remote_store import RemoteStore
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -125,10 +129,16 @@ class Finished:
 
 
 class Store:
-    """The step store below a home folder."""
+    """The step store below a home folder.
 
-    def __init__(self, home: Path) -> None:
+    Args:
+        home: the folder.
+        remote: where outputs and work are looked for besides, and sent to; None: nowhere.
+    """
+
+    def __init__(self, home: Path, remote: "RemoteStore | None" = None) -> None:
         self.root = home / "steps"
+        self._remote = remote
 
     def place(self, step: str, key: str) -> Path:
         """Folder of a step's work of this key; a model's name after a slash does not count: the key knows it."""
@@ -166,20 +176,46 @@ class Store:
         except OSError as error:
             raise StoreError(f"{place}: cannot be made ({error.strerror}); free space or permissions, then run again") from error
         with locked(place / "lock"):
-            if self.has(step, key):
+            if self.has(step, key) or self._fetched(step, key):
                 return Finished(self.out(step, key), Outcome.REUSED, 0.0)
             outcome = Outcome.RESUMED if self.begun(step, key) else Outcome.DONE
             work = place / "work"
             work.mkdir(exist_ok=True)
             _remove_parts(work)
-            start = time.monotonic()
-            function(work)
-            seconds = time.monotonic() - start
-            write_text(work / "step.json", json.dumps({"step": step, "key": key, "code": code}) + "\n")
-            record = {"seconds": round(seconds, 2), "finished": time.time(), "run": run, "outcome": outcome}
-            write_text(place / "record.json", json.dumps(record, indent=1) + "\n")
-            work.rename(self.out(step, key))
-        return Finished(self.out(step, key), outcome, seconds)
+
+            def do() -> dict[str, Any]:
+                start = time.monotonic()
+                function(work)
+                seconds = time.monotonic() - start
+                write_text(work / "step.json", json.dumps({"step": step, "key": key, "code": code}) + "\n")
+                record = {"seconds": round(seconds, 2), "finished": time.time(), "run": run, "outcome": outcome}
+                write_text(place / "record.json", json.dumps(record, indent=1) + "\n")
+                return record
+
+            record = do() if self._remote is None else self._do_and_send(step, key, do)
+            if not self.has(step, key):
+                work.rename(self.out(step, key))
+        return Finished(self.out(step, key), outcome, record["seconds"])
+
+    def _fetched(self, step: str, key: str) -> bool:
+        """Bring what the remote store has of a key: its output (True), else what a killed attempt left."""
+        if self._remote is None:
+            return False
+        if self._remote.take_out(step, key, self.out(step, key)):
+            return True
+        if not self.begun(step, key):
+            self._remote.take_work(step, key, self.place(step, key) / "work")
+        return False
+
+    def _do_and_send(self, step: str, key: str, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Do a step's work and send it as it goes on, and its output; where another was first, its output takes the place."""
+        assert self._remote is not None
+        work = self.place(step, key) / "work"
+        with self._remote.keeping(step, key, work) as keeper:
+            record = do()
+        if not keeper.finish(record) and self._remote.take_out(step, key, self.out(step, key)):
+            shutil.rmtree(work)
+        return record
 
     def earlier(self, step: str, code: str) -> list[Path]:
         """Whole outputs that the same step made by the same code, newest first: what is named by its content there, a step may
@@ -192,11 +228,26 @@ class Store:
         outs = [self.out(step, key) for name, key in self.entries() if name == step and self.has(name, key)]
         return sorted(outs, key=lambda out: out.stat().st_mtime, reverse=True)
 
+    def bring(self, step: str, key: str) -> Path:
+        """The output, fetched where only the remote store has it; it may not be there at all."""
+        if self._remote is not None and not self.has(step, key):
+            self._remote.take_out(step, key, self.out(step, key))
+        return self.out(step, key)
+
+    def told(self, step: str, key: str) -> Path:
+        """The output, or what the remote store has of it besides shards: reports, tables, figures; it may not be there at all."""
+        if self._remote is None or self.has(step, key):
+            return self.out(step, key)
+        told = self.place(step, key) / "told"
+        if not told.is_dir():
+            self._remote.take_out(step, key, told, but="shards")
+        return told
+
     def record(self, step: str, key: str) -> dict[str, object]:
         """When, how long and by which run a step's output was made; empty where there is none."""
         file = self.place(step, key) / "record.json"
         if not file.is_file():
-            return {}
+            return {} if self._remote is None else self._remote.record(step, key)
         record: dict[str, object] = json.loads(file.read_text(encoding="utf-8"))
         return record
 

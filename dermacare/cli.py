@@ -79,6 +79,9 @@ def run(
     ] = False,
 ) -> None:
     """Run the pipeline: images in, a registered and promoted model out."""
+    from dermacare.extras import require
+
+    require("steps", "orchestrate", *(["train"] if runner is Runner.SUBPROCESS and not plan else []))
     from dermacare.run_command import run_pipeline
 
     raise typer.Exit(
@@ -123,6 +126,28 @@ def compile_(
     check_reachable(home, params)
     compile_pipeline(params, source_fingerprint(params.ingest, home.root), output)
     typer.echo(f"{output}: written; upload it in Kubeflow's UI")
+
+
+@app.command()
+def schedule(
+    cron: Annotated[
+        str | None,
+        typer.Option("--cron", help='When: minute, hour, day, month, weekday: "0 3 * * *"; left out, what is scheduled is listed.'),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Its name; by default after the profile.", show_default=False)] = None,
+    remove: Annotated[str | None, typer.Option("--remove", metavar="NAME", help="Remove the one of this name.")] = None,
+    profile: Profile = None,
+    data: Data = None,
+    assignments: Assignments = None,
+    file: ParamsFile = None,
+) -> None:
+    """Run the pipeline by the clock, on a Kubeflow cluster; one of the same name is replaced."""
+    from dermacare.extras import require
+
+    require("steps", "orchestrate")
+    from dermacare.schedule_command import schedule as arrange
+
+    arrange(cron, name=name, remove=remove, profile=profile, data=data or [], assignments=assignments or [], file=file)
 
 
 @app.command()
@@ -193,9 +218,9 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the web app: API and pages, over the models that the ledger lets serve."""
-    from dermacare.serving_extra import require_serving_extra
+    from dermacare.extras import require
 
-    require_serving_extra()
+    require("serve")
     from dermacare.serve_command import serve as start
 
     start(host, port, behind_proxy)
@@ -207,9 +232,9 @@ def predict(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for masks, overlays and predictions.csv.")],
 ) -> None:
     """Predict a folder of images by what serves; killed, the same command goes on from there."""
-    from dermacare.serving_extra import require_serving_extra
+    from dermacare.extras import require
 
-    require_serving_extra()
+    require("serve")
     from dermacare.predict_command import predict as predict_all
 
     predict_all(folder, output)
@@ -218,9 +243,9 @@ def predict(
 @app.command("serve-key")
 def serve_key(name: Annotated[str, typer.Argument(help="Whose key it is.")]) -> None:
     """Make an API key for `dermacare serve`: printed once, kept by its SHA-256."""
-    from dermacare.serving_extra import require_serving_extra
+    from dermacare.extras import require
 
-    require_serving_extra()
+    require("serve")
     from dermacare.serve_command import print_key
 
     print_key(name)
@@ -494,6 +519,15 @@ def main() -> None:
         typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
         typer.echo(str(error), err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        from dermacare.extras import lacking
+
+        sentence = lacking(error)
+        if debug or sentence is None:
+            raise
+        typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
+        typer.echo(str(sentence), err=True)
+        sys.exit(sentence.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

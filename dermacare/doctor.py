@@ -10,7 +10,9 @@ from pathlib import Path
 import psutil
 from rich.table import Table
 
+from components.errors import MachineError
 from dermacare.console import console, size
+from dermacare.extras import require
 from pipelines.home import Home
 
 _PACKAGES = ("numpy", "pandas", "opencv-python-headless", "great-expectations", "keras", "onnxruntime", "mlflow", "kfp", "dvc")
@@ -47,6 +49,7 @@ def _findings() -> Iterator[Finding]:
     memory = psutil.virtual_memory().total
     yield "memory", size(memory), "" if memory > 6 * 2**30 else "training ResNet152 takes up to 4 GiB; train fewer models", False
     yield "cores", str(os.cpu_count()), "", False
+    yield _containers()
     weights = list((Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models").glob("resnet*"))
     advice = "" if weights else "Keras fetches them at the first run where a network is; else --set train_classifier.weights=none"
     yield "ImageNet weights", f"{len(weights)} files", advice, False
@@ -57,3 +60,15 @@ def _findings() -> Iterator[Finding]:
         "" if real else "DERMACARE_REAL_DATA names a folder with isic/ and ham10000/, for tests",
         False,
     )
+
+
+def _containers() -> Finding:
+    """Whether steps can run in containers here; nothing but `--runner docker` needs it."""
+    from pipelines.containers import check_images
+
+    try:
+        require("orchestrate")
+        check_images()
+    except MachineError as error:
+        return "containers", "absent", str(error).removeprefix("--runner docker: "), False
+    return "containers", "images of this code", "", False

@@ -11,6 +11,7 @@ from rich.table import Table
 from components.errors import StepFailed
 from components.params import Params, load_params, version_of
 from components.store import Store
+from dermacare.cluster_command import reach_cluster, run_on_cluster
 from dermacare.console import console, duration
 from dermacare.progress import view_of
 from dermacare.results import show_results
@@ -42,17 +43,31 @@ def run_pipeline(
 ) -> int:
     """Carry out `dermacare run`; returns the exit code."""
     home = Home.here()
-    check_runner(runner)
+    if not plan_only:
+        check_runner(runner)
     resolved = load_params(file, profile=profile, data=data, assignments=assignments)
-    if not (plan_only or offline):
+    kubeflow = reach_cluster(home, resolved.params) if runner is Runner.CLUSTER else None
+    if not (plan_only or offline or kubeflow):
         check_tracking(home, resolved.params)
     resolved = cropped_by(home, resolved, crop_by)
     starts = find_starts(home, resolved.params, start_from)
-    prepared = prepare(home, resolved, profile=profile or "", arguments=sys.argv[1:], fresh=fresh, offline=offline, starts=starts)
+    prepared = prepare(
+        home,
+        resolved,
+        profile=profile or "",
+        arguments=sys.argv[1:],
+        fresh=fresh,
+        offline=offline,
+        runner=runner,
+        starts=starts,
+        cluster=kubeflow.address if kubeflow else "",
+    )
     _tell_starts(prepared.record, starts)
     if plan_only:
         _show_plan(home, prepared)
         return 0
+    if kubeflow is not None:
+        return run_on_cluster(home, kubeflow, prepared, fresh=fresh)
     if prepared.equals is not None and not fresh:
         _show_equal(home, prepared.equals)
         return 0

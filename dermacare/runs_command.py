@@ -7,6 +7,7 @@ from rich.table import Table
 from components.errors import RunError
 from dermacare.console import console, duration
 from pipelines import runs
+from pipelines.cluster_runs import look_again
 from pipelines.home import Home
 
 
@@ -14,10 +15,11 @@ def show_runs() -> None:
     """A table of all runs of this home."""
     home = Home.here()
     runs.bury_the_dead(home)
-    table = Table("run", "profile", "state", "took", "steps", "command or reason")
+    look_again(home)
+    table = Table("run", "where", "profile", "state", "took", "steps", "command or reason")
     for run in runs.all_runs(home):
         took = duration((run.ended or time.time()) - run.created)
-        table.add_row(run.id, run.profile, run.state, took, str(len(run.plan)), run.reason or run.command)
+        table.add_row(run.id, run.cluster or "here", run.profile, run.state, took, str(len(run.plan)), run.reason or run.command)
     if not table.rows:
         console.print(f"no runs in {home.root} yet; `dermacare run --profile demo` makes one", markup=False)
         return
@@ -32,6 +34,8 @@ def show_logs(run: str | None, step: str | None) -> None:
     """
     home = Home.here()
     run = run or _newest(home)
+    if cluster := runs.load(home, run).cluster:
+        raise RunError(f"{run}: ran at {cluster}, and its logs are its pods'; Kubeflow's pages and `kubectl logs` show them")
     files = runs.step_logs(home, run)
     chosen = [file for file in files if step is None or file == home.log(run, step)]
     if not chosen:

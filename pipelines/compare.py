@@ -24,15 +24,15 @@ from components.evaluate.test_set import test_set_digest
 from components.lesions import Split, Task
 from components.promotion.entries import Version
 from components.register.decisions import count_decisions
-from components.register.fetch import fetch_bundle
 from components.register.registry import REGISTERED, Registry
+from components.registered import fetch_bundle
 from components.release import read_release
 from components.scores import flat, read_scores
 from components.store import Store
 from components.tracking import MODEL, PARENT, ROLE, RUN_ID, TEST_SET, Ledger
 from pipelines import publish, runs
-from pipelines.home import Home
-from pipelines.parents import KnownSplits, learned_of, open_ledger
+from pipelines.home import Home, open_ledger
+from pipelines.parents import KnownSplits, learned_of
 from pipelines.runs import RunRecord, RunState
 from pipelines.start_from import saw_such_images
 
@@ -229,7 +229,7 @@ class _Sides:
             **{f"code of {step.step}": step.code[:8] for step in record.steps.steps if step.step != "register"},
             **_libraries(libraries),
         }
-        return Side(record.id, facts, publish.flat(record.params), tuple(models), scores.phantom)
+        return Side(record.id, facts, publish.flat(publish.recorded(record.params)), tuple(models), scores.phantom)
 
     def _chosen(self, record: RunRecord) -> dict[str, str]:
         """Model that the run chose → its version."""

@@ -7,8 +7,7 @@ that digest from MLflow (`pipelines/parents.py`).
 from components.errors import ParamsError
 from components.lesions import Task
 from components.params import Params, Resolved, bundle_weights
-from pipelines.home import Home
-from pipelines.parents import open_ledger
+from pipelines.home import Home, open_ledger
 
 
 def cropped_by(home: Home, resolved: Resolved, reference: str | None) -> Resolved:

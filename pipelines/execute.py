@@ -12,17 +12,22 @@ from typing import Any
 
 from components.errors import DermaCareError, StepFailed, StoreError
 from components.lesions import Task
-from components.params import Params, Section, for_model
+from components.params import IngestParams, Params, Section, for_model
 from components.provenance.machine import note_machine
+from components.remote_store import GROUPS, WITHDRAWN, RemoteStore
 from components.reporter import Reporter, append_event
 from components.store import Finished, Store, code_digest, link_tree, made_by, step_key
-from components.withdrawn import read_withdrawn
+from components.withdrawn import Withdrawn, read_withdrawn
 from pipelines.home import Home
 from pipelines.parents import take_parent, take_segmenter
+from pipelines.plan import source_fingerprint, withdrawn_of
 from pipelines.runs import EventTail
 from pipelines.runs import load as load_run
 
 Inputs = Mapping[str, Path | Sequence[Path]]
+
+CLUSTER_RUN = "DERMACARE_CLUSTER_RUN"
+"""Names the variable in which a pod finds Kubeflow's id of its run."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class StepCall:
         inputs: argument of the step's function → folder, or folders.
         code: digest of the code that the caller expects to run; empty: whatever is installed.
         salt: see `components.store.step_key`.
+        parts: outputs of `preprocess_shards`; they spare work and decide nothing.
     """
 
     name: str
@@ -42,6 +48,7 @@ class StepCall:
     inputs: Inputs
     code: str = ""
     salt: str = ""
+    parts: Sequence[Path] = ()
 
     @property
     def step(self) -> str:
@@ -51,7 +58,8 @@ class StepCall:
 
 def section_of(step: str, text: str, model: str | None) -> Section:
     """The typed section of a step from its JSON text; for training, that of one model."""
-    kind = Params.model_fields[{"validate": "validate_", "register": "register_"}.get(step, step)].annotation
+    names = {"validate": "validate_", "register": "register_", "preprocess_shards": "preprocess"}
+    kind = Params.model_fields[names.get(step, step)].annotation
     assert isinstance(kind, type)
     assert issubclass(kind, Section)
     section = kind.model_validate_json(text)
@@ -73,12 +81,13 @@ def run_step(call: StepCall, home: Home, run: str = "") -> Finished:
     with _log(home.log(run, call.name) if run else None):
         _tell(events, call.name, "started")
         try:
-            finished = Store(home.root).execute(
+            remote = RemoteStore.here()
+            finished = Store(home.root, remote).execute(
                 call.name,
                 _key(call),
-                lambda work: _function(call, home, run)(work, Reporter(work, call.name, events)),
+                lambda work: _function(call, home, run, remote)(work, Reporter(work, call.name, events)),
                 code=code_digest(call.step),
-                run=run,
+                run=run or os.environ.get(CLUSTER_RUN, ""),
             )
         except Exception as error:
             known = isinstance(error, DermaCareError)
@@ -109,6 +118,7 @@ def run_component(
     *,
     model: str = "",
     salt: str = "",
+    parts: Any = None,
 ) -> None:
     """The body of every Kubeflow component: artifacts to folders, `run_step`, folder to artifact.
 
@@ -119,11 +129,15 @@ def run_component(
         inputs: argument of the step's function → artifact, or several lists of artifacts, None for a list that there is not.
         out: the output artifact.
         model: for training, the architecture.
-        salt: see `components.store.step_key`.
+        salt: see `components.store.step_key`; empty for ingest: what its sources hold now.
+        parts: outputs of `preprocess_shards`, or None.
     """
     folders = {name: _folders(value) for name, value in inputs.items()}
     name = f"{step}/{model}" if model else step
-    call = StepCall(name, section_of(step, params, model or None), folders, code, salt)
+    section = section_of(step, params, model or None)
+    if isinstance(section, IngestParams) and not salt:
+        salt = _fingerprint_now(section)
+    call = StepCall(name, section, folders, code, salt, [Path(part.path) for part in parts or []])
     run = os.environ.get("DERMACARE_RUN", "")
     _refuse_after_the_end(Home.here(), run)
     finished = run_step(call, Home.here(), run)
@@ -132,6 +146,19 @@ def run_component(
         out.uri = str(finished.out)
     else:
         link_tree(finished.out, Path(out.path))
+
+
+def _fingerprint_now(params: IngestParams) -> str:
+    home = Home.here()
+    return source_fingerprint(params, home.root, withdrawn=_withdrawn(home, RemoteStore.here()))
+
+
+def _withdrawn(home: Home, remote: RemoteStore | None) -> Withdrawn:
+    """The list of what was taken back: the remote store's, else the one that holds here."""
+    file = home.shared / WITHDRAWN
+    if remote is None or remote.take_file(WITHDRAWN, file) is None:
+        return read_withdrawn()
+    return read_withdrawn(file)
 
 
 def _folders(value: Any) -> Path | list[Path]:
@@ -146,7 +173,7 @@ def _input_keys(inputs: Inputs) -> dict[str, str]:
     return {origin.step: origin.key for origin in map(made_by, folders)}
 
 
-def _function(call: StepCall, home: Home, run: str) -> Callable[[Path, Reporter], None]:
+def _function(call: StepCall, home: Home, run: str, remote: RemoteStore | None) -> Callable[[Path, Reporter], None]:
     """The step's function, given its inputs; the step's packages are imported here, when it runs."""
     inputs: dict[str, Any] = dict(call.inputs)
     params: Any = call.params
@@ -158,17 +185,31 @@ def _function(call: StepCall, home: Home, run: str) -> Callable[[Path, Reporter]
                 from components.ingest import ingest
 
                 digests = home.root / "fingerprints.json"
-                ingest(out, params, reporter, earlier=earlier, withdrawn=read_withdrawn(), digests=digests)
+                withdrawn = _withdrawn(home, remote)
+                _refuse_another_list(call.salt, withdrawn)
+                ingest(out, params, reporter, earlier=earlier, withdrawn=withdrawn, digests=digests)
             case "validate":
                 from components.validate import validate
 
-                known_groups = home.root / "groups.csv"
-                validate(out=out, params=params, reporter=reporter, known_groups=known_groups, earlier=earlier, **inputs)
+                known_groups = home.root / GROUPS if remote is None else home.shared / GROUPS
+
+                def check() -> None:
+                    validate(out=out, params=params, reporter=reporter, known_groups=known_groups, earlier=earlier, **inputs)
+
+                if remote is None:
+                    check()
+                else:
+                    remote.extend(GROUPS, known_groups, check, first=home.root / GROUPS)
+            case "preprocess_shards":
+                from components.preprocess_shards import preprocess_shards
+
+                take_segmenter(home, params, out)
+                preprocess_shards(out=out, params=params, reporter=reporter, part=call.salt, **inputs)
             case "preprocess":
                 from components.preprocess import preprocess
 
                 take_segmenter(home, params, out)
-                preprocess(out=out, params=params, reporter=reporter, earlier=earlier, **inputs)
+                preprocess(out=out, params=params, reporter=reporter, earlier=[*call.parts, *earlier], **inputs)
             case "augment_balance":
                 from components.augment_balance import augment_balance
 
@@ -194,11 +235,20 @@ def _function(call: StepCall, home: Home, run: str) -> Callable[[Path, Reporter]
             case "register":
                 from pipelines.publish import publish
 
-                publish(home, run, out, params, reporter, **(inputs | {"models": _trained(inputs["models"])}))
+                publish(home, call.salt, out, params, reporter, **(inputs | {"models": _trained(inputs["models"])}))
             case _:
                 raise StoreError(f"{call.step}: is no step")
 
     return work
+
+
+def _refuse_another_list(fingerprint: str, withdrawn: Withdrawn) -> None:
+    """Nothing is taken in past a list of withdrawn images that is not the one with which the run was planned."""
+    if withdrawn_of(fingerprint) != withdrawn.digest:
+        raise StoreError(
+            f"{WITHDRAWN}: is not the list with which the run was planned; put that one at {WITHDRAWN} of the store that "
+            "DERMACARE_STORE names, or build the images anew, and start the run again"
+        )
 
 
 def _earlier(call: StepCall, home: Home, run: str) -> list[Path]:

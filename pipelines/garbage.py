@@ -61,13 +61,14 @@ def _models_that_served(home: Home) -> list[Garbage]:
 
 
 def _kept(home: Home, all_runs: list[RunRecord], released: set[str]) -> list[RunRecord]:
-    newest_done = next((run for run in reversed(all_runs) if run.state is RunState.DONE), None)
+    # What a cluster has done does not lie here, so that it takes the place of nothing here.
+    newest_done = {run.cluster: run.id for run in all_runs if run.state is RunState.DONE}
     kept: list[RunRecord] = []
     for position, run in enumerate(all_runs):
         later = all_runs[position + 1 :]
-        superseded = any(run.steps.same_work(other.steps) for other in later)
+        superseded = any(run.cluster == other.cluster and run.steps.same_work(other.steps) for other in later)
         goes_on = (run.state is not RunState.DONE or run.offline) and not superseded
-        if run is newest_done or run.id in released or runs.alive(home, run) or goes_on:
+        if newest_done.get(run.cluster) == run.id or run.id in released or runs.alive(home, run) or goes_on:
             kept.append(run)
     return kept
 

@@ -13,6 +13,7 @@ kept/            images that were kept by consent, and no other
 audit/           what `dermacare data audit` wrote last
 groups.csv       which group each image belongs to, append only, so that no image ever changes its split
 fingerprints.json    digests of source files already read
+shared/          groups.csv and withdrawn.csv as the store that $DERMACARE_STORE names has them; fetched anew each time
 """
 
 import os
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from components.prediction_log import PredictionLog
     from components.promotion.ledger import ReleaseLedger
+    from components.tracking import Ledger
 
 VARIABLE = "DERMACARE_HOME"
 
@@ -78,6 +80,11 @@ class Home:
         return PredictionLog(os.environ.get(VARIABLE) or f"sqlite:///{self.root / 'predictions.db'}")
 
     @property
+    def shared(self) -> Path:
+        """What all runs share that use one remote store, as it was fetched last."""
+        return self.root / "shared"
+
+    @property
     def kept(self) -> Path:
         """Images that were kept by consent."""
         return self.root / "kept"
@@ -91,3 +98,12 @@ class Home:
     def artifacts(self) -> Path:
         """Where MLflow's files lie when the home's own database is used."""
         return self.root / "mlartifacts"
+
+
+def open_ledger(home: Home) -> "Ledger | None":
+    """MLflow, as far as registered models go; None where the home's own database is used and there is none yet."""
+    from components.tracking import Ledger
+
+    if home.tracking_uri.startswith("sqlite:") and not (home.root / "mlflow.db").exists():
+        return None
+    return Ledger(home.tracking_uri, "dermacare")

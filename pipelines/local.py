@@ -1,4 +1,5 @@
-"""A run on this machine: Kubeflow's local runner in a process of its own, watched by whoever started it.
+"""A run on this machine, in subprocesses or in containers: Kubeflow's local runner in a process of its own, watched by whoever
+started it.
 
 `start` is called by the command line and returns at once; `main` is that process. It owns the run: it renews the lease, sends
 what the steps say to MLflow, and writes how the run ended.
@@ -15,10 +16,14 @@ from dataclasses import replace
 
 import psutil
 
+from components.errors import DermaCareError, StepFailed
 from components.params import Params
 from components.reporter import append_event
+from components.store import Store
 from pipelines import runs
+from pipelines.containers import docker_runner, stop_containers, whole_paths
 from pipelines.home import VARIABLE, Home
+from pipelines.runner import Runner
 from pipelines.runs import RunRecord, RunState
 
 _ENVIRONMENT = {
@@ -54,7 +59,7 @@ def main(run: str) -> int:
     record = runs.owned(runs.load(home, run))
     runs.save(home, record)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: _stop(home, run))
+        signal.signal(number, lambda _number, _frame: _stop(home, record))
     ending = threading.Event()
     tasks = (_beat,) if record.offline else (_beat, _track)
     threads = [threading.Thread(target=task, args=(home, record, ending)) for task in tasks]
@@ -68,7 +73,8 @@ def main(run: str) -> int:
         pass
     except Exception as error:
         traceback.print_exc()
-        state, reason = RunState.FAILED, _first_failure(home, run) or f"{type(error).__name__}: {error}"
+        told = str(error) if isinstance(error, DermaCareError) else f"{type(error).__name__}: {error}"
+        state, reason = RunState.FAILED, _first_failure(home, run) or told
     finally:
         runs.save(home, replace(record, state=state, reason=reason, ended=time.time()))
         ending.set()
@@ -83,22 +89,40 @@ def _run_pipeline(home: Home, record: RunRecord) -> None:
     from pipelines.training import arguments, draw
 
     params = Params.model_validate(record.params)
+    work = home.run(record.id) / "kfp"
+    work.mkdir(parents=True, exist_ok=True)
+    if record.runner is Runner.DOCKER:
+        params = whole_paths(params)
+        runner = docker_runner(home, record, params)
+    else:
+        runner = local.SubprocessRunner(use_venv=False)
     local.init(
-        runner=local.SubprocessRunner(use_venv=False),
-        pipeline_root=str(home.run(record.id) / "kfp"),
-        workspace_root=str(home.run(record.id) / "kfp"),
+        runner=runner,
+        pipeline_root=str(work),
+        workspace_root=str(work),
         enable_caching=True,
         cache_root=str(home.root / "kfp-cache"),
     )
     pipeline = draw(params, parallel=False, registers=not record.offline)
     pipeline(**arguments(params, fingerprint=record.steps["ingest"].salt, run=record.id))
+    _check_outputs(home, record)
 
 
-def _stop(home: Home, run: str) -> None:
+def _check_outputs(home: Home, record: RunRecord) -> None:
+    """Kubeflow takes a container that is gone when it asks how it ended for one that ended well: believe the store alone."""
+    store = Store(home.root)
+    for step in record.steps.steps:
+        if not store.has(step.step, step.key):
+            raise StepFailed(f"{step.name}: ended without its output; {home.log(record.id, step.name)} may tell why")
+
+
+def _stop(home: Home, record: RunRecord) -> None:
     """End the step that runs, and let none start: Kubeflow's loops go on after an interrupt."""
-    append_event(home.events(run), "", {"kind": "stopped"})
+    append_event(home.events(record.id), "", {"kind": "stopped"})
     for child in psutil.Process().children(recursive=True):
         child.kill()  # a killed step loses nothing: it goes on from its work folder
+    if record.runner is Runner.DOCKER:
+        stop_containers(home, record.id)
     raise KeyboardInterrupt
 
 

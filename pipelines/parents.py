@@ -11,18 +11,11 @@ from components.lesions import Split, Task
 from components.params import PreprocessParams, TrainingParams, bundle_of
 from components.provenance.splits import known, told
 from components.store import Store
-from components.tracking import Ledger, without_credentials
-from pipelines.home import Home
+from components.tracking import without_credentials
+from pipelines.home import Home, open_ledger
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def open_ledger(home: Home) -> Ledger | None:
-    """MLflow, as far as registered models go; None where the home's own database is used and there is none yet."""
-    if home.tracking_uri.startswith("sqlite:") and not (home.root / "mlflow.db").exists():
-        return None
-    return Ledger(home.tracking_uri, "dermacare")
 
 
 def take_parent(home: Home, params: TrainingParams, task: Task, dataset: Path, out: Path) -> None:
@@ -60,8 +53,8 @@ def take_segmenter(home: Home, params: PreprocessParams, out: Path) -> None:
 
 def _fetch(home: Home, spec: str, target: Path) -> None:
     """Fetch the bundle that a parameter names by its digest."""
-    from components.register.fetch import fetch_bundle
     from components.register.registry import Registry
+    from components.registered import fetch_bundle
 
     digest = bundle_of(spec)
     assert digest is not None
@@ -102,7 +95,7 @@ class KnownSplits:
         ledger = open_ledger(self._home)
         if ledger is None:
             return None
-        from components.register.fetch import fetch_splits
+        from components.registered import fetch_splits
 
         return fetch_splits(ledger, data_version)
 

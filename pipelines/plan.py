@@ -11,7 +11,10 @@ from typing import Any
 from components.errors import ParamsError
 from components.params import IngestParams, Params, Section, TrainingParams, for_model
 from components.store import Store, code_digest, step_key
-from components.withdrawn import read_withdrawn
+from components.withdrawn import Withdrawn, read_withdrawn
+
+# Digits of a SHA-256; the mark of a fresh run, its id, has fewer.
+_SHA256 = 64
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,24 @@ def make_plan(params: Params, *, fingerprint: str, run_id: str) -> Plan:
     return Plan(tuple(steps.values()))
 
 
-def source_fingerprint(params: IngestParams, home: Path, *, fresh: str = "") -> str:
-    """Digest of all that ingest would read and of what it must keep out, with a mark that sets a `--fresh` run apart."""
+def source_fingerprint(params: IngestParams, home: Path, *, fresh: str = "", withdrawn: Withdrawn | None = None) -> str:
+    """Digest of all that ingest would read and of what it must keep out, with a mark that sets a `--fresh` run apart.
+
+    Args:
+        params: which sources.
+        home: keeps digests of files that were read before.
+        fresh: the mark.
+        withdrawn: what must be kept out; None: what withdrawn.csv says here.
+    """
     from components.ingest.fingerprint import ingest_fingerprint
 
     digest = ingest_fingerprint(params, cache=home / "fingerprints.json")
-    return ":".join(filter(None, (digest, read_withdrawn().digest, fresh)))
+    return ":".join(filter(None, (digest, (withdrawn or read_withdrawn()).digest, fresh)))
+
+
+def withdrawn_of(fingerprint: str) -> str:
+    """The digest of what must be kept out that a source's fingerprint holds; empty where nothing must."""
+    return next((part for part in fingerprint.split(":")[1:] if len(part) == _SHA256), "")
 
 
 def check_models(params: Params) -> None:

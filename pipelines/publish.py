@@ -1,5 +1,6 @@
 """What of a run goes to MLflow, and where from: the live line of its owner, and the whole that the register step publishes."""
 
+import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,13 +16,14 @@ from components.lesions import Split
 from components.params import Params, RegisterParams
 from components.project import project_file
 from components.register.context import DataContext, RunContext
+from components.remote_store import RemoteStore
 from components.reporter import Reporter
 from components.store import Store, made_by
 from components.tracking import Ledger, RunStatus, Tracker
 from pipelines import runs
 from pipelines.data.revision import dvc_revision
-from pipelines.home import Home
-from pipelines.parents import KnownSplits, count_learned, learned_of, open_ledger
+from pipelines.home import Home, open_ledger
+from pipelines.parents import KnownSplits, count_learned, learned_of
 from pipelines.runs import RunRecord, RunState
 
 _STATUS: dict[RunState, RunStatus] = {RunState.DONE: "FINISHED", RunState.FAILED: "FAILED", RunState.KILLED: "KILLED"}
@@ -48,7 +50,7 @@ class LiveTracking:
         self._tracker.start_run(
             record.id,
             profile=record.profile,
-            params=flat(record.params),
+            params=flat(recorded(record.params)),
             name=f"{record.profile or 'run'} {record.id}",
             description=f"`{record.command}`",
             tags=commit_tags(),
@@ -92,7 +94,7 @@ def publish(
     from components.leak_study.scores import read_leak
     from components.register import register
 
-    store = Store(home.root)
+    store = Store(home.root, RemoteStore.here())
     origins = {folder: made_by(folder) for folder in (dataset, *models, evaluation)}
     record = runs.load(home, run) if run else None
     commit, dirty = git_state()
@@ -101,7 +103,7 @@ def publish(
     context = RunContext(
         run_id=run or runs.new_id(),
         profile=record.profile if record else "",
-        params=flat(record.params) if record else flat({"register": params.model_dump(mode="json")}),
+        params=flat(recorded(record.params)) if record else flat({"register": params.model_dump(mode="json")}),
         commit=commit,
         dirty=dirty,
         step_keys={origin.step: origin.key for origin in origins.values()},
@@ -117,7 +119,7 @@ def publish(
         figures["leak_study"] = study / "figures"
     appendix = f"\n### What a leak is worth\n\n{write_note(read_leak(study))}\n" if study is not None else ""
     ledger = Ledger(home.tracking_uri, params.experiment)
-    known = _data_context(home, Dataset(dataset))
+    known = _data_context(home, Dataset(dataset), store, record)
     register(dataset, models, evaluation, out, params, reporter, ledger, home.releases(), context, known, figures, appendix)
 
 
@@ -131,9 +133,11 @@ def _learned(splits: KnownSplits, models: Sequence[Path], dataset: Path) -> dict
     }
 
 
-def _data_context(home: Home, dataset: Dataset) -> DataContext:
-    """What this home, or MLflow, knows of the data that judges."""
-    validated = next((out for out in Store(home.root).outs("validate") if Dataset(out).version == dataset.version), None)
+def _data_context(home: Home, dataset: Dataset, store: Store, record: RunRecord | None) -> DataContext:
+    """What this home, its store or MLflow knows of the data that judges."""
+    if record is not None:
+        store.bring("validate", record.steps["validate"].key)
+    validated = next((out for out in store.outs("validate") if Dataset(out).version == dataset.version), None)
 
     def learned(model: Description) -> int | None:
         test, folds = dataset.rows(model.task, Split.TEST), model.training.get("folds", 1)
@@ -149,7 +153,7 @@ def _data_context(home: Home, dataset: Dataset) -> DataContext:
 
 def _figures(store: Store, record: RunRecord) -> dict[str, Path]:
     """Pictures that belong to the run as a whole."""
-    return {name: store.out(name, record.steps[name].key) / "figures" for name in ("validate", "preprocess", "augment_balance")}
+    return {name: store.told(name, record.steps[name].key) / "figures" for name in ("validate", "preprocess", "augment_balance")}
 
 
 def _leak_study(store: Store, version: str) -> Path | None:
@@ -172,6 +176,11 @@ def released_runs(home: Home) -> list[str]:
         return [ledger.client.get_model_version(name, str(version)).tags.get(RUN, "") for name, version in versions]
 
 
+def recorded(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Of all parameters, as plain values, those that decide what comes out; where the steps ran does not."""
+    return {name: section for name, section in params.items() if name != "cluster"}
+
+
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested parameters under dotted names, as text."""
     found: dict[str, str] = {}
@@ -184,7 +193,9 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def git_state() -> tuple[str | None, bool]:
-    """Commit of the code and whether it differs from that commit; (None, False) where it is no clone."""
+    """Commit of the code and whether it differs from that commit; (None, False) where it is no clone and no image of ours."""
+    if built := os.environ.get("DERMACARE_REVISION"):
+        return built.removesuffix("-dirty"), built.endswith("-dirty")
     root = Path(components.__file__).parent.parent
 
     def git(*arguments: str) -> str | None:

@@ -17,8 +17,7 @@ from components.register.decision_notes import DECISION, LEDGER
 from components.register.follow import follow
 from components.register.registry import REGISTERED, Registry
 from components.tracking import Ledger
-from pipelines.home import Home
-from pipelines.parents import open_ledger
+from pipelines.home import Home, open_ledger
 
 _RUN_LEDGER = "dermacare.ledger"
 _DONE = {

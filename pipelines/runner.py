@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-from components.errors import MachineError
-
 
 class Runner(StrEnum):
     """Where the steps run."""
@@ -16,8 +14,6 @@ class Runner(StrEnum):
 def check_runner(runner: Runner) -> None:
     """Raise MachineError where a runner cannot work."""
     if runner is Runner.DOCKER:
-        raise MachineError("--runner docker: this version has no container images for the steps; use --runner subprocess")
-    if runner is Runner.CLUSTER:
-        raise MachineError(
-            "--runner cluster: this version does not upload; `dermacare compile --output FILE` writes what Kubeflow's UI takes"
-        )
+        from pipelines.containers import check_images
+
+        check_images()

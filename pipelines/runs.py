@@ -18,6 +18,7 @@ from components.files import write_text
 from components.tracking import LEASE_SECONDS, process_lives
 from pipelines.home import Home
 from pipelines.plan import Plan
+from pipelines.runner import Runner
 
 
 class RunState(StrEnum):
@@ -34,17 +35,19 @@ class RunRecord:
     """What is known of a run; `run.json` of its folder.
 
     Attributes:
-        id: date, time and four random digits: `20261124-153012-a1b2`.
+        id: date, time and four random digits: `20261124-153012-a1b2`; of a run on a cluster, Kubeflow's.
         command: what was typed.
         profile: the profile, or empty.
         params: all parameters, as plain values.
         plan: see `Plan.as_json`.
         fresh: the mark of a `--fresh` run, or empty.
         offline: whether it sends nothing to MLflow and registers nothing.
+        runner: where its steps run.
         state: how it stands; a record that says running is believed only while its owner lives (see `alive`).
         host, pid, started_process: the owner, and when that process started (a pid is used again).
         created, ended: seconds since 1970.
         reason: why it failed, in one sentence.
+        cluster: address of the Kubeflow Pipelines that carries it out; empty: a process of ours does.
     """
 
     id: str
@@ -54,6 +57,7 @@ class RunRecord:
     plan: list[dict[str, Any]]
     fresh: str = ""
     offline: bool = False
+    runner: Runner = Runner.SUBPROCESS
     state: RunState = RunState.RUNNING
     host: str = field(default_factory=socket.gethostname)
     pid: int = 0
@@ -61,6 +65,7 @@ class RunRecord:
     created: float = field(default_factory=time.time)
     ended: float | None = None
     reason: str = ""
+    cluster: str = ""
 
     @property
     def steps(self) -> Plan:
@@ -88,12 +93,14 @@ def load(home: Home, run: str) -> RunRecord:
     if not file.is_file():
         raise RunError(f"{run}: is no run of {home.root}; `dermacare runs list` shows those that are")
     values = json.loads(file.read_text(encoding="utf-8"))
-    return RunRecord(**(values | {"state": RunState(values["state"])}))
+    # Records of before there was a choice name no runner.
+    typed = {"state": RunState(values["state"]), "runner": Runner(values.get("runner", Runner.SUBPROCESS))}
+    return RunRecord(**(values | typed))
 
 
 def all_runs(home: Home) -> list[RunRecord]:
     """All runs, oldest first."""
-    return [load(home, file.parent.name) for file in sorted(home.runs.glob("*/run.json"))]
+    return sorted((load(home, file.parent.name) for file in home.runs.glob("*/run.json")), key=lambda run: (run.created, run.id))
 
 
 def owned(record: RunRecord) -> RunRecord:
@@ -107,9 +114,14 @@ def beat(home: Home, run: str) -> None:
 
 
 def alive(home: Home, record: RunRecord) -> bool:
-    """Whether a run that says it is running has an owner: a living process on this host, elsewhere a lease that holds."""
+    """Whether a run that says it is running has an owner: a living process on this host, elsewhere a lease that holds.
+
+    A run on a cluster is believed: only Kubeflow knows better (`pipelines.cluster_runs.look_again`).
+    """
     if record.state is not RunState.RUNNING:
         return False
+    if record.cluster:
+        return True
     if record.host == socket.gethostname():
         return process_lives(record.pid, record.started_process)
     beat_file = home.run(record.id) / "heartbeat"
@@ -125,7 +137,7 @@ def bury_the_dead(home: Home) -> list[RunRecord]:
 
 
 def cancel(home: Home, run: str) -> None:
-    """Stop a run that is going on on this host; what it has done stays, and the same command goes on from there.
+    """Stop a run that is going on, on this host or on a cluster; what it has done stays, and the same command goes on from there.
 
     Raises:
         RunError: the run is not going on, or on another host.
@@ -133,6 +145,11 @@ def cancel(home: Home, run: str) -> None:
     record = load(home, run)
     if not alive(home, record):
         raise RunError(f"{run}: is not running (it is {record.state}); there is nothing to cancel")
+    if record.cluster:
+        from pipelines.cluster_runs import terminate
+
+        terminate(home, record)
+        return
     if record.host != socket.gethostname():
         raise RunError(f"{run}: runs on {record.host}; cancel it there")
     os.kill(record.pid, signal.SIGTERM)

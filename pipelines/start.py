@@ -10,6 +10,7 @@ from components.store import Store
 from pipelines import runs
 from pipelines.home import Home
 from pipelines.plan import Plan, make_plan, source_fingerprint
+from pipelines.runner import Runner
 from pipelines.runs import RunRecord, RunState
 from pipelines.start_from import Start, earlier_starts, started
 
@@ -23,12 +24,14 @@ class Prepared:
         equals: a finished run that did the same work and whose outputs are all there, if there is one.
         before: the newest earlier run, to compare with, if there is one.
         resumes: an unfinished run of the same work, if there is one.
+        goes_on: a run of the same work that a cluster is carrying out now, if there is one.
     """
 
     record: RunRecord
     equals: RunRecord | None
     before: RunRecord | None
     resumes: RunRecord | None
+    goes_on: RunRecord | None = None
 
     @property
     def plan(self) -> Plan:
@@ -44,7 +47,9 @@ def prepare(
     arguments: list[str],
     fresh: bool,
     offline: bool = False,
+    runner: Runner = Runner.SUBPROCESS,
     starts: Sequence[Start] = (),
+    cluster: str = "",
 ) -> Prepared:
     """Plan a run and look at what earlier ones left.
 
@@ -55,7 +60,9 @@ def prepare(
         arguments: what was typed, for the record.
         fresh: do everything again, whatever is done; a fresh run that died is taken up again.
         offline: leave MLflow out, and `register`, which needs it; a run without it then does that step.
+        runner: where the steps are to run.
         starts: the models that start from a registered version.
+        cluster: address of the Kubeflow Pipelines that carries it out; empty: this machine does.
     """
     runs.bury_the_dead(home)
     earlier = runs.all_runs(home)
@@ -84,15 +91,19 @@ def prepare(
         plan=plan.as_json(),
         fresh=mark,
         offline=offline,
+        cluster=cluster,
+        runner=runner,
     )
-    same = [r for r in reversed(earlier) if r.steps.same_work(plan)]
+    same = [r for r in reversed(earlier) if r.cluster == cluster and r.steps.same_work(plan)]
     store = Store(home.root)
-    whole = all(store.has(step.step, step.key) for step in plan.steps if step.step != "register")
+    # What a cluster has made does not lie here.
+    whole = bool(cluster) or all(store.has(step.step, step.key) for step in plan.steps if step.step != "register")
     return Prepared(
         record=record,
         equals=next((r for r in same if r.state is RunState.DONE and (offline or not r.offline)), None) if whole else None,
         before=earlier[-1] if earlier else None,
         resumes=same[0] if same and same[0].state in (RunState.KILLED, RunState.FAILED) else None,
+        goes_on=same[0] if cluster and same and same[0].state is RunState.RUNNING else None,
     )
 
 

@@ -12,8 +12,7 @@ from components.errors import ParamsError, WeightsError
 from components.lesions import Task
 from components.params import Params, PreprocessParams, Resolved, TrainingParams, bundle_of, bundle_weights, for_model, version_of
 from components.withdrawn import read_withdrawn
-from pipelines.home import Home
-from pipelines.parents import open_ledger
+from pipelines.home import Home, open_ledger
 from pipelines.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -140,8 +139,8 @@ def _section(params: Params, name: str) -> TrainingParams:
 
 
 def _starts(home: Home, params: Params, reference: str) -> list[Start]:
-    from components.register.fetch import describe_version
     from components.register.registry import Registry
+    from components.registered import describe_version
 
     ledger = open_ledger(home)
     if ledger is None:

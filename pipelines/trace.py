@@ -11,14 +11,13 @@ from components.promotion.releases import decisions_of
 from components.provenance.chain import Chain, Code, Data, Model, Training
 from components.provenance.decisions import find_decisions
 from components.provenance.tags import CODE, DVC_REVISION, IMAGES, LOCK, MACHINE, TRAINED_BY
-from components.register.fetch import fetch_digests
 from components.register.logged_model import BUNDLE
 from components.register.publish import TRAINED_IN
 from components.register.registry import REGISTERED, Registry
+from components.registered import fetch_digests
 from components.tracking import MODEL, PARENT, RUN_ID, STEP_KEY, Ledger
 from pipelines.compare import find_pipeline_run
-from pipelines.home import Home
-from pipelines.parents import open_ledger
+from pipelines.home import Home, open_ledger
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -45,9 +45,41 @@ def preprocess(
     """See `components.preprocess.preprocess`."""
     source = Dataset(dataset)
     shards = cut_shards(source, params)
+    reader = write_shards(source, shards, out, params, reporter, earlier=earlier, workers=workers)
+    write_preprocessing(out, params)
+    write_manifest(out, pd.concat([_placed(shard) for shard in shards]))
+    # Evaluate tells hairy images and small lesions apart by it; data sets that no validation made have none.
+    if (dataset / "measures.parquet").exists():
+        write_measures(out, read_measures(dataset))
+    reporter.figure("preprocess_stages", draw_stages(source, params, reader.cropped if params.segmenter else None))
+    total = len(source.manifest)
+    reporter.progress(total, total, "images")
+
+
+def write_shards(
+    source: Dataset,
+    shards: Sequence[PixelShard],
+    out: Path,
+    params: PreprocessParams,
+    reporter: Reporter,
+    *,
+    earlier: Sequence[Path],
+    workers: int | None,
+) -> "PixelReader":
+    """Write shards of a dataset, but those that lie in `out` or in an earlier output; returns what read them.
+
+    Args:
+        source: the validated dataset.
+        shards: those to write.
+        out: the folder to write.
+        params: what each stage is set to.
+        reporter: is told how many images are done.
+        earlier: see `components.preprocess.preprocess`.
+        workers: see `components.preprocess.preprocess`.
+    """
     with one_thread_a_call(), ThreadPoolExecutor(workers or os.cpu_count()) as pool, ThreadPoolExecutor(1) as writer:
         reader = PixelReader(source, params, Bundle.load(out / SEGMENTER) if params.segmenter else None)
-        done, total = 0, len(source.manifest)
+        done, total = 0, sum(len(shard.rows) for shard in shards)
         written: Future[str] | None = None
         for shard in shards:
             if not has_pixels_shard(out, shard.name) and not link_pixels_shard(out, shard.name, earlier):
@@ -61,13 +93,7 @@ def preprocess(
             done += len(shard.rows)
         if written is not None:
             written.result()
-    write_preprocessing(out, params)
-    write_manifest(out, pd.concat([_placed(shard) for shard in shards]))
-    # Evaluate tells hairy images and small lesions apart by it; data sets that no validation made have none.
-    if (dataset / "measures.parquet").exists():
-        write_measures(out, read_measures(dataset))
-    reporter.figure("preprocess_stages", draw_stages(source, params, reader.cropped if params.segmenter else None))
-    reporter.progress(total, total, "images")
+    return reader
 
 
 def empty_pixels(shard: PixelShard) -> tuple[RGBImage, Mask | None]:

@@ -17,10 +17,10 @@ from components.promotion.policy import Policy
 from components.register.challenge import Incomparable, Judge, compare
 from components.register.choose import Candidate, Choice, choose
 from components.register.context import DataContext, RunContext
-from components.register.fetch import fetch_bundle
 from components.register.publish import PublishedModel
 from components.register.registry import Entry, Registry
 from components.register.weigh import megabytes, milliseconds
+from components.registered import fetch_bundle
 from components.scores import ClassifierScores, ModelScores, flat
 from components.tracking import Ledger
 

@@ -29,7 +29,7 @@ def dvc_revision(store: Store, record: RunRecord | None, version: str) -> str:
 
 def _sources(store: Store, record: RunRecord) -> list[str]:
     """The sources that DVC versions, each at the commit that was read."""
-    file = store.out("ingest", record.steps["ingest"].key) / "sources.json"
+    file = store.told("ingest", record.steps["ingest"].key) / "sources.json"
     listed = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
     return [f"{source['name']}@{source['revision']}" for source in listed if source["revision"]]
 

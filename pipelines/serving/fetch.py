@@ -18,10 +18,9 @@ from components.lesions import Task
 from components.promotion.entries import Entry, Release, Version
 from components.promotion.reading import read_promotion
 from components.promotion.releases import serving
-from components.register.fetch import fetch_bundle
+from components.registered import fetch_bundle
 from components.tracking import Ledger
-from pipelines.home import Home
-from pipelines.parents import open_ledger
+from pipelines.home import Home, open_ledger
 from pipelines.serving.cache import DERIVED, HEADS, NETWORK, WHOLE, ServingCache
 from pipelines.serving.facts import ModelFacts, ServedRelease
 from pipelines.serving.learn import learn_facts

@@ -128,7 +128,8 @@ def test_what_is_not_there_is_an_error_that_names_it(arguments: list[str], tmp_p
 
 
 @pytest.mark.parametrize("runner", ["docker", "cluster"])
-def test_a_runner_that_does_not_work_yet_says_what_does(runner: str, tmp_path: Path) -> None:
+def test_a_runner_that_does_not_work_here_says_what_does(runner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     out = dermacare("run", "--runner", runner, home=tmp_path)
     assert out.returncode == 1
     assert f"--runner {runner}" in out.stderr

@@ -49,6 +49,13 @@ def kubeflow_edges(tmp_path: Path) -> Edges:
     return edges
 
 
+def without_parts(edges: Edges) -> Edges:
+    """The graph as it is on one machine: a cluster deals preprocessing out, and its first step is not drawn for the others."""
+    parts = {("validate", "preprocess_shards"), ("preprocess_shards", "preprocess")}
+    assert parts <= edges
+    return edges - parts
+
+
 def dvc_edges() -> Edges:
     """Step → step, from dvc.yaml: whose output is whose dependency."""
     stages = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
@@ -78,7 +85,7 @@ def test_kubeflow_dvc_and_the_plan_draw_the_same_graph(tmp_path: Path) -> None:
         *((step, "register") for step in ("preprocess", "train_unet", "train_classifier", "evaluate")),
     }
     assert plan_edges() == expected
-    assert kubeflow_edges(tmp_path) == expected
+    assert without_parts(kubeflow_edges(tmp_path)) == expected
     assert dvc_edges() == expected
 
 

@@ -12,7 +12,7 @@ from components.lesions import Split, Task
 from components.params import bundle_weights, load_params
 from components.provenance.splits import told
 from components.register.context import RunContext
-from components.register.fetch import fetch_splits
+from components.registered import fetch_splits
 from components.store import Store, copy_tree
 from components.tracking import Ledger
 from pipelines.home import Home

@@ -7,7 +7,7 @@ import pytest
 from components.errors import RunError
 from components.params import load_params
 from components.project import project_files
-from pipelines.publish import flat
+from pipelines.publish import flat, recorded
 from pipelines.recorded_params import read_params
 
 PROFILES = [None, *(file.stem for file in project_files("profiles", "*.yaml"))]
@@ -15,7 +15,7 @@ PROFILES = [None, *(file.stem for file in project_files("profiles", "*.yaml"))]
 
 def texts(*assignments: str, profile: str | None = None, data: list[str] | None = None) -> dict[str, str]:
     params = load_params(profile=profile, assignments=list(assignments), data=data or []).params
-    return flat(params.model_dump(mode="json", by_alias=True))
+    return flat(recorded(params.model_dump(mode="json", by_alias=True)))
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -13,7 +13,7 @@ from components.provenance.machine import this_machine
 from components.store import Store, code_digest
 from components.training.libraries import library_versions
 from pipelines.home import Home
-from pipelines.publish import flat, git_state
+from pipelines.publish import flat, git_state, recorded
 from pipelines.reproduce import Compared, Reproduction
 from tests.datasets import encoded_dataset
 
@@ -27,7 +27,7 @@ def chain(source: Path, *, training: dict[str, Any] | None = None, code: dict[st
     commit, dirty = git_state()
     ours: dict[str, Any] = {"commit": commit, "dirty": dirty, "digest": code_digest("train_classifier"), "lock": None}
     known = {"machines": (this_machine(),), "libraries": library_versions()}
-    texts = flat(params.model_dump(mode="json", by_alias=True))
+    texts = flat(recorded(params.model_dump(mode="json", by_alias=True)))
     return Chain(
         model=Model(version=None, name="tiny_cnn", digest="b" * 64),
         training=Training(**({"run_id": RUN, "params": texts} | known | (training or {}))),

@@ -21,14 +21,14 @@ _STEPS = 2
 _REPEATS = 3
 
 
-@dsl.component(base_image=images.DATA, install_kfp_package=False)
+@dsl.component(base_image=images.STEPS, install_kfp_package=False)
 def empty(text: str, out: dsl.Output[dsl.Dataset]) -> None:
     from pathlib import Path
 
     Path(out.path).write_text(text)
 
 
-@dsl.component(base_image=images.DATA, install_kfp_package=False)
+@dsl.component(base_image=images.STEPS, install_kfp_package=False)
 def empty_after(text: str, data: dsl.Input[dsl.Dataset], out: dsl.Output[dsl.Dataset]) -> None:
     from pathlib import Path
 

@@ -8,8 +8,8 @@ import pytest
 from components.bundle import Bundle, bundle_digest
 from components.errors import BundleError, TrackingError
 from components.promotion.entries import Version
-from components.register.fetch import describe_version, fetch_bundle
 from components.register.registry import Registry
+from components.registered import describe_version, fetch_bundle
 from components.tracking import Ledger
 from tests.components.register.conftest import Made
 from tests.mlflow_server import address, free_port, server

@@ -10,7 +10,6 @@ from components.bundle import DESCRIPTION, Bundle, Description, bundle_digest, r
 from components.errors import BundleError
 from components.promotion.entries import Version
 from components.provenance.files import file_digests
-from components.provenance.splits import SPLITS, read_splits
 from components.store import link_tree
 from components.tracking import ROLE, Ledger
 
@@ -65,6 +64,8 @@ def fetch_splits(ledger: Ledger, data_version: str) -> "pd.DataFrame | None":
         DatasetError: what MLflow has is no such table.
     """
     from mlflow.artifacts import download_artifacts
+
+    from components.provenance.splits import SPLITS, read_splits
 
     with ledger.answering(f"looking up how data version {data_version[:12]} was split"):
         for run in ledger.search_everywhere(f"tags.`dermacare.data_version` = '{data_version}' and tags.`{ROLE}` = 'pipeline'"):
