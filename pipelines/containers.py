@@ -86,17 +86,22 @@ def docker_runner(home: Home, record: RunRecord, params: Params) -> "DockerRunne
     own_key()  # made here where there is none: a container may not write beside it
     with _docker() as client:
         _end_orphans(client, home)
-        rootless = "name=rootless" in client.info()["SecurityOptions"]
+        rootless = "name=rootless" in (client.info().get("SecurityOptions") or [])
     writes = [home.root, _keras_home(), *_databases(home)]
-    reads = [(path, path) for path in (key_file().absolute(), *_named_files(), *_settings(), *_sources(params), *_weights(params))]
-    overlays = [(withdrawn_file().absolute(), _PACKAGED / WITHDRAWN), (project_file(PROMOTION), _PACKAGED / PROMOTION)]
     for folder in writes:
         folder.mkdir(parents=True, exist_ok=True)
+    reads = [key_file().absolute(), *_named_files(), *_settings(), *_sources(params), *_weights(params)]
+    seen = {
+        **{path: _mount(path, path) for path in reads},
+        _PACKAGED / WITHDRAWN: _mount(withdrawn_file().absolute(), _PACKAGED / WITHDRAWN),
+        _PACKAGED / PROMOTION: _mount(project_file(PROMOTION), _PACKAGED / PROMOTION),
+        **{path: _mount(path, path, read_only=False) for path in writes},
+    }
     return DockerRunner(
         # The engine of a user maps that user to its containers' root, and no other.
         user="0:0" if rootless else f"{os.getuid()}:{os.getgid()}",
         environment=_environment(),
-        mounts=[*(_mount(path, path, read_only=False) for path in writes), *(_mount(*pair) for pair in [*reads, *overlays])],
+        mounts=list(seen.values()),
         labels={_RUN: record.id, _HOME: str(home.root)},
         network_mode="host",
         read_only=True,

@@ -11,7 +11,7 @@ RUN apt-get update -q && apt-get install -q -y --no-install-recommends python3-v
 COPY infra/images/packages infra/images/build.lock mlflow/requirements.lock /build/
 RUN /build/packages requirements.lock
 COPY infra/images/sbom infra/images/sbom.py /build/
-RUN /build/sbom /app > /opt/dermacare/sbom.cdx.json
+RUN /build/sbom > /opt/dermacare/sbom.cdx.json
 
 FROM base
 COPY --from=build /opt/dermacare /opt/dermacare

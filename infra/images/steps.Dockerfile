@@ -12,12 +12,17 @@ FROM base AS build
 RUN apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev python3-dev python3-venv
 COPY infra/images/packages infra/images/build.lock infra/images/steps.lock /build/
 RUN /build/packages steps.lock
+
+# Over this the images of training are built, too.
+FROM base AS packages
+COPY --from=build /opt/dermacare /opt/dermacare
+
+FROM build AS app
 COPY infra/images/wheel infra/images/sbom infra/images/sbom.py dist/*.whl /build/
 RUN /build/wheel
 
-FROM base
-COPY --from=build /opt/dermacare /opt/dermacare
-COPY --from=build /app /
+FROM packages
+COPY --from=app /app /
 ENV PATH=/opt/dermacare/bin:/usr/bin:/bin HOME=/tmp DERMACARE_HOME=/var/lib/dermacare \
     PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1 DO_NOT_TRACK=true GX_ANALYTICS_ENABLED=false
 # A numeric user, so that Kubernetes can see that it is not root. Only /var/lib/dermacare and /tmp are written to.

@@ -1,15 +1,28 @@
-# Training on NVIDIA's GPUs; CUDA comes with TensorFlow's wheels, the driver from the machine. `infra/images/build` names the image of the steps, over which
-# it is built, since training imports what they do and more.
-ARG STEPS
-FROM $STEPS AS steps
+# Training on NVIDIA's GPUs; CUDA comes with TensorFlow's wheels, the driver from the machine. `infra/images/build train-gpu` builds it over the
+# packages of the steps, since training imports what they do and more.
+ARG PACKAGES
+FROM $PACKAGES AS packages
 
-FROM steps AS build
-USER root
+FROM packages AS build
 RUN apt-get update -q && apt-get install -q -y --no-install-recommends python3-venv
-COPY infra/images/more-packages infra/images/sbom infra/images/sbom.py infra/images/build.lock infra/images/train-gpu.lock /build/
+COPY infra/images/more-packages infra/images/build.lock infra/images/train-gpu.lock /build/
 RUN /build/more-packages train-gpu.lock
 
-FROM steps
+FROM build AS app
+COPY infra/images/wheel infra/images/sbom infra/images/sbom.py dist/*.whl /build/
+RUN /build/wheel
+
+FROM packages
 COPY --from=build /more /
-ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
-LABEL org.opencontainers.image.title="DermaCare: training, GPU"
+COPY --from=app /app /
+ENV PATH=/opt/dermacare/bin:/usr/bin:/bin HOME=/tmp DERMACARE_HOME=/var/lib/dermacare \
+    PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1 DO_NOT_TRACK=true GX_ANALYTICS_ENABLED=false \
+    NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+# A numeric user, so that Kubernetes can see that it is not root. Only /var/lib/dermacare and /tmp are written to.
+USER 10001
+WORKDIR /var/lib/dermacare
+ARG VERSION REVISION CREATED CODE
+ENV DERMACARE_REVISION=$REVISION
+LABEL org.opencontainers.image.title="DermaCare: training, GPU" org.opencontainers.image.version=$VERSION \
+    org.opencontainers.image.revision=$REVISION org.opencontainers.image.created=$CREATED \
+    org.opencontainers.image.licenses="Apache-2.0" dermacare.code=$CODE

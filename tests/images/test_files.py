@@ -33,13 +33,6 @@ def test_a_lock_of_an_image_has_the_versions_of_the_environment(lock: Path) -> N
     assert {name: own[name] for name in own if not own[name] <= environment.get(name, own[name])} == {}
 
 
-@each_lock
-def test_a_lock_has_hashes_and_no_registry(lock: Path) -> None:
-    text = lock.read_text("utf-8")
-    assert text.count("--hash=sha256:") >= sum(len(versions) for versions in pins(lock).values())
-    assert "://" not in text
-
-
 def test_the_web_app_installs_neither_tensorflow_nor_the_whole_mlflow() -> None:
     heavy = {"tensorflow", "tensorflow-cpu", "keras", "mlflow", "pandas", "pyarrow", "scikit-learn"}
     assert heavy.isdisjoint(pins(IMAGES / "serve.lock"))
@@ -53,7 +46,7 @@ def test_one_tensorflow_is_installed_where_training_runs() -> None:
 @pytest.mark.parametrize("file", [*IMAGES.glob("*.Dockerfile")], ids=lambda file: file.stem)
 def test_no_base_image_floats(file: Path) -> None:
     names = set(re.findall(r"^FROM (\S+)", file.read_text("utf-8"), re.MULTILINE))
-    assert names <= {"debian:12.12-slim", "base", "steps", "$STEPS"}
+    assert names <= {"debian:12.12-slim", "base", "build", "packages", "$PACKAGES"}
 
 
 def test_scripts_can_be_run() -> None:
