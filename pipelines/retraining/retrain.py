@@ -1,0 +1,193 @@
+"""The whole of it: compare the data, look at what it brings, run the pipeline, say what came out.
+
+Every part is in the step store or in the ledger once it is done, so that the same command goes on wherever it was killed.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from components.dataset import Dataset
+from components.errors import DataRefused, RunError
+from components.files import sha256_bytes, write_text
+from components.intake import Before, Intake, intake, read_intake
+from components.params import Params
+from components.promotion.releases import decisions_of, serving
+from components.reporter import Reporter
+from components.store import Store, code_digest, made_by, step_key
+from components.tracking import without_credentials
+from pipelines import runs
+from pipelines.compare import find_pipeline_run
+from pipelines.data.diff import DataDiff, Kind, compare
+from pipelines.execute import StepCall, run_step
+from pipelines.home import Home
+from pipelines.parents import open_ledger
+from pipelines.plan import Plan, make_plan, source_fingerprint
+from pipelines.retraining.production import Production, find_production
+from pipelines.retraining.result import Result, State, outcome, overall
+from pipelines.runs import RunRecord, RunState
+from pipelines.start import Prepared
+
+_INTAKE = "intake"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked.
+
+    Attributes:
+        params: all parameters.
+        if_changed: leave it where the data version is that of what serves.
+        prepare: plans the run (`pipelines.start.prepare`).
+        carry_out: carries a planned run out, to its end.
+        tell: is told what is being done, a line each.
+    """
+
+    params: Params
+    if_changed: bool
+    prepare: Callable[[], Prepared]
+    carry_out: Callable[[Prepared], RunRecord]
+    tell: Callable[[str], None]
+
+
+def retrain(home: Home, asked: Asked) -> Result:
+    """Retrain where the data changed.
+
+    Raises:
+        DermaCareError: something failed; nothing of what serves has changed by that.
+    """
+    production = find_production(home)
+    fingerprint = source_fingerprint(asked.params.ingest, home.root)
+    plan = make_plan(asked.params, fingerprint=fingerprint, run_id="")
+    if asked.if_changed and production.came_from(home, plan):
+        return _unchanged(production, production.version)
+    try:
+        validated = _validated(home, asked.params, fingerprint)
+    except DataRefused as error:
+        # Nobody can say what such data would do; what serves goes on serving.
+        return Result(State.REFUSED, str(error), production.release.label, production.version)
+    version = Dataset(validated).version
+    if asked.if_changed and production.is_on(version):
+        return _unchanged(production, version)
+    earlier = production.validated(home) if production.version else None
+    diff = None if earlier is None else compare(Dataset(earlier).manifest, Dataset(validated).manifest)
+    asks = production.version not in ("", version) and asked.params.intake.checks
+    looked = _look_at(home, production, earlier, validated, asked) if asks else None
+    if looked is not None and looked.refusals:
+        reason = f"the new data was not trained on: {', '.join(one.check for one in looked.refusals)}"
+        result = Result(State.REFUSED, reason, production.release.label, production.version, version, intake=looked)
+    else:
+        result = _told(home, _run(home, asked, plan), production, version, looked)
+    return replace(result, folders=(earlier, validated), **_changes(diff))
+
+
+def _unchanged(production: Production, version: str) -> Result:
+    reason = f"the data version is {version[:8]}, as that behind {production.release.label}"
+    return Result(State.UNCHANGED, reason, production.release.label, production.version, version)
+
+
+def _validated(home: Home, params: Params, fingerprint: str) -> Path:
+    """The data, checked, grouped and split: made now, or found in the store."""
+    raw = run_step(StepCall("ingest", params.ingest, {}, salt=fingerprint), home).out
+    return run_step(StepCall("validate", params.section("validate"), {"raw": raw}), home).out
+
+
+def _look_at(home: Home, production: Production, earlier: Path | None, validated: Path, asked: Asked) -> Intake:
+    """What the checks say of what the data brings; made now, or found in the store."""
+    params = asked.params.intake
+    splits = None if earlier is not None else production.splits(home).of(production.version)
+    if earlier is None and splits is None:
+        raise RunError(
+            f"data version {production.version[:8]}, that behind {production.release.label}, is neither in this home nor in "
+            "MLflow, so that nobody can tell what the new data brings; retrain in the home that trained it, or give "
+            "--set 'intake.checks=[]' and answer for it"
+        )
+    asked.tell("looking at what the data brings")
+    code = code_digest(_INTAKE)
+    origin = made_by(validated)
+    key = step_key(_INTAKE, params, {"before": production.version, "validate": origin.key}, code=code, salt=str(earlier is None))
+    before = Before(production.version, earlier, splits)
+
+    def work(out: Path) -> None:
+        intake(before, validated, out, params, Reporter(out, _INTAKE))
+
+    return read_intake(Store(home.root).execute(_INTAKE, key, work, code=code).out)
+
+
+def _run(home: Home, asked: Asked, plan: Plan) -> RunRecord:
+    """The finished run of this work: an earlier one, one that goes on, or one that is carried out now."""
+    while (other := _going_on(home, plan)) is not None:
+        asked.tell(f"run {other.id} does this work already; waiting for its end")
+        while runs.alive(home, runs.load(home, other.id)):
+            time.sleep(1)
+    prepared = asked.prepare()
+    return prepared.equals or asked.carry_out(prepared)
+
+
+def _going_on(home: Home, plan: Plan) -> RunRecord | None:
+    """A run of the same data that still goes on: one whose command was killed and which was not."""
+    key = plan["validate"].key
+    alive = (run for run in runs.all_runs(home) if run.state is RunState.RUNNING and runs.alive(home, run))
+    return next((run for run in alive if any(step.key == key for step in run.steps.steps)), None)
+
+
+def _told(home: Home, record: RunRecord, before: Production, version: str, looked: Intake | None) -> Result:
+    """What the ledger says of a run's models now."""
+    entries = home.releases().entries()
+    entry = decisions_of(entries, record.id)
+    if entry is None:
+        raise RunError(
+            f"{record.id}: the ledger has no entry of it; see that DERMACARE_LEDGER names the ledger of this home's runs"
+        )
+    models = outcome(entries, entry)
+    state = overall(models)
+    if state is State.PROMOTED and _told_before(home, entry.head):
+        state = State.UNCHANGED
+    labels = ", ".join(f"{one.version.label} {one.state.value}" for one in models)
+    reason = f"run {record.id} judged this data{' before' if state is State.UNCHANGED else ''}: {labels}"
+    return Result(
+        state,
+        reason,
+        serving(entries).label,
+        before.version,
+        version,
+        intake=looked,
+        run=record.id,
+        models=models,
+        mlflow=_page(home, record.id),
+    )
+
+
+def _told_before(home: Home, head: str) -> bool:
+    return _note(home, head).exists()
+
+
+def note_told(home: Home, result: Result) -> None:
+    """Remember that this was told, so that a later retraining of the same data does not call it new."""
+    entry = decisions_of(home.releases().entries(), result.run) if result.run else None
+    if entry is not None and result.state is State.PROMOTED:
+        write_text(_note(home, entry.head), f"{result.run}\n")
+
+
+def _note(home: Home, head: str) -> Path:
+    return home.root / "retrain" / "told" / sha256_bytes(head.encode())[:16]
+
+
+def _changes(diff: DataDiff | None) -> dict[str, Any]:
+    if diff is None:
+        return {}
+    counts = {kind.value: diff.count(kind) for kind in Kind}
+    return {"changes": {kind: count for kind, count in counts.items() if count}, "moved": diff.verdict}
+
+
+def _page(home: Home, run_id: str) -> str:
+    """The address of the run's page, or of the database where there is no server."""
+    address = without_credentials(home.tracking_uri).rstrip("/")
+    ledger = open_ledger(home)
+    if ledger is None or not address.startswith("http"):
+        return address
+    with ledger.answering(f"looking up {run_id}"):
+        run = find_pipeline_run(ledger, run_id)
+    return address if run is None else f"{address}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
