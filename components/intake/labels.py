@@ -4,7 +4,7 @@ A judge is trained on the old images alone: logistic regression on the features 
 it answers for images from which it did not learn, old and new alike. How plausible it finds the label that an image carries is
 ranked among the old images of that label, out of fold: a conformal p-value (Vovk 2005), which is uniform for a sound image whatever
 share its class has in the batch. Fisher's -ln p (1932), averaged over each lesion, is summed over the batch and over each class of
-it, and compared with as many old lesions of the same classes drawn at random (4,000 times): how often they are as doubtful.
+it, and compared with as many old lesions of the same classes drawn at random (10,000 times): how often they are as doubtful.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.object_]
 
 FOLDS = 5
-DRAWS = 4000
+DRAWS = 10_000
 # A class is judged where there are so many lesions of it, old ones to rank among, and new ones to sum over.
 _FEWEST_OLD = 20
 _FEWEST_NEW = 5
@@ -133,7 +133,7 @@ def cross_fitted(old: Labelled, new: Labelled) -> Said:
         learned = fold != number
         directions = min(_DIRECTIONS, int(learned.sum()) - 1, old.features.shape[1])
         judge = make_pipeline(
-            StandardScaler(), PCA(directions, random_state=0), StandardScaler(), LogisticRegression(C=_STRENGTH, max_iter=1000)
+            StandardScaler(), PCA(directions, svd_solver="randomized", random_state=0), StandardScaler(), LogisticRegression(C=_STRENGTH, max_iter=1000)
         )
         judge.fit(old.features[learned], old.labels[learned].astype(str))
         places = np.array([classes.index(code) for code in judge.classes_])
