@@ -66,7 +66,7 @@ def notify(
     details: Mapping[str, Any] | None = None,
     *,
     to: Sequence[str] | None = None,
-    pauses: tuple[float, ...] = _PAUSES,
+    pauses: Sequence[float] | None = None,
 ) -> list[str]:
     """Tell everybody whom the environment names; each is tried again after a pause.
 
@@ -75,7 +75,7 @@ def notify(
         summary: see `Message`.
         details: see `Message`; values that JSON has.
         to: which of `receivers` alone; None: all.
-        pauses: seconds to wait before each further attempt.
+        pauses: seconds to wait before each further attempt; None: 1, 5 and 20.
 
     Returns:
         Why somebody was not told, each a sentence without its full stop that begins with the variable's name; empty: all were, or
@@ -83,7 +83,9 @@ def notify(
     """
     message = Message(event, summary, details or {})
     ways: dict[str, Callable[[str, Message], str]] = {WEBHOOK: _post, COMMAND: _run}
-    said = [_tried(ways[name], name, message, pauses) for name in receivers() if to is None or name in to]
+    said = [
+        _tried(ways[name], name, message, _PAUSES if pauses is None else pauses) for name in receivers() if to is None or name in to
+    ]
     return [f"{name}: {reason}" for name, reason in said if reason]
 
 
@@ -92,7 +94,7 @@ def receivers() -> list[str]:
     return [name for name in (WEBHOOK, COMMAND) if os.environ.get(name)]
 
 
-def _tried(way: Callable[[str, Message], str], name: str, message: Message, pauses: tuple[float, ...]) -> tuple[str, str]:
+def _tried(way: Callable[[str, Message], str], name: str, message: Message, pauses: Sequence[float]) -> tuple[str, str]:
     target = os.environ[name]
     reason = way(target, message)
     for pause in pauses:

@@ -133,7 +133,10 @@ def cross_fitted(old: Labelled, new: Labelled) -> Said:
         learned = fold != number
         directions = min(_DIRECTIONS, int(learned.sum()) - 1, old.features.shape[1])
         judge = make_pipeline(
-            StandardScaler(), PCA(directions, svd_solver="randomized", random_state=0), StandardScaler(), LogisticRegression(C=_STRENGTH, max_iter=1000)
+            StandardScaler(),
+            PCA(directions, svd_solver="randomized", random_state=0),
+            StandardScaler(),
+            LogisticRegression(C=_STRENGTH, max_iter=1000),
         )
         judge.fit(old.features[learned], old.labels[learned].astype(str))
         places = np.array([classes.index(code) for code in judge.classes_])
