@@ -104,6 +104,8 @@ class Result:
     def lines(self) -> list[str]:
         """A few lines for people, the first of which says it all."""
         lines = [f"{self.state.value}: {self.reason}"]
+        if self.state is State.UNCHANGED:
+            return lines
         if self.after:
             data = f"data version {self.before[:8] or 'none'} → {self.after[:8]}"
             counted = ", ".join(f"{count:,} {kind}" for kind, count in self.changes.items())
