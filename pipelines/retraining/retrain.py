@@ -64,6 +64,8 @@ def retrain(home: Home, asked: Asked) -> Result:
     if asked.if_changed and production.came_from(home, plan):
         return _unchanged(production, production.version)
     try:
+        if not Store(home.root).has("validate", plan["validate"].key):
+            asked.tell("reading and checking the data")
         validated = _validated(home, asked.params, fingerprint)
     except DataRefused as error:
         # Nobody can say what such data would do; what serves goes on serving.
