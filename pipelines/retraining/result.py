@@ -64,7 +64,7 @@ class Result:
         intake: what the checks say of the batch; None: they were not come to, or nothing served.
         run: id of the run that judged; empty: none did.
         models: what it judged.
-        mlflow: the tracking server's address, or that of the run's page.
+        mlflow: the address of the run's page on the tracking server; empty where there is no server.
         folders: outputs of `validate` with both versions, as far as they are in this home.
     """
 

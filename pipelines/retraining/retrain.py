@@ -185,11 +185,11 @@ def _changes(diff: DataDiff | None) -> dict[str, Any]:
 
 
 def _page(home: Home, run_id: str) -> str:
-    """The address of the run's page, or of the database where there is no server."""
+    """The address of the run's page, without credentials; empty where MLflow is a database of the home."""
     address = without_credentials(home.tracking_uri).rstrip("/")
     ledger = open_ledger(home)
     if ledger is None or not address.startswith("http"):
-        return address
+        return ""
     with ledger.answering(f"looking up {run_id}"):
         run = find_pipeline_run(ledger, run_id)
     return address if run is None else f"{address}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
