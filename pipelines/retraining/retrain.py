@@ -21,7 +21,7 @@ from components.tracking import without_credentials
 from pipelines import runs
 from pipelines.compare import find_pipeline_run
 from pipelines.data.diff import DataDiff, Kind, compare
-from pipelines.execute import StepCall, run_step
+from pipelines.execute import StepCall, logged_to, run_step
 from pipelines.home import Home
 from pipelines.parents import open_ledger
 from pipelines.plan import Plan, make_plan, source_fingerprint
@@ -115,7 +115,8 @@ def _look_at(home: Home, production: Production, earlier: Path | None, validated
     def work(out: Path) -> None:
         intake(before, validated, out, params, Reporter(out, _INTAKE))
 
-    return read_intake(Store(home.root).execute(_INTAKE, key, work, code=code).out)
+    with logged_to(home.root / "retrain" / "intake.log"):
+        return read_intake(Store(home.root).execute(_INTAKE, key, work, code=code).out)
 
 
 def _run(home: Home, asked: Asked, plan: Plan) -> RunRecord:
