@@ -50,7 +50,7 @@ def retrain_models(
                 write_text(markdown, _markdown(home, result))
             if result.state is not State.UNCHANGED:
                 _complain(notices.tell(result.message()))
-                note_told(home, result)
+            note_told(home)
     if as_json:
         print(json.dumps(result.values(), indent=1, ensure_ascii=False))
     return result.state.exit_code

@@ -10,7 +10,7 @@ from components.promotion.releases import decisions_of, serving
 from components.store import Store
 from pipelines import runs
 from pipelines.home import Home
-from pipelines.parents import KnownSplits, open_ledger
+from pipelines.parents import open_ledger
 from pipelines.plan import Plan
 
 
@@ -37,21 +37,10 @@ class Production:
         versions = _versions(self.release)
         return bool(versions) and all(_validated(home, version.run_id) == plan["validate"].key for version in versions)
 
-    def validated(self, home: Home) -> Path | None:
-        """The output of `validate` with the data behind what serves; None: it is not in this home."""
-        store = Store(home.root)
-        for version in _versions(self.release):
-            if (
-                self.data[version.label] == self.version
-                and (key := _validated(home, version.run_id))
-                and store.has("validate", key)
-            ):
-                return store.out("validate", key)
-        return next((out for out in store.outs("validate") if Dataset(out).version == self.version), None)
 
-    def splits(self, home: Home) -> "KnownSplits":
-        """Who tells how that data was split where this home has not got it."""
-        return KnownSplits(home)
+def validated_of(home: Home, data_version: str) -> Path | None:
+    """The output of `validate` with a version of the data; None: it is not in this home."""
+    return next((out for out in Store(home.root).outs("validate") if Dataset(out).version == data_version), None)
 
 
 def find_production(home: Home) -> Production:

@@ -3,15 +3,16 @@
 Every part is in the step store or in the ledger once it is done, so that the same command goes on wherever it was killed.
 """
 
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from components.dataset import Dataset
 from components.errors import DataRefused, RunError
-from components.files import sha256_bytes, write_text
+from components.files import write_text
 from components.intake import Before, Intake, intake, read_intake
 from components.params import Params
 from components.promotion.releases import decisions_of, serving
@@ -23,9 +24,9 @@ from pipelines.compare import find_pipeline_run
 from pipelines.data.diff import DataDiff, Kind, compare
 from pipelines.execute import StepCall, logged_to, run_step
 from pipelines.home import Home
-from pipelines.parents import open_ledger
+from pipelines.parents import KnownSplits, open_ledger
 from pipelines.plan import Plan, make_plan, source_fingerprint
-from pipelines.retraining.production import Production, find_production
+from pipelines.retraining.production import Production, find_production, validated_of
 from pipelines.retraining.result import Result, State, outcome, overall
 from pipelines.runs import RunRecord, RunState
 from pipelines.start import Prepared
@@ -58,10 +59,10 @@ def retrain(home: Home, asked: Asked) -> Result:
     Raises:
         DermaCareError: something failed; nothing of what serves has changed by that.
     """
-    production = find_production(home)
+    production, left = find_production(home), _left(home)
     fingerprint = source_fingerprint(asked.params.ingest, home.root)
     plan = make_plan(asked.params, fingerprint=fingerprint, run_id="")
-    if asked.if_changed and production.came_from(home, plan):
+    if asked.if_changed and left is None and production.came_from(home, plan):
         return _unchanged(production, production.version)
     try:
         if not Store(home.root).has("validate", plan["validate"].key):
@@ -71,9 +72,13 @@ def retrain(home: Home, asked: Asked) -> Result:
         # Nobody can say what such data would do; what serves goes on serving.
         return Result(State.REFUSED, str(error), production.release.label, production.version)
     version = Dataset(validated).version
-    if asked.if_changed and production.is_on(version):
+    # A retraining that was killed once its models were judged has still to be told.
+    goes_on = left is not None and left.after == version
+    if asked.if_changed and production.is_on(version) and not goes_on:
+        note_told(home)
         return _unchanged(production, version)
-    earlier = production.validated(home) if production.version else None
+    before = left.before if left is not None and goes_on else production.version
+    earlier = validated_of(home, before) if before else None
     diff = None if earlier is None else compare(Dataset(earlier).manifest, Dataset(validated).manifest)
     asks = production.version not in ("", version) and asked.params.intake.checks
     looked = _look_at(home, production, earlier, validated, asked) if asks else None
@@ -81,7 +86,9 @@ def retrain(home: Home, asked: Asked) -> Result:
         reason = f"the new data was not trained on: {', '.join(one.check for one in looked.refusals)}"
         result = Result(State.REFUSED, reason, production.release.label, production.version, version, intake=looked)
     else:
-        result = _told(home, _run(home, asked, plan), production, version, looked)
+        write_text(_note(home), json.dumps(asdict(Left(before, version))) + "\n")
+        record, carried_out = _run(home, asked, plan)
+        result = _judged(home, record, before, version, looked, new=goes_on or carried_out)
     return replace(result, folders=(earlier, validated), **_changes(diff))
 
 
@@ -99,7 +106,7 @@ def _validated(home: Home, params: Params, fingerprint: str) -> Path:
 def _look_at(home: Home, production: Production, earlier: Path | None, validated: Path, asked: Asked) -> Intake:
     """What the checks say of what the data brings; made now, or found in the store."""
     params = asked.params.intake
-    splits = None if earlier is not None else production.splits(home).of(production.version)
+    splits = None if earlier is not None else KnownSplits(home).of(production.version)
     if earlier is None and splits is None:
         raise RunError(
             f"data version {production.version[:8]}, that behind {production.release.label}, is neither in this home nor in "
@@ -119,14 +126,14 @@ def _look_at(home: Home, production: Production, earlier: Path | None, validated
         return read_intake(Store(home.root).execute(_INTAKE, key, work, code=code).out)
 
 
-def _run(home: Home, asked: Asked, plan: Plan) -> RunRecord:
-    """The finished run of this work: an earlier one, one that goes on, or one that is carried out now."""
+def _run(home: Home, asked: Asked, plan: Plan) -> tuple[RunRecord, bool]:
+    """The finished run of this work, an earlier one or one that is carried out now, and whether it is the latter."""
     while (other := _going_on(home, plan)) is not None:
         asked.tell(f"run {other.id} does this work already; waiting for its end")
         while runs.alive(home, runs.load(home, other.id)):
             time.sleep(1)
     prepared = asked.prepare()
-    return prepared.equals or asked.carry_out(prepared)
+    return (prepared.equals, False) if prepared.equals is not None else (asked.carry_out(prepared), True)
 
 
 def _going_on(home: Home, plan: Plan) -> RunRecord | None:
@@ -136,8 +143,8 @@ def _going_on(home: Home, plan: Plan) -> RunRecord | None:
     return next((run for run in alive if any(step.key == key for step in run.steps.steps)), None)
 
 
-def _told(home: Home, record: RunRecord, before: Production, version: str, looked: Intake | None) -> Result:
-    """What the ledger says of a run's models now."""
+def _judged(home: Home, record: RunRecord, before: str, version: str, looked: Intake | None, *, new: bool) -> Result:
+    """What the ledger says of a run's models now; that they serve is nothing new where that was told before."""
     entries = home.releases().entries()
     entry = decisions_of(entries, record.id)
     if entry is None:
@@ -146,15 +153,13 @@ def _told(home: Home, record: RunRecord, before: Production, version: str, looke
         )
     models = outcome(entries, entry)
     state = overall(models)
-    if state is State.PROMOTED and _told_before(home, entry.head):
-        state = State.UNCHANGED
     labels = ", ".join(f"{one.version.label} {one.state.value}" for one in models)
-    reason = f"run {record.id} judged this data{' before' if state is State.UNCHANGED else ''}: {labels}"
+    when = "" if new else " before"
     return Result(
-        state,
-        reason,
+        State.UNCHANGED if state is State.PROMOTED and not new else state,
+        f"run {record.id} judged this data{when}: {labels}",
         serving(entries).label,
-        before.version,
+        before,
         version,
         intake=looked,
         run=record.id,
@@ -163,19 +168,28 @@ def _told(home: Home, record: RunRecord, before: Production, version: str, looke
     )
 
 
-def _told_before(home: Home, head: str) -> bool:
-    return _note(home, head).exists()
+@dataclass(frozen=True)
+class Left:
+    """A retraining that has begun and was not told yet: the data versions behind what served, and of what is trained on."""
+
+    before: str
+    after: str
 
 
-def note_told(home: Home, result: Result) -> None:
-    """Remember that this was told, so that a later retraining of the same data does not call it new."""
-    entry = decisions_of(home.releases().entries(), result.run) if result.run else None
-    if entry is not None and result.state is State.PROMOTED:
-        write_text(_note(home, entry.head), f"{result.run}\n")
+def _left(home: Home) -> Left | None:
+    try:
+        return Left(**json.loads(_note(home).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
 
 
-def _note(home: Home, head: str) -> Path:
-    return home.root / "retrain" / "told" / sha256_bytes(head.encode())[:16]
+def note_told(home: Home) -> None:
+    """Forget the retraining that had begun: whoever must know what came of it does."""
+    _note(home).unlink(missing_ok=True)
+
+
+def _note(home: Home) -> Path:
+    return home.root / "retrain" / "begun.json"
 
 
 def _changes(diff: DataDiff | None) -> dict[str, Any]:
