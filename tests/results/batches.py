@@ -3,6 +3,7 @@
 `python -m tests.results batches` reports; `batches choose` does the same on the lesions on which limits were chosen.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -176,19 +177,21 @@ def _measure(trials: Trials, pool: Mapping[str, Described]) -> Iterator[str]:
                 count("missing class", code, missing.missing_class(batch, alpha=params.alpha).refuses)
             for what, refused in _copied(trials, trial, params):
                 count(*what, refused)
+        print("\n".join(_table(tally)), file=sys.stderr, flush=True)  # as far as it has come
     yield from _table(tally)
 
 
 def _table(tally: Mapping[tuple[str, str], Sequence[bool]]) -> Iterator[str]:
     """Batches refused of all, Markdown: a row a kind, a column a dose; what has no dose in two columns."""
     doses = [f"{dose:.0%}" for dose in DOSES]
-    yield f"| refused, of {BATCHES} batches | {' | '.join(doses)} |"
+    batches = len(tally["sound", "any check"])
+    yield f"| refused, of {batches} batches | {' | '.join(doses)} |"
     yield f"|---|{'---|' * len(doses)}"
     for kind in dict.fromkeys(kind for kind, dose in tally if dose in doses):
         yield f"| {kind} | {' | '.join(str(sum(tally[kind, dose])) for dose in doses)} |"
     for kind in dict.fromkeys(kind for kind, dose in tally if dose not in doses):
         cells = [f"{dose} {sum(refused)}" for (one, dose), refused in tally.items() if one == kind]
-        yield f"{kind}: {', '.join(cells)}, of {BATCHES} each"
+        yield f"{kind}: {', '.join(cells)}, of {batches} each"
 
 
 def labelled(images: RealImages, rows: pd.DataFrame) -> Labelled:
