@@ -348,7 +348,7 @@ class IntakeParams(Section):
         description="largest share of a batch that may do so with another diagnosis than the test image's",
     )
     strange: float = Field(
-        default=0.05,
+        default=0.03,
         ge=0,
         lt=1,
         description="share of a batch that may look like nothing that was there: another camera, a new clinic",
