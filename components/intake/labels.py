@@ -24,7 +24,9 @@ Labels = npt.NDArray[np.object_]
 
 FOLDS = 5
 DRAWS = 10_000
-# A class is judged where there are so many lesions of it, old ones to rank among, and new ones to sum over.
+# Classes with fewer old lesions are ranked as one: among a dozen, no label can be told to be implausible.
+_RARE = 80
+# Labels are judged where there are so many old lesions to rank among, and a class by itself where so many new ones are summed.
 _FEWEST_OLD = 20
 _FEWEST_NEW = 5
 # Labels as implausible as this twentieth of the old ones are told as doubtful.
@@ -42,6 +44,10 @@ class Labelled:
     groups: Labels
     ids: Labels
 
+    def rows(self, chosen: npt.NDArray[np.bool_]) -> "Labelled":
+        """Those that N flags choose."""
+        return Labelled(self.features[chosen], self.labels[chosen], self.groups[chosen], self.ids[chosen])
+
 
 def labels(old: Labelled, new: Labelled, *, alpha: float, seed: int) -> Finding:
     """Whether more labels of a batch are in doubt than chance explains.
@@ -52,15 +58,14 @@ def labels(old: Labelled, new: Labelled, *, alpha: float, seed: int) -> Finding:
         alpha: how often a sound batch may be refused.
         seed: of the bootstrap.
     """
-    judged = np.isin(new.labels, _judged_classes(old))
-    if not judged.any():
+    chosen = new.rows(np.isin(new.labels, _judged_classes(old)))
+    if not len(chosen.labels):
         return Finding(CHECK, False, "the batch has no diagnosis of which there are enough old images to judge it by")
-    chosen = Labelled(*(getattr(new, name)[judged] for name in ("features", "labels", "groups", "ids")))
     return judge(old, chosen, cross_fitted(old, chosen), alpha=alpha, seed=seed)
 
 
 def judge(old: Labelled, chosen: Labelled, said: "Said", *, alpha: float, seed: int) -> Finding:
-    """As `labels`, by what judges said of the images already."""
+    """As `labels`, by what judges said of the images already; each label is one that old images have."""
     told = weigh(old, chosen, said, seed=seed)
     parts = len(told.chances)
     worst = min(told.chances, key=lambda name: told.chances[name])
@@ -84,7 +89,7 @@ class Weighed:
 
     Attributes:
         ranks: M, conformal p-values, 0 to 1.
-        chances: `all` and each class with enough lesions → how often old lesions are as doubtful.
+        chances: `all`, and each class (or the rare ones) with enough lesions → how often old lesions are as doubtful.
     """
 
     ranks: Floats
@@ -105,8 +110,10 @@ def weigh(old: Labelled, new: Labelled, said: Said, *, seed: int) -> Weighed:
     plausible, plausible_old = of_label(said.classes, said.new, new.labels), of_label(said.classes, said.old, old.labels)
     random = np.random.default_rng(seed)
     ranks, sums, drawn, chances = np.ones(len(new.labels)), 0.0, np.zeros(DRAWS), {}
-    for code in np.unique(new.labels.astype(str)):
-        there, mine = old.labels == code, new.labels == code
+    for name, codes in ranked_together(old).items():
+        there, mine = np.isin(old.labels, codes), np.isin(new.labels, codes)
+        if not mine.any():
+            continue
         known = np.sort(plausible_old[there])
         ranks[mine] = (1 + np.searchsorted(known, plausible[mine], side="right")) / (len(known) + 1)
         old_ranks = np.searchsorted(known, plausible_old[there], side="right") / len(known)
@@ -115,7 +122,7 @@ def weigh(old: Labelled, new: Labelled, said: Said, *, seed: int) -> Weighed:
         draws = random.choice(usual, (DRAWS, len(seen))).sum(axis=1)
         sums, drawn = sums + seen.sum(), drawn + draws
         if len(seen) >= _FEWEST_NEW:
-            chances[code] = tail(draws, float(seen.sum()))
+            chances[name] = tail(draws, float(seen.sum()))
     return Weighed(ranks, {"all": tail(drawn, sums), **chances})
 
 
@@ -152,8 +159,18 @@ def by_lesion(values: Floats, groups: Labels) -> Floats:
     return np.asarray(np.bincount(lesion, values) / count, np.float64)
 
 
+def ranked_together(old: Labelled) -> dict[str, list[str]]:
+    """The classes of old images: each by itself, those of which there are few together."""
+    lesions = {code: len(np.unique(old.groups[old.labels == code].astype(str))) for code in CODES}
+    common = {code: [code] for code, count in lesions.items() if count >= _RARE}
+    rare = [code for code, count in lesions.items() if 0 < count < _RARE]
+    return common | ({"rare diagnoses": rare} if rare else {})
+
+
 def _judged_classes(old: Labelled) -> list[str]:
-    return [code for code in CODES if len(np.unique(old.groups[old.labels == code].astype(str))) >= _FEWEST_OLD]
+    """Classes of which, or of the rare ones together, there are enough lesions."""
+    enough = lambda codes: len(np.unique(old.groups[np.isin(old.labels, codes)].astype(str))) >= _FEWEST_OLD  # noqa: E731
+    return [code for codes in ranked_together(old).values() if enough(codes) for code in codes]
 
 
 def of_label(classes: Sequence[str], probabilities: Floats, given: Labels) -> Floats:
