@@ -169,8 +169,8 @@ def ranked_together(old: Labelled) -> dict[str, list[str]]:
 
 def _judged_classes(old: Labelled) -> list[str]:
     """Classes of which, or of the rare ones together, there are enough lesions."""
-    enough = lambda codes: len(np.unique(old.groups[np.isin(old.labels, codes)].astype(str))) >= _FEWEST_OLD  # noqa: E731
-    return [code for codes in ranked_together(old).values() if enough(codes) for code in codes]
+    lesions = {name: np.unique(old.groups[np.isin(old.labels, codes)].astype(str)) for name, codes in ranked_together(old).items()}
+    return [code for name, codes in ranked_together(old).items() if len(lesions[name]) >= _FEWEST_OLD for code in codes]
 
 
 def of_label(classes: Sequence[str], probabilities: Floats, given: Labels) -> Floats:

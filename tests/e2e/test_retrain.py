@@ -45,20 +45,18 @@ class Retraining(Project):
         where = ["--profile", "demo", "--data", str(self.data)]
         return [sys.executable, "-m", "dermacare.cli", "retrain", "--if-changed", *where, *sets, *more]
 
-    def deliver(self, lesions: int, relabelled: Callable[[int, str], str] = lambda place, code: code) -> None:
+    def deliver(self, lesions: int, relabelled: Callable[[int, str], str] = lambda lesion, code: code) -> None:
         """Put the images of the first lesions of each class into the folder; of those after `_OLD`, labels may be changed."""
         shutil.rmtree(self.data, ignore_errors=True)
         shutil.copytree(self.pool, self.data)
         tables = {path: list(csv.reader(path.open(encoding="utf-8"))) for path in self.data.rglob("*.csv")}
-        new = 0
         for path, (head, *rows) in tables.items():
             kept = [row for row in rows if _lesion(row[0]) < lesions * len(CODES)]
             if "MEL" in head:
                 for row in kept:
                     if _lesion(row[0]) >= _OLD * len(CODES):
-                        code = relabelled(new, head[row.index("1.0")])
+                        code = relabelled(_lesion(row[0]), head[row.index("1.0")])
                         row[1:] = ["1.0" if name == code else "0.0" for name in head[1:]]
-                        new += 1
             with path.open("w", encoding="utf-8", newline="") as handle:
                 csv.writer(handle, lineterminator="\n").writerows([head, *kept])
         for path in self.data.rglob("PHANTOM_*"):
@@ -101,8 +99,8 @@ def test_a_sound_batch_is_taken_and_a_poisoned_one_refused_while_production_stay
     assert (code, same["state"], said.count("\n")) == (0, "unchanged", 1), said
     assert len(all_runs(retraining.home)) == 1
 
-    def flipped(place: int, code: str) -> str:
-        return CODES[(CODES.index(code) + 3) % len(CODES)] if place % 3 == 0 else code
+    def flipped(lesion: int, code: str) -> str:
+        return CODES[(CODES.index(code) + 3) % len(CODES)] if lesion % 3 == 0 else code
 
     retraining.deliver(_ALL, flipped)
     report = tmp_path / "report.md"
