@@ -4,8 +4,8 @@
     DERMACARE_NOTIFY_COMMAND    a command line, split as a shell would; it gets the summary on stdin, and DERMACARE_EVENT,
                                 DERMACARE_MESSAGE (the id) in its environment
 
-What is to be told has happened already, so that a failure here is a sentence and never an error. Nothing else is contacted. An address
-or a command may hold a secret: neither is ever repeated, and of a message every `user:password@` is cut.
+What is to be told has happened already, so that a failure here is a sentence and never an error. Nothing else is contacted. An
+address or a command may hold a secret: neither is ever repeated, and of a message every `user:password@` is cut.
 """
 
 import json
@@ -15,7 +15,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
@@ -60,30 +60,41 @@ class Message:
         return without_credentials(json.dumps(values, ensure_ascii=False, sort_keys=True))
 
 
-def notify(event: str, summary: str, details: Mapping[str, Any] | None = None, *, pauses: tuple[float, ...] = _PAUSES) -> list[str]:
+def notify(
+    event: str,
+    summary: str,
+    details: Mapping[str, Any] | None = None,
+    *,
+    to: Sequence[str] | None = None,
+    pauses: Sequence[float] | None = None,
+) -> list[str]:
     """Tell everybody whom the environment names; each is tried again after a pause.
 
     Args:
         event: see `Message`.
         summary: see `Message`.
         details: see `Message`; values that JSON has.
-        pauses: seconds to wait before each further attempt.
+        to: which of `receivers` alone; None: all.
+        pauses: seconds to wait before each further attempt; None: 1, 5 and 20.
 
     Returns:
-        Why somebody was not told, each a sentence without its full stop; empty: all were, or there is nobody.
+        Why somebody was not told, each a sentence without its full stop that begins with the variable's name; empty: all were, or
+        there is nobody.
     """
     message = Message(event, summary, details or {})
     ways: dict[str, Callable[[str, Message], str]] = {WEBHOOK: _post, COMMAND: _run}
-    said = [_tried(way, name, message, pauses) for name, way in ways.items() if os.environ.get(name)]
+    said = [
+        _tried(ways[name], name, message, _PAUSES if pauses is None else pauses) for name in receivers() if to is None or name in to
+    ]
     return [f"{name}: {reason}" for name, reason in said if reason]
 
 
-def has_receivers() -> bool:
-    """Whether the environment names anybody to tell."""
-    return any(os.environ.get(name) for name in (WEBHOOK, COMMAND))
+def receivers() -> list[str]:
+    """The variables by which the environment names somebody to tell."""
+    return [name for name in (WEBHOOK, COMMAND) if os.environ.get(name)]
 
 
-def _tried(way: Callable[[str, Message], str], name: str, message: Message, pauses: tuple[float, ...]) -> tuple[str, str]:
+def _tried(way: Callable[[str, Message], str], name: str, message: Message, pauses: Sequence[float]) -> tuple[str, str]:
     target = os.environ[name]
     reason = way(target, message)
     for pause in pauses:
@@ -100,8 +111,8 @@ def _post(address: str, message: Message) -> str:
         return "is no http:// or https:// address; mend it"
     headers = {"Content-Type": "application/json", "User-Agent": "dermacare"}
     try:
-        request = urllib.request.Request(address, message.body.encode(), headers, method="POST")
-        with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310  (the scheme was looked at)
+        request = urllib.request.Request(address, message.body.encode(), headers, method="POST")  # noqa: S310  (looked at)
+        with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310
             return ""
     except urllib.error.HTTPError as error:
         return f"did not take the message (HTTP {error.code})"

@@ -417,6 +417,43 @@ def _packaged_cluster() -> ClusterParams:
     return ClusterParams.model_validate(_read_yaml(project_file("params.yaml"))["cluster"])
 
 
+class IntakeParams(Section):
+    """What a batch of new images must hold before `dermacare retrain` trains on it; no step of the pipeline reads it.
+
+    Each has a default: what was run before there was an intake has a record without it.
+    """
+
+    checks: list[Literal["copies", "missing_class", "modality", "labels"]] = Field(
+        default=["copies", "missing_class", "modality", "labels"],
+        description="checks that may refuse a batch; one that is left out is not carried out",
+    )
+    copies: float = Field(
+        default=0.02, ge=0, le=1, description="largest share of a batch that may show what test images show, under other ids"
+    )
+    contradictions: float = Field(
+        default=0.005,
+        ge=0,
+        le=1,
+        description="largest share of a batch that may do so with another diagnosis than the test image's",
+    )
+    strange: float = Field(
+        default=0.03,
+        ge=0,
+        lt=1,
+        description="share of a batch that may look like nothing that was there: another camera, a new clinic",
+    )
+    alpha: float = Field(
+        default=0.01, gt=0, lt=0.5, description="how often each check that reckons with chance may refuse a sound batch"
+    )
+    most: int = Field(
+        default=4000,
+        ge=100,
+        le=100_000,
+        description="old images, and new ones, that a network looks at, drawn by a hash of their group",
+    )
+    seed: Seed = 2019
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -429,6 +466,7 @@ class Params(Section):
     evaluate: EvaluateParams
     register_: RegisterParams = Field(alias="register")
     cluster: ClusterParams = Field(default_factory=_packaged_cluster)
+    intake: IntakeParams = IntakeParams()
 
     def section(self, step: str) -> Section:
         """The parameters of the step of this name."""

@@ -96,10 +96,14 @@ class Refusal:
         Returns:
             N, 0 or more; about 1 for images like those that it was fitted on, above `threshold` refused.
         """
+        return self.strangeness_of(features, appearance_of(images) if self.looks else None)
+
+    def strangeness_of(self, features: Floats, appearance: Floats | None) -> Floats:
+        """As `strangeness`, of images whose appearance, N x 26, is known; it is not looked at without `looks`."""
         strange = self.features.distance(_one_length(features))
-        if self.appearance is None:
+        if self.appearance is None or appearance is None:
             return strange
-        looks = self.appearance.distance(appearance_of(images)) * np.float32(self.threshold / self.appearance.limit[0])
+        looks = self.appearance.distance(appearance) * np.float32(self.threshold / self.appearance.limit[0])
         strangest: Floats = np.maximum(strange, looks)
         return strangest
 

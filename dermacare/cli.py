@@ -100,6 +100,42 @@ def run(
     )
 
 
+@app.command()
+def retrain(
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="Do nothing where the data version is that of what serves.", show_default=False)
+    ] = False,
+    profile: Profile = None,
+    data: Data = None,
+    assignments: Assignments = None,
+    file: ParamsFile = None,
+    start_from: From = None,
+    crop_by: CropBy = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Where somebody retrains in this home already, wait.")] = False,
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="Write what came out, for a pull request.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one object for scripts; the rest goes to stderr.")] = False,
+) -> None:
+    """Retrain on new data, unless it is poisoned. Ends with 0: unchanged, 10: promoted, 20: waiting for approval, 30: refused."""
+    from dermacare.retrain_command import retrain_models
+
+    raise typer.Exit(
+        retrain_models(
+            if_changed=if_changed,
+            profile=profile,
+            data=data or [],
+            assignments=assignments or [],
+            file=file,
+            start_from=start_from or [],
+            crop_by=crop_by,
+            wait=wait,
+            markdown=markdown,
+            as_json=json,
+        )
+    )
+
+
 @app.command("compile")
 def compile_(
     output: Annotated[Path, typer.Option("--output", "-o", help="The YAML file to write.")],

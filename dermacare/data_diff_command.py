@@ -35,7 +35,7 @@ def show_diff(a: str, b: str | None, *, markdown: bool, html: Path | None, as_js
     if as_json:
         print(json.dumps(_values(diff, before, after), indent=1, default=str))
     elif markdown:
-        print(_markdown(diff, before, after))
+        print(write_markdown(diff, before, after))
     else:
         _show(diff, before, after)
     if html is not None:
@@ -59,7 +59,8 @@ def _show(diff: DataDiff, before: Version, after: Version) -> None:
         console.print(_relabelled(diff), markup=False)
 
 
-def _markdown(diff: DataDiff, before: Version, after: Version) -> str:
+def write_markdown(diff: DataDiff, before: Version, after: Version) -> str:
+    """What changed, for a pull request."""
     from components.compare.markdown import table_of
 
     head = [f"## {_names(before, after)}", f"**{diff.verdict}**"]

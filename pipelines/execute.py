@@ -78,7 +78,7 @@ def run_step(call: StepCall, home: Home, run: str = "") -> Finished:
         DermaCareError: the step's own errors; they are written to the run's events too.
     """
     events = home.events(run) if run else None
-    with _log(home.log(run, call.name) if run else None):
+    with logged_to(home.log(run, call.name) if run else None):
         _tell(events, call.name, "started")
         try:
             remote = RemoteStore.here()
@@ -290,7 +290,7 @@ def _tell(events: Path | None, step: str, state: str, **more: object) -> None:
 
 
 @contextmanager
-def _log(path: Path | None) -> Iterator[None]:
+def logged_to(path: Path | None) -> Iterator[None]:
     """Send what this process and its libraries print to a file, by file descriptor, so that C++ is heard too."""
     if path is None:
         yield

@@ -1,12 +1,13 @@
 """`python -m tests.results ROW [--set …]`: train and judge what a row of docs/results.md tells; killed, it goes on from there.
 
 `python -m tests.results calibration --table out_of_fold.parquet` judges what such a training left.
+`python -m tests.results batches` tells how often a poisoned batch of images is refused (docs/retraining.md).
 """
 
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.results import calibration, classification, segmentation
+from tests.results import batches, calibration, classification, segmentation
 
 ROWS: dict[str, Callable[..., Iterator[str]]] = {
     "ham10000": classification.measure_ham10000,
@@ -16,6 +17,7 @@ ROWS: dict[str, Callable[..., Iterator[str]]] = {
     "segmentation": segmentation.measure_both,
     "wang": segmentation.measure_wang,
     "calibration": calibration.measure_table,
+    "batches": batches.measure_batches,
 }
 
 

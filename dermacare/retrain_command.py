@@ -1,0 +1,177 @@
+"""`dermacare retrain`: whether the data changed, what it brings, what came out, and who is told."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from components.errors import DermaCareError, ParamsError
+from components.files import write_text
+from components.notify import Message
+from components.params import load_params
+from dermacare.console import console
+from pipelines import runs
+from pipelines.home import Home
+from pipelines.retraining.notices import Notices
+from pipelines.retraining.result import Result, State
+from pipelines.retraining.retrain import Asked, note_told, retrain
+from pipelines.retraining.turn import turn
+from pipelines.runner import Runner
+from pipelines.runs import RunRecord
+from pipelines.start import Prepared
+
+
+def retrain_models(
+    *,
+    if_changed: bool,
+    profile: str | None,
+    data: Sequence[str],
+    assignments: Sequence[str],
+    file: Path | None,
+    start_from: Sequence[str],
+    crop_by: str | None,
+    wait: bool,
+    markdown: Path | None,
+    as_json: bool,
+) -> int:
+    """Carry out `dermacare retrain`; returns the exit code."""
+    home = Home.here()
+    with redirect_stdout(sys.stderr) if as_json else nullcontext(), _failures_told(as_json):
+        asked = _asked(home, if_changed, profile, data, assignments, file, start_from, crop_by)
+        with turn(home, wait=wait, tell=_say):
+            notices = Notices(home)
+            _complain(notices.catch_up())
+            result = _retrained(home, asked, notices)
+            for line in result.lines():
+                _say(line)
+            if markdown is not None:
+                write_text(markdown, _markdown(home, result))
+            if result.state is not State.UNCHANGED:
+                _complain(notices.tell(result.message()))
+            note_told(home)
+    if as_json:
+        print(json.dumps(result.values(), indent=1, ensure_ascii=False))
+    return result.state.exit_code
+
+
+def _asked(
+    home: Home,
+    if_changed: bool,
+    profile: str | None,
+    data: Sequence[str],
+    assignments: Sequence[str],
+    file: Path | None,
+    start_from: Sequence[str],
+    crop_by: str | None,
+) -> Asked:
+    resolved = load_params(file, profile=profile, data=data, assignments=assignments)
+
+    def prepared() -> Prepared:
+        from pipelines.crop_by import cropped_by
+        from pipelines.start import prepare
+        from pipelines.start_from import find_starts
+
+        cropped = cropped_by(home, resolved, crop_by)
+        starts = find_starts(home, cropped.params, start_from)
+        return prepare(home, cropped, profile=profile or "", arguments=sys.argv[1:], fresh=False, starts=starts)
+
+    def carry_out(planned: Prepared) -> RunRecord:
+        from dermacare.run_command import run_pipeline
+
+        code = run_pipeline(
+            profile=profile,
+            data=data,
+            assignments=assignments,
+            file=file,
+            start_from=start_from,
+            crop_by=crop_by,
+            runner=Runner.SUBPROCESS,
+            plan_only=False,
+            fresh=False,
+            offline=False,
+        )
+        if code == 130:
+            raise KeyboardInterrupt
+        return runs.all_runs(home)[-1]
+
+    return Asked(resolved.params, if_changed, prepared, carry_out, _say)
+
+
+def _retrained(home: Home, asked: Asked, notices: Notices) -> Result:
+    """What came of it; that it failed is told too, and raised."""
+    try:
+        return retrain(home, asked)
+    except ParamsError:
+        raise
+    except DermaCareError as error:
+        first = str(error).splitlines()[0]
+        _complain(notices.tell(Message("failed", f"DermaCare could not retrain\n{first}", {"state": "failed", "reason": first})))
+        raise
+
+
+@contextmanager
+def _failures_told(as_json: bool) -> Iterator[None]:
+    """Have a failure be one object on stdout, too."""
+    stdout = sys.__stdout__
+    try:
+        yield
+    except DermaCareError as error:
+        if as_json:
+            values: dict[str, Any] = {"state": State.FAILED.value, "exit_code": error.exit_code, "reason": str(error)}
+            print(json.dumps(values, indent=1, ensure_ascii=False), file=stdout)
+        raise
+
+
+def _markdown(home: Home, result: Result) -> str:
+    """What came out, for a pull request: the lines, the gates, what changed of the data, challenger beside champion."""
+    from components.compare.markdown import table_of
+
+    parts = [f"## Retraining: {result.state.value}", "\n".join(f"- {line}" for line in result.lines()[1:])]
+    for model in result.models:
+        rows = [(one.gate, "holds" if one.holds else "does not hold", one.sentence) for one in model.decision.verdicts]
+        parts += [f"### Gates of {model.version.label}", table_of(("gate", "", "why"), rows, figures=False)] if rows else []
+    before, after = result.folders
+    if before is not None and after is not None:
+        parts.append(_data(before, after))
+    parts += [
+        _compared(home, model.decision.champion.label, model.version.label) for model in result.models if model.decision.champion
+    ]
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _data(before: Path, after: Path) -> str:
+    from dataclasses import replace
+
+    from dermacare.data_diff_command import write_markdown
+    from pipelines.data.diff import compare
+    from pipelines.data.versions import open_version
+
+    one, other = replace(open_version(str(before)), name="before"), replace(open_version(str(after)), name="now")
+    return write_markdown(compare(one.dataset.manifest, other.dataset.manifest), one, other)
+
+
+def _compared(home: Home, champion: str, challenger: str) -> str:
+    """The two beside each other; what is in the way of it is said in its place."""
+    from components.compare.markdown import write_markdown
+    from pipelines.compare import Targets, compared
+
+    targets = Targets(home)
+    try:
+        first, second = targets.find(champion), targets.find(challenger)
+        if first is None or second is None or champion == challenger:
+            return ""
+        with compared(targets, first, second) as comparison:
+            return write_markdown(comparison)
+    except DermaCareError as error:
+        return f"{challenger} could not be compared with {champion}: {error}"
+
+
+def _complain(failures: Sequence[str]) -> None:
+    for failure in failures:
+        console.print(f"{failure}: not everybody was told; the next `dermacare retrain` tries again", style="yellow", markup=False)
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False)
