@@ -153,7 +153,7 @@ class RemoteStore:
             before = sha256_file(file) if file.exists() else None
             work()
             after = sha256_file(file) if file.exists() else None
-            if after == before and tag is not None or after is None:
+            if (after == before and tag is not None) or after is None:
                 return
             if self._put(name, file.read_bytes(), _in_place_of(tag)):
                 return

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-_LOCKS = sorted(path for path in ROOT.rglob("*.lock") if not {".venv", "node_modules", ".dvc"} & set(path.parts) and path.name != "dvc.lock")
+_LOCKS = sorted([*ROOT.glob("*.lock"), *ROOT.glob("mlflow/*.lock"), *ROOT.glob("infra/*/*.lock")])
 _THREATS = ROOT / "docs" / "security.md"
 
 

@@ -9,8 +9,7 @@ from components.promotion.entries import Entry, Release, Version
 from components.promotion.releases import decisions_of, serving
 from components.store import Store
 from pipelines import runs
-from pipelines.home import Home
-from pipelines.parents import open_ledger
+from pipelines.home import Home, open_ledger
 from pipelines.plan import Plan
 
 

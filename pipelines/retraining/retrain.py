@@ -23,8 +23,8 @@ from pipelines import runs
 from pipelines.compare import find_pipeline_run
 from pipelines.data.diff import DataDiff, Kind, compare
 from pipelines.execute import StepCall, logged_to, run_step
-from pipelines.home import Home
-from pipelines.parents import KnownSplits, open_ledger
+from pipelines.home import Home, open_ledger
+from pipelines.parents import KnownSplits
 from pipelines.plan import Plan, make_plan, source_fingerprint
 from pipelines.retraining.production import Production, find_production, validated_of
 from pipelines.retraining.result import Result, State, outcome, overall

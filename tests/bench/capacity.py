@@ -16,11 +16,14 @@ from tests.bench.predicting import prepare
 from tests.bench.untrained import Network
 
 _CLIENTS, _WARM, _REQUESTS = 8, 2, 25
+_LITE = Network("efficientnet_lite0", (224, 224)), Network("unet_efficientnet_lite0", (256, 256))
+_DEEP = Network("resnet101", (224, 224)), Network("unet_plain", (256, 256))
+_TINY = Network("efficientnet_lite0", (32, 32)), Network("unet_tiny", (32, 32))
 _PAIRS = {
-    "Lite0 224, U-Net on Lite0 256": (Network("efficientnet_lite0", (224, 224)), Network("unet_efficientnet_lite0", (256, 256)), False),
-    "ResNet101 224, U-Net 256": (Network("resnet101", (224, 224)), Network("unet_plain", (256, 256)), False),
-    "the same in 8-bit integers": (Network("resnet101", (224, 224)), Network("unet_plain", (256, 256)), True),
-    "networks of almost nothing": (Network("efficientnet_lite0", (32, 32)), Network("unet_tiny", (32, 32)), False),
+    "Lite0 224, U-Net on Lite0 256": (*_LITE, False),
+    "ResNet101 224, U-Net 256": (*_DEEP, False),
+    "the same in 8-bit integers": (*_DEEP, True),
+    "networks of almost nothing": (*_TINY, False),
 }
 
 

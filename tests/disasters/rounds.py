@@ -1,4 +1,4 @@
-"""A round: something is killed at random while a model is trained and registered; then the same command is typed, and all is looked at."""
+"""A round: something dies at random while a model is trained and registered; the same command is typed, and all is looked at."""
 
 import json
 import os
@@ -65,7 +65,7 @@ class Victim(Protocol):
 
 @dataclass(frozen=True)
 class Round:
-    """What happened: who died, in which step and how long after its start, for how long, and how often the command was typed after."""
+    """Who died, in which step, how many seconds after its start, for how many, and how often the command was typed afterwards."""
 
     victim: str
     step: str

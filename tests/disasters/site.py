@@ -1,4 +1,4 @@
-"""All that a hospital runs, on loopback: PostgreSQL, S3, the tracking server, DermaCare, and somebody who trains. Each can be killed."""
+"""What a hospital runs beside PostgreSQL and the tracking server, on loopback: S3 and DermaCare. Each can be killed."""
 
 import os
 import signal
