@@ -100,7 +100,8 @@ def _run_pipeline(home: Home, record: RunRecord) -> None:
         runner=runner,
         pipeline_root=str(work),
         workspace_root=str(work),
-        enable_caching=True,
+        # Kubeflow keeps a container that was killed as one that ended well, without an output. The store answers instead, from one.
+        enable_caching=record.runner is not Runner.DOCKER,
         cache_root=str(home.root / "kfp-cache"),
     )
     pipeline = draw(params, parallel=False, registers=not record.offline)

@@ -32,7 +32,7 @@ class Engine:
 
     def file(self, image: str, path: str) -> bytes:
         """A file of an image."""
-        with self._container(self.client.containers.create(image)) as container:
+        with self._container(self.client.containers.create(image, ["true"])) as container:
             archive = b"".join(container.get_archive(path)[0])
         with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
             found = opened.extractfile(opened.getmembers()[0])
