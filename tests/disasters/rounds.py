@@ -41,7 +41,7 @@ _FETCH_ALL = """
 import tempfile
 from pathlib import Path
 
-from components.register.fetch import fetch_bundle
+from components.registered import fetch_bundle
 from components.register.registry import REGISTERED, Registry
 from components.tracking import Ledger
 
