@@ -1,7 +1,6 @@
 """The log of several servers, in a real PostgreSQL: the same promises as in a file."""
 
 import threading
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -9,21 +8,6 @@ import pytest
 from components.errors import StoreError
 from components.prediction_log import PredictionLog
 from tests.components.test_prediction_log import row
-from tests.postgresql import PostgreSQL, postgresql
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgreSQL]:
-    with postgresql() as server:
-        yield server
-
-
-@pytest.fixture
-def url(server: PostgreSQL, request: pytest.FixtureRequest) -> str:
-    """Address of a database of the test's own."""
-    name = request.node.name.replace("test_", "")[:40]
-    server.query("postgres", f"create database {name}")
-    return server.address(name)
 
 
 def test_a_row_is_found_as_another_server_appended_it(url):

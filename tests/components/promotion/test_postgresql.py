@@ -1,7 +1,5 @@
 """The ledger of a team, in a real PostgreSQL: the same promises as in SQLite."""
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 
@@ -9,21 +7,6 @@ from components.errors import LedgerError
 from components.promotion.entries import Action, Outcome
 from components.promotion.ledger import ReleaseLedger
 from tests.components.promotion.records import decided, moved, release
-from tests.postgresql import PostgreSQL, postgresql
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgreSQL]:
-    with postgresql() as server:
-        yield server
-
-
-@pytest.fixture
-def url(server: PostgreSQL, request: pytest.FixtureRequest) -> str:
-    """Address of a database of the test's own."""
-    name = request.node.name.replace("test_", "")[:40]
-    server.query("postgres", f"create database {name}")
-    return server.address(name)
 
 
 def test_entries_are_chained_and_verified(url):
