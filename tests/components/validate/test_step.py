@@ -332,19 +332,22 @@ def test_a_killed_process_leaves_nothing_that_a_second_one_cannot_finish(raw: Ra
     folder = raw.fill("MEL NV BCC AK", train=30, others=10).write()
     whole = contents(run(folder, out=tmp_path / "whole", known_groups=tmp_path / "whole.csv").out)
     program = (
-        "import sys; from pathlib import Path; from components.reporter import Reporter; from components.validate import validate\n"
-        "from tests.components.validate.raw_data import params\n"
-        "raw, out, ledger = map(Path, sys.argv[1:]); validate(raw, out, params(), Reporter(out, 'validate'), ledger)"
+        "import sys; from pathlib import Path; from components.reporter import Reporter; from components.store import Store\n"
+        "from components.validate import validate; from tests.components.validate.raw_data import params\n"
+        "raw, home, ledger = map(Path, sys.argv[1:])\n"
+        "work = lambda out: validate(raw, out, params(), Reporter(out, 'validate'), ledger)\n"
+        "print(Store(home).execute('validate', 'key', work).out)"
     )
-    out = tmp_path / "killed"
-    out.mkdir()
+    command = [sys.executable, "-c", program, str(folder), str(tmp_path / "home"), str(tmp_path / "killed.csv")]
     for delay in (3.0, 4.0, 5.0, 5.5, 6.0, 7.0):
-        process = subprocess.Popen([sys.executable, "-c", program, str(folder), str(out), str(tmp_path / "killed.csv")])
+        process = subprocess.Popen(command)
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    result = run(folder, out=out, known_groups=tmp_path / "killed.csv")
-    assert contents(result.out) == whole
+    finished = subprocess.run(command, check=True, capture_output=True, text=True)
+    left = contents(Path(finished.stdout.splitlines()[-1]))
+    assert left.pop("step.json")
+    assert left == whole
     assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
