@@ -15,7 +15,7 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.errors import StoreError
-from components.files import copy_file, link_file, sha256_file
+from components.files import copy_file, link_file, sha256_bytes, sha256_file
 from components.ingest.s3 import connect
 
 VARIABLE = "DERMACARE_STORE"
@@ -116,6 +116,46 @@ class RemoteStore:
         if any(Path(path).parent.name != _CAN_BE_SPARED for path in damaged):
             shutil.rmtree(work)
 
+    def entries(self) -> list[tuple[str, str]]:
+        """All (step, key) of which anything lies there, in order.
+
+        Raises:
+            StoreError: the store cannot be reached.
+        """
+        # By its objects: a store may go on listing folders of which nothing is left.
+        found = (name.split("/") for name in self._names(f"{self._prefix}steps/"))
+        return sorted({(parts[0], parts[1]) for parts in found if len(parts) > 2})
+
+    def files(self, step: str, key: str) -> Files | None:
+        """The files of a whole output; None: there is none, but maybe what a killed attempt left.
+
+        Raises:
+            StoreError: the store cannot be reached.
+        """
+        listed, _ = self._read(step, key, "out.json")
+        return None if listed is None else listed["files"]
+
+    def read(self, step: str, key: str, digest: str) -> bytes | None:
+        """What a file holds; None: it is not there, or not as it was written.
+
+        Raises:
+            StoreError: the store cannot be reached.
+        """
+        data, _ = self._get(f"steps/{_folder(step)}/{key}/files/{digest}")
+        return data if data is not None and sha256_bytes(data) == digest else None
+
+    def delete(self, step: str, key: str, *, last: Set[str] = frozenset()) -> None:
+        """Delete all of a key: its files, of which those with the digests `last` come last, then its lists. Repeatable.
+
+        Raises:
+            StoreError: the store cannot be reached.
+        """
+        stored = self.stored(step, key)
+        self.remove(step, key, stored - last)
+        self.remove(step, key, stored & last)
+        for name in ("work.json", "out.json"):
+            self._delete(self._key(step, key, name))
+
     def record(self, step: str, key: str) -> dict[str, object]:
         """When, how long and by which run an output was made; empty where there is none."""
         listed, _ = self._read(step, key, "out.json")
@@ -182,10 +222,7 @@ class RemoteStore:
 
     def stored(self, step: str, key: str) -> set[str]:
         """Digests of the files that lie there."""
-        folder = self._key(step, key, "files/")
-        with self._told(folder):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder)
-            return {entry["Key"].removeprefix(folder) for page in pages for entry in page.get("Contents", [])}
+        return self._names(self._key(step, key, "files/"))
 
     def send(self, step: str, key: str, file: Path, digest: str) -> None:
         """Put a file's bytes under their digest."""
@@ -211,6 +248,12 @@ class RemoteStore:
         """Remove files by their digests."""
         for digest in digests:
             self._delete(self._key(step, key, f"files/{digest}"))
+
+    def _names(self, prefix: str) -> set[str]:
+        """Names of the objects below a prefix, without it."""
+        with self._told(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            return {entry["Key"].removeprefix(prefix) for page in pages for entry in page.get("Contents", [])}
 
     def _read(self, step: str, key: str, name: str) -> tuple[dict[str, Any] | None, str | None]:
         data, tag = self._get(f"steps/{_folder(step)}/{key}/{name}")

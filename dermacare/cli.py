@@ -52,6 +52,7 @@ CropBy = Annotated[
         help="Crop classifier images to the lesion that a registered segmenter finds: `3`, `production`, `lesion-segmenter/3`.",
     ),
 ]
+RunnerOption = Annotated[Runner, typer.Option("--runner", help="Where the steps run.")]
 RunId = Annotated[str | None, typer.Argument(help="The run's id; by default the newest run.", show_default=False)]
 
 
@@ -70,7 +71,7 @@ def run(
     file: ParamsFile = None,
     start_from: From = None,
     crop_by: CropBy = None,
-    runner: Annotated[Runner, typer.Option(help="Where the steps run.")] = Runner.SUBPROCESS,
+    runner: RunnerOption = Runner.SUBPROCESS,
     plan: Annotated[bool, typer.Option("--plan", help="Say which steps would run, and why; run nothing.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Do everything again, whatever is done already.")] = False,
     offline: Annotated[
@@ -111,6 +112,7 @@ def retrain(
     file: ParamsFile = None,
     start_from: From = None,
     crop_by: CropBy = None,
+    runner: RunnerOption = Runner.SUBPROCESS,
     wait: Annotated[bool, typer.Option("--wait", help="Where somebody retrains in this home already, wait.")] = False,
     markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Write what came out, for a pull request.", show_default=False)
@@ -118,6 +120,9 @@ def retrain(
     json: Annotated[bool, typer.Option("--json", help="Print one object for scripts; the rest goes to stderr.")] = False,
 ) -> None:
     """Retrain on new data, unless it is poisoned. Ends with 0: unchanged, 10: promoted, 20: waiting for approval, 30: refused."""
+    from dermacare.extras import require
+
+    require("steps", "train", "orchestrate")
     from dermacare.retrain_command import retrain_models
 
     raise typer.Exit(
@@ -129,6 +134,7 @@ def retrain(
             file=file,
             start_from=start_from or [],
             crop_by=crop_by,
+            runner=runner,
             wait=wait,
             markdown=markdown,
             as_json=json,

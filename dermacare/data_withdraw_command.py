@@ -8,8 +8,10 @@ from rich import box
 from rich.table import Table
 
 from components.errors import RunError, VersionError
+from components.remote_store import RemoteStore
 from dermacare.console import console
 from pipelines import runs
+from pipelines.data.outputs import Entry, RemoteOutputs
 from pipelines.data.project import Project
 from pipelines.data.traces import Search, Traces
 from pipelines.data.withdrawal import withdraw as carry_out
@@ -24,7 +26,7 @@ def withdraw(ids: Sequence[str], *, reason: str, yes: bool) -> None:
     Raises:
         VersionError: an id is unknown, or DVC or a remote refuses.
         RunError: a run is going on.
-        StoreError: a process is at work in an output that must go.
+        StoreError: a process is at work in an output that must go, or the store on S3 cannot be reached.
         TrackingError: MLflow does not answer or refuses.
     """
     home = Home.here()
@@ -32,13 +34,14 @@ def withdraw(ids: Sequence[str], *, reason: str, yes: bool) -> None:
     if busy is not None:
         raise RunError(f"{busy}: is going on, and may hold the images; wait for it, or `dermacare runs cancel {busy}`")
     project = _project()
-    search = Search(home, project)
+    store = RemoteStore.here()
+    search = Search(home, project, None if store is None else RemoteOutputs(store))
     traces = search.traces(ids)
     if traces.nothing_left:
         dates = {row.when for row in search.record.rows if (row.kind, row.id) in traces.requests}
         console.print(f"nothing is left to withdraw: {', '.join(ids)} went on {', '.join(sorted(dates))}", markup=False)
         return
-    _show(traces)
+    _show(search, traces)
     if not (yes or typer.confirm(f"Withdraw {len(traces.all.images):,} images for good? They cannot be brought back")):
         return
     carry_out(home, project, search, traces, reason, lambda line: console.print(line, markup=False))
@@ -52,16 +55,18 @@ def _project() -> Project | None:
         return None  # a home without DVC: its store and its runs are all there is
 
 
-def _show(traces: Traces) -> None:
+def _show(search: Search, traces: Traces) -> None:
     console.print(_rows(traces))
     more = len(traces.rows) - _SHOWN
     if more > 0:
         console.print(f"… and {more:,} rows more")
     console.print(f"data versions that hold them: {_listed(sorted(v[:8] for v in traces.versions))}")
     console.print(f"shards that hold them: {_listed(sorted(traces.shards))}")
-    steps = Counter(step for step, _ in traces.entries)
-    console.print("the store's outputs that go: " + _listed([f"{step} {count}" for step, count in steps.items()]), markup=False)
-    console.print(f"folders and files that go: {_listed([str(path) for path in (*traces.folders, *traces.files)])}", markup=False)
+    console.print(f"the store's outputs that go: {_counted(traces.entries)}", markup=False)
+    if search.remote is not None:
+        console.print(f"outputs that go from {search.remote.place}: {_counted(traces.remote)}", markup=False)
+    files = [str(path) for path in (*traces.folders, *traces.files, *traces.pictures)]
+    console.print(f"folders and files that go: {_listed(files)}", markup=False)
     if traces.ingested is not None:
         console.print("data/ingest is written again without them; its other images keep their bytes")
     console.print(f"DVC's objects that go, in the cache and every remote: {len(traces.raw) + len(traces.objects):,}")
@@ -85,6 +90,10 @@ def _rows(traces: Traces) -> Table:
     return table
 
 
+def _counted(entries: Sequence[Entry]) -> str:
+    return _listed([f"{step} {count}" for step, count in Counter(step for step, _ in entries).items()])
+
+
 def _listed(names: Sequence[str], most: int = 12) -> str:
     return (", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")) or "none"
 
@@ -96,4 +105,8 @@ def _tell_what_follows(search: Search, project: Project | None) -> None:
     else:
         console.print(f"  git add {search.record_file.name} dvc.lock, git commit; `dvc repro` makes what was deleted, without them")
         console.print("  colleagues: the same command in their clones, whose caches may still hold them")
+    if search.remote is not None:
+        console.print(
+            "  Kubeflow: delete what its artifact root holds, and make schedules again, which know the older withdrawn.csv"
+        )
     console.print("  train again what is in production and saw them; delete the images where the sources keep them")

@@ -11,6 +11,7 @@ from components.errors import DermaCareError, ParamsError
 from components.files import write_text
 from components.notify import Message
 from components.params import load_params
+from dermacare.cluster_command import reach_cluster
 from dermacare.console import console
 from pipelines import runs
 from pipelines.home import Home
@@ -18,7 +19,7 @@ from pipelines.retraining.notices import Notices
 from pipelines.retraining.result import Result, State
 from pipelines.retraining.retrain import Asked, note_told, retrain
 from pipelines.retraining.turn import turn
-from pipelines.runner import Runner
+from pipelines.runner import Runner, check_runner
 from pipelines.runs import RunRecord
 from pipelines.start import Prepared
 
@@ -32,6 +33,7 @@ def retrain_models(
     file: Path | None,
     start_from: Sequence[str],
     crop_by: str | None,
+    runner: Runner,
     wait: bool,
     markdown: Path | None,
     as_json: bool,
@@ -39,7 +41,7 @@ def retrain_models(
     """Carry out `dermacare retrain`; returns the exit code."""
     home = Home.here()
     with redirect_stdout(sys.stderr) if as_json else nullcontext(), _failures_told(as_json):
-        asked = _asked(home, if_changed, profile, data, assignments, file, start_from, crop_by)
+        asked = _asked(home, if_changed, profile, data, assignments, file, start_from, crop_by, runner)
         with turn(home, wait=wait, tell=_say):
             notices = Notices(home)
             _complain(notices.catch_up())
@@ -65,8 +67,12 @@ def _asked(
     file: Path | None,
     start_from: Sequence[str],
     crop_by: str | None,
+    runner: Runner,
 ) -> Asked:
+    check_runner(runner)
     resolved = load_params(file, profile=profile, data=data, assignments=assignments)
+    # Before anything is read: what cannot be trained on need not be looked at.
+    kubeflow = reach_cluster(home, resolved.params) if runner is Runner.CLUSTER else None
 
     def prepared() -> Prepared:
         from pipelines.crop_by import cropped_by
@@ -75,7 +81,16 @@ def _asked(
 
         cropped = cropped_by(home, resolved, crop_by)
         starts = find_starts(home, cropped.params, start_from)
-        return prepare(home, cropped, profile=profile or "", arguments=sys.argv[1:], fresh=False, starts=starts)
+        return prepare(
+            home,
+            cropped,
+            profile=profile or "",
+            arguments=sys.argv[1:],
+            fresh=False,
+            runner=runner,
+            starts=starts,
+            cluster=kubeflow.address if kubeflow else "",
+        )
 
     def carry_out(planned: Prepared) -> RunRecord:
         from dermacare.run_command import run_pipeline
@@ -87,7 +102,7 @@ def _asked(
             file=file,
             start_from=start_from,
             crop_by=crop_by,
-            runner=Runner.SUBPROCESS,
+            runner=runner,
             plan_only=False,
             fresh=False,
             offline=False,

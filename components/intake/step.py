@@ -134,8 +134,8 @@ class _Checks:
             return Finding(modality.CHECK, False, "the batch has no new image")
         limits = {"share": self._params.strange, "alpha": self._params.alpha}
         ids = new["image_id"].to_numpy(object)
-        refusal = modality.fit(self._describe("old", old), old["group_id"].to_numpy(object))
-        return modality.modality(refusal, self._describe("new", new), ids, **limits)
+        known = modality.fit(self._describe("old", old), old["group_id"].to_numpy(object))
+        return modality.modality(known, self._describe("new", new), ids, **limits)
 
     def _labels(self) -> Finding:
         old, new = self._reference(), _some(self._batch.new, self._params.most)

@@ -11,8 +11,9 @@ from pipelines.home import Home
 
 WITHDRAWN_TAG = "dermacare.withdrawn"
 _VERSION_TAG = "dermacare.data_version"
-# Pictures and pages may show images; those of a training show its curves.
-_SHOWING = frozenset({".png", ".jpg", ".jpeg", ".html", ".svg", ".gif"})
+SHOWING = frozenset({".png", ".jpg", ".jpeg", ".html", ".svg", ".gif"})
+"""Endings of pictures and pages, which may show images; those of a training show its curves."""
+
 _CURVES = PurePosixPath("figures/training")
 
 
@@ -128,7 +129,7 @@ class Tracked:
                 path = PurePosixPath(entry.path)
                 if entry.is_dir and path != _CURVES:
                     waiting.append(entry.path)
-                elif not entry.is_dir and path.suffix.lower() in _SHOWING:
+                elif not entry.is_dir and path.suffix.lower() in SHOWING:
                     pictures.append(entry.path)
         for picture in pictures:
             store.delete_artifacts(picture)  # type: ignore[no-untyped-call]

@@ -5,7 +5,6 @@ changed here.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +20,7 @@ from components.release import read_release
 from components.store import Store
 from components.withdrawn import FILE, Withdrawn, read_withdrawn
 from pipelines.data.objects import MANIFEST, Folder, Objects, places
+from pipelines.data.outputs import HOLDING, MADE_FROM, NAMELESS, Entry, RemoteOutputs, named_version, pictures_of
 from pipelines.data.project import Project
 from pipelines.data.seen import Seen, Tracked
 from pipelines.data.without import holds, shards_of
@@ -28,13 +28,9 @@ from pipelines.home import Home
 
 INGESTED = Path("data/ingest")
 
-# Steps whose outputs hold images or their pixels; an attempt of theirs that was killed may hold any.
-_HOLDING = frozenset({"ingest", "validate", "preprocess"})
 _STATES = ("out", "work", "deleted")
 _KINDS = (("image", "image_id"), ("lesion", "lesion_id"), ("patient", "patient_id"))
 _PICTURES = frozenset({".jpg", ".jpeg", ".png"})
-# What is made from a version of the data and may show its images has a file that names the version, as `data_version`.
-_MADE_FROM = ("plan.json", "scores.json", "audit.json", "leak.json")
 
 
 @dataclass
@@ -73,13 +69,15 @@ class Traces:
         neighbours: other images that lie in the same shards of DVC and not in data/ingest: they would be lost.
         seen: runs and model versions of MLflow that used the data.
         made: models and releases of the store that did.
+        pictures: pictures and pages of theirs, in the store and in what killed trainings left.
+        remote: (step, key) of the step store on S3 that go, as `entries` do.
     """
 
     requests: dict[tuple[str, str], Taken] = field(default_factory=dict)
     all: Taken = field(default_factory=Taken)
     rows: pd.DataFrame = field(default_factory=pd.DataFrame)
     versions: set[str] = field(default_factory=set)
-    entries: list[tuple[str, str]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     ingested: Path | None = None
@@ -90,11 +88,14 @@ class Traces:
     neighbours: set[str] = field(default_factory=set)
     seen: Seen = field(default_factory=Seen)
     made: list[str] = field(default_factory=list)
+    pictures: list[Path] = field(default_factory=list)
+    remote: list[Entry] = field(default_factory=list)
 
     @property
     def nothing_left(self) -> bool:
         """Whether nothing of the images lies anywhere any more."""
-        return not (self.entries or self.folders or self.files or self.ingested or self.raw or self.objects)
+        here = (self.entries, self.folders, self.files, self.ingested, self.pictures)
+        return not any((*here, self.raw, self.objects, self.remote))
 
     @property
     def seen_by(self) -> list[str]:
@@ -108,9 +109,11 @@ class Search:
     Args:
         home: the home whose store, runs and tracking are looked through.
         project: the project whose data/, cache and remotes are looked through, or None.
+        remote: the step store on S3 that is looked through, or None.
     """
 
-    def __init__(self, home: Home, project: Project | None) -> None:
+    def __init__(self, home: Home, project: Project | None, remote: RemoteOutputs | None = None) -> None:
+        self.remote = remote
         self._home = home
         self._project = project
         self._store = Store(home.root)
@@ -147,8 +150,10 @@ class Search:
         traces.rows = self._rows(traces.all)
         recorded = [row for row in self.record.rows if (row.kind, row.id) in traces.requests]
         traces.versions |= {version for row in recorded for version in row.versions}
+        traces.versions |= {data_version(frame) for frame in self._manifests() if not traces.all.of(frame).empty}
         self._look_at_folders(traces)
         self._look_at_dvc(traces, {folder for row in recorded for folder in row.folders})
+        self._look_at_remote_outputs(traces)
         self._look_at_what_was_made(traces)
         self._refuse_losing_others(traces)
         return traces
@@ -173,7 +178,7 @@ class Search:
         return found
 
     @cached_property
-    def _remote(self) -> dict[str, pd.DataFrame]:
+    def _in_dvc(self) -> dict[str, pd.DataFrame]:
         """DVC's folder → its manifest, where it has one and some place holds it."""
         found: dict[str, pd.DataFrame] = {}
         for folder in self._folders.values():
@@ -187,7 +192,9 @@ class Search:
 
     def _manifests(self) -> Iterator[pd.DataFrame]:
         yield from self._local.values()
-        yield from self._remote.values()
+        yield from self._in_dvc.values()
+        if self.remote is not None:
+            yield from self.remote.manifests.values()
 
     # ------------------------------------------------------------------ images
 
@@ -232,7 +239,6 @@ class Search:
             gone = traces.all.of(frame)
             if gone.empty:
                 continue
-            traces.versions.add(data_version(frame))
             traces.shards |= {Path(shard).name for shard in shards_of(gone) if (root / shard).exists()}
             if self._store.root in root.parents:
                 traces.entries.append((root.parent.parent.name, root.parent.name))
@@ -243,11 +249,14 @@ class Search:
         traces.entries += [
             (step, key)
             for step, key in self._store.entries()
-            if step in _HOLDING and any((self._store.place(step, key) / state).is_dir() for state in ("work", "deleted"))
+            if step in NAMELESS or (step in HOLDING and self._is_begun(step, key))
         ]
         traces.files = [
             path for path in self._loose_pictures() if _is_named(path.name, traces.all) or sha256_file(path) in traces.all.digests
         ]
+
+    def _is_begun(self, step: str, key: str) -> bool:
+        return any((self._store.place(step, key) / state).is_dir() for state in ("work", "deleted"))
 
     def _loose_pictures(self) -> Iterator[Path]:
         """Pictures of the project's data/ that lie in no dataset folder: data that came, and was added to DVC as it is."""
@@ -260,11 +269,10 @@ class Search:
         bearing: set[str] = set()
         files: set[str] = set()
         for folder in self._folders.values():
-            frame = self._remote.get(folder.id)
+            frame = self._in_dvc.get(folder.id)
             gone = None if frame is None else traces.all.of(frame)
             if gone is not None and frame is not None and not gone.empty:
                 traces.dvc.add(folder.id)
-                traces.versions.add(data_version(frame))
                 shards = shards_of(gone)
                 traces.shards |= {Path(shard).name for shard in shards if shard in folder.files}
                 bearing |= {oid for path, oid in folder.files.items() if path in shards}
@@ -287,12 +295,18 @@ class Search:
         ordered = [*sorted(gone_files - manifests), *sorted(manifests), *sorted(traces.dvc)]
         traces.objects = [oid for oid in ordered if oid in there]
 
+    def _look_at_remote_outputs(self, traces: Traces) -> None:
+        if self.remote is None:
+            return
+        held = {entry for entry, frame in self.remote.manifests.items() if not traces.all.of(frame).empty}
+        traces.remote = self.remote.going(held, traces.versions)
+
     def _version_of(self, folder: Folder) -> str | None:
         """Data version from which DVC's folder of a plan, of scores or of an audit, and their pictures, was made."""
-        for name in _MADE_FROM:
+        for name in MADE_FROM:
             place = self._holder(folder.files.get(name, ""))
             if place is not None:
-                return _named_version(place.read(folder.files[name]))
+                return named_version(place.read(folder.files[name]))
         return None
 
     def _own_files(self, taken: Taken) -> set[str]:
@@ -323,10 +337,15 @@ class Search:
                 description = read_description(out)
                 if description.data_version in traces.versions:
                     traces.made.append(f"model {description.name} ({step} {key[:8]})")
+                    traces.pictures += pictures_of(out)
             elif step == "register" and (out / "release.json").exists():
                 release = read_release(out)
                 names = [f"{one.name} {one.version}" for one in release.judged if (one.name, str(one.version)) in published]
-                traces.made += [f"release of run {release.run_id}: {', '.join(names)}"] if names else []
+                if names:
+                    traces.made.append(f"release of run {release.run_id}: {', '.join(names)}")
+                    traces.pictures += pictures_of(out)
+            if step.startswith("train_"):  # what a killed attempt drew may be of any data
+                traces.pictures += pictures_of(self._store.place(step, key) / "work")
         traces.entries = sorted(set(traces.entries))
         folders = [self._home.audit, *((self._project.root / "data").glob("*") if self._project else ())]
         traces.folders += [path for path in folders if path not in self._local and _folder_version(path) in traces.versions]
@@ -353,18 +372,10 @@ def _is_named(file: str, taken: Taken) -> bool:
 
 def _folder_version(folder: Path) -> str | None:
     """Data version from which a folder of a plan, of scores or of an audit was made; None where it holds none."""
-    for name in _MADE_FROM:
+    for name in MADE_FROM:
         if (folder / name).is_file():
-            return _named_version((folder / name).read_bytes())
+            return named_version((folder / name).read_bytes())
     return None
-
-
-def _named_version(text: bytes) -> str | None:
-    try:
-        values = json.loads(text)
-    except ValueError:  # another program's file of that name
-        return None
-    return str(values["data_version"]) if isinstance(values, dict) and "data_version" in values else None
 
 
 def _md5(data: bytes) -> str:

@@ -35,7 +35,7 @@ def withdraw(home: Home, project: Project | None, search: Search, traces: Traces
 
     Raises:
         VersionError: DVC or a remote refuses.
-        StoreError: a process is at work in an output that must go.
+        StoreError: a process is at work in an output that must go, or the store on S3 cannot be reached.
         TrackingError: MLflow does not answer or refuses.
     """
     rows = _record(search, traces, reason)
@@ -47,13 +47,18 @@ def withdraw(home: Home, project: Project | None, search: Search, traces: Traces
     _delete_objects(search, [oid for oid in traces.objects if oid not in kept], tell)
     for root in traces.folders:
         _delete_folder(root)
-    for file in traces.files:
+    for file in (*traces.files, *traces.pictures):
         file.unlink(missing_ok=True)
     store = Store(home.root)
     for step, key in traces.entries:
         if store.place(step, key).is_dir():
             store.delete(step, key)
-    tell(f"deleted: {len(traces.folders)} folders, {len(traces.files)} files, {len(traces.entries)} outputs of the step store")
+    files = len(traces.files) + len(traces.pictures)
+    tell(f"deleted: {len(traces.folders)} folders, {files} files, {len(traces.entries)} outputs of the step store")
+    if search.remote is not None:
+        for entry in traces.remote:
+            search.remote.delete(entry)
+        tell(f"{search.remote.place}: {len(traces.remote)} outputs deleted")
 
 
 def _record(search: Search, traces: Traces, reason: str) -> list[Withdrawal]:
@@ -74,6 +79,8 @@ def _record(search: Search, traces: Traces, reason: str) -> list[Withdrawal]:
         )
         rows[kind, name] = _joined(rows[kind, name], row) if (kind, name) in rows else row
     write_withdrawn(search.record_file, Withdrawn(tuple(rows.values())))
+    if search.remote is not None:
+        search.remote.put_record(search.record_file)
     return [rows[request] for request in traces.requests]
 
 

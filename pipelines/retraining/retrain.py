@@ -137,9 +137,10 @@ def _run(home: Home, asked: Asked, plan: Plan) -> tuple[RunRecord, bool]:
 
 
 def _going_on(home: Home, plan: Plan) -> RunRecord | None:
-    """A run of the same data that still goes on: one whose command was killed and which was not."""
+    """A run of the same data that still goes on here: one whose command was killed and which was not."""
     key = plan["validate"].key
-    alive = (run for run in runs.all_runs(home) if run.state is RunState.RUNNING and runs.alive(home, run))
+    here = (run for run in runs.all_runs(home) if not run.cluster)
+    alive = (run for run in here if run.state is RunState.RUNNING and runs.alive(home, run))
     return next((run for run in alive if any(step.key == key for step in run.steps.steps)), None)
 
 

@@ -26,7 +26,6 @@ from components.intake.labels import Labelled, cross_fitted
 from components.lesions import CODES
 from components.near_duplicates import fingerprint, near_duplicates
 from components.params import IntakeParams, load_params
-from components.refusal import Refusal
 from pipelines.execute import StepCall, run_step
 from pipelines.home import Home
 from pipelines.plan import source_fingerprint
@@ -136,7 +135,7 @@ class Old:
         return self.images.described.rows(self.rows["place"].to_numpy())
 
     @cached_property
-    def refusal(self) -> Refusal:
+    def known(self) -> strange.Known:
         """What tells strange images from them."""
         return strange.fit(self.described, self.rows["group_id"].to_numpy(object))
 
@@ -206,7 +205,7 @@ def _flipped(old: Labelled, new: Labelled, said: flipped_labels.Said, params: In
 
 def _strange(old: Old, new: Described, params: IntakeParams) -> bool:
     ids = np.arange(len(new.features)).astype(object)
-    return strange.modality(old.refusal, new, ids, share=params.strange, alpha=params.alpha).refuses
+    return strange.modality(old.known, new, ids, share=params.strange, alpha=params.alpha).refuses
 
 
 def _copies(trial: Trial, repeats: Repeats, params: IntakeParams, new: pd.DataFrame | None = None) -> bool:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 from scipy.stats import binom
@@ -117,19 +118,43 @@ def described(rng: np.random.Generator, count: int, shift: float = 0.0) -> Descr
 def test_pictures_of_another_kind_are_refused_where_they_are_many() -> None:
     rng = np.random.default_rng(0)
     old = described(rng, 600)
-    refusal = modality.fit(old, np.arange(600).astype(object))
+    known = modality.fit(old, np.arange(600).astype(object))
     ids = np.array([f"n{place}" for place in range(200)], object)
 
     def check(strange: int) -> labels.Finding:
         usual, other = described(rng, 200 - strange), described(rng, strange, shift=8)
         mixed = Described(*(np.concatenate([getattr(one, part) for one in (usual, other)]) for part in ("features", "appearance")))
-        return modality.modality(refusal, mixed, ids, share=0.05, alpha=0.01)
+        return modality.modality(known, mixed, ids, share=0.05, alpha=0.01)
 
     assert not check(0).refuses
     many = check(40)
     assert many.refuses
     assert many.measures["strange"] >= 40
     assert set(ids[160:]) <= set(many.images)
+
+
+def test_pictures_with_nothing_near_them_are_strange_though_they_lie_between_the_old_ones() -> None:
+    rng = np.random.default_rng(0)
+
+    def about(points: npt.NDArray[np.float64]) -> Described:
+        features = points + rng.normal(0, 0.02, points.shape)
+        return Described(features.astype(np.float32), rng.normal(0, 1, (len(points), 26)).astype(np.float32))
+
+    # The old ones lie about the ends of each axis, the strange ones as far from the middle, but between two axes.
+    ends = np.concatenate([np.eye(12), -np.eye(12)])
+    known = modality.fit(about(np.tile(ends, (25, 1))), np.arange(600).astype(object))
+    strange = about((ends[:12] + np.roll(ends[:12], 1, axis=1)) / np.sqrt(2))
+    assert (known.refusal.strangeness_of(strange.features, strange.appearance) > known.refusal.threshold).mean() < 0.2
+    assert (known.strangeness(strange) > 1).all()
+    assert (known.strangeness(about(np.tile(ends, (10, 1)))) > 1).mean() < 0.08
+
+
+def test_old_images_that_are_all_the_same_or_of_one_lesion_tell_nothing_strange_by_their_distance() -> None:
+    rng = np.random.default_rng(0)
+    old = described(rng, 30)
+    assert (modality.Neighbours.fit(old.features, np.full(30, "one", object)).distance(old.features + 3) <= 2).all()
+    same = modality.Neighbours.fit(np.ones((30, 40), np.float32), np.arange(30).astype(object))
+    assert (same.distance(np.ones((3, 40), np.float32)) <= same.limit).all()
 
 
 def labelled(rng: np.random.Generator, count: int, flipped: int = 0) -> Labelled:

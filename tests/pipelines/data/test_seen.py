@@ -1,6 +1,7 @@
 """What MLflow knows to have used withdrawn data: named, tagged, kept, and its pictures gone."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from components.dataset import Dataset
 from components.withdrawn import FILE, read_withdrawn
 from pipelines.data.seen import WITHDRAWN_TAG, Tracked
 from pipelines.home import Home
+from tests.bundles import classifier_bundle
 from tests.data_project import DataProject, holding
 from tests.mlflow_server import address, make_database
 
@@ -100,6 +102,38 @@ def test_overlays_and_plans_made_from_the_data_go_with_it(project: DataProject) 
     assert not store.has("augment_balance", "made")
     assert store.has("train_unet", "stays")
     assert not pages.exists()
+
+
+def test_pictures_of_models_that_learnt_from_the_data_go_and_the_models_stay(project: DataProject) -> None:
+    from components.store import Store
+
+    store, version = Store(project.home), Dataset(project.root / "data/validate").version
+
+    def trained(data_version: str) -> Callable[[Path], None]:
+        def work(out: Path) -> None:
+            classifier_bundle(out, data_version=data_version)
+            draw(out)
+
+        return work
+
+    def draw(out: Path) -> None:
+        (out / "figures").mkdir(parents=True)
+        for name in ("worst.png", "curves.png"):
+            (out / "figures" / name).write_bytes(b"pixels")
+
+    saw, did_not = (store.execute("train_classifier/tiny", key, trained(key)).out for key in (version, "0" * 64))
+    killed = store.place("train_classifier", "killed") / "work"
+    draw(killed)
+    told = project("withdraw", "T_MEL_001", "--yes")
+    assert "model tiny_classifier" in told
+    pictures = {path for path in project.home.rglob("*.png") if "figures" in path.parts}
+    assert pictures == {
+        *(did_not / "figures" / name for name in ("worst.png", "curves.png")),
+        saw / "figures" / "curves.png",
+        killed / "figures" / "curves.png",
+    }
+    assert (saw / "model.onnx").exists()
+    assert "nothing is left" in project("withdraw", "T_MEL_001", "--yes")
 
 
 def test_a_home_without_a_project_is_cleaned_and_the_record_lies_where_ingest_looks(
