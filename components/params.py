@@ -437,13 +437,13 @@ class IntakeParams(Section):
         description="largest share of a batch that may do so with another diagnosis than the test image's",
     )
     strange: float = Field(
-        default=0.03,
+        default=0.04,
         ge=0,
         lt=1,
         description="share of a batch that may look like nothing that was there: another camera, a new clinic",
     )
     alpha: float = Field(
-        default=0.01, gt=0, lt=0.5, description="how often each check that reckons with chance may refuse a sound batch"
+        default=0.02, gt=0, lt=0.5, description="how often each check that reckons with chance may refuse a sound batch"
     )
     most: int = Field(
         default=4000,

@@ -120,6 +120,8 @@ def weigh(old: Labelled, new: Labelled, said: Said, *, seed: int) -> Weighed:
         usual = by_lesion(-np.log(old_ranks), old.groups[there])
         seen = by_lesion(-np.log(ranks[mine]), new.groups[mine])
         draws = random.choice(usual, (DRAWS, len(seen))).sum(axis=1)
+        # The old lesions are but a sample, too: their mean, which each new one is held against, would be a little another.
+        draws += random.normal(0, usual.std() * len(seen) / np.sqrt(len(usual)), DRAWS)
         sums, drawn = sums + seen.sum(), drawn + draws
         if len(seen) >= _FEWEST_NEW:
             chances[name] = tail(draws, float(seen.sum()))

@@ -1,12 +1,14 @@
 """How often poisoned batches are refused, by kind and dose, and sound ones: docs/retraining.md.
 
-`python -m tests.results batches` reports; `batches choose` does the same on the lesions on which limits were chosen.
+`python -m tests.results batches` reports; `batches choose` does the same on the lesions on which limits were chosen. More arguments
+name sources (`ham10000`, `isic`), or a folder with pictures of another kind: `X-rays=/data/x-rays`.
 """
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -29,7 +31,7 @@ from components.params import IntakeParams, load_params
 from pipelines.execute import StepCall, run_step
 from pipelines.home import Home
 from pipelines.plan import source_fingerprint
-from tests.results.poison import FLIPS, copy_of, flip, other_pictures
+from tests.results.poison import FLIPS, copy_of, flip, other_pictures, parts_of
 from tests.results.run import folder, real_data
 
 OLD, BATCH, BATCHES, OLDS = 2500, 400, 20, 5
@@ -41,8 +43,9 @@ _SEEDS = {"choose": 1, "report": 2}
 def measure_batches(which: str = "report", *names: str) -> Iterator[str]:
     """Lines of the tables: of HAM10000 and the ISIC subset, or of those that are named."""
     params = load_params().params.intake
-    pool = _other(np.random.default_rng(3))
-    for name in names or (("ham10000", "isic") if which == "report" else ("ham10000",)):
+    folders = dict(name.split("=", 1) for name in names if "=" in name)
+    pool = _other(np.random.default_rng(3), {kind: Path(place) for kind, place in folders.items()})
+    for name in [name for name in names if "=" not in name] or (("ham10000", "isic") if which == "report" else ("ham10000",)):
         images = RealImages.of(name)
         # Limits were chosen on one half of HAM10000 alone.
         rows = images.rows[_half(images.rows) == which] if name == "ham10000" else images.rows
@@ -256,9 +259,10 @@ def _mixed(new: Described, pictures: Described, dose: float, rng: np.random.Gene
     return joined([new.rows(np.arange(len(new.features) - some)), pictures.rows(chosen)])
 
 
-def _other(rng: np.random.Generator) -> dict[str, Described]:
+def _other(rng: np.random.Generator, folders: Mapping[str, Path]) -> dict[str, Described]:
     see = frozen_network()
-    return {kind: describe(pictures, see) for kind, pictures in other_pictures(_PICTURES, rng).items()}
+    pictures = {**other_pictures(_PICTURES, rng), **{kind: parts_of(place, _PICTURES, rng) for kind, place in folders.items()}}
+    return {kind: describe(some, see) for kind, some in pictures.items()}
 
 
 def _places(whole: pd.DataFrame, rows: pd.DataFrame) -> list[int]:

@@ -1,13 +1,14 @@
 """Ways to poison a batch: labels flipped, copies of test images, pictures of another kind."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from components.evaluate.probes import draw_far
-from components.images import RGBImage
+from components.images import RGBImage, decode_image
 
 Labels = npt.NDArray[np.object_]
 
@@ -61,6 +62,13 @@ def other_pictures(count: int, rng: np.random.Generator) -> Mapping[str, list[RG
     }
     found = {kind: [_part(pictures[place % len(pictures)], rng) for place in range(count)] for kind, pictures in whole.items()}
     return found | {"charts": list(draw_far((224, 224))["charts"])[:count]}
+
+
+def parts_of(folder: Path, count: int, rng: np.random.Generator) -> list[RGBImage]:
+    """`count` parts of the PNGs and JPEGs of a folder, 224 x 224, of each alike many."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    pictures = [decode_image(file.read_bytes(), file.name) for file in files]
+    return [_part(pictures[place % len(pictures)], rng) for place in range(count)]
 
 
 def _part(picture: npt.NDArray[np.uint8], rng: np.random.Generator) -> RGBImage:
