@@ -27,6 +27,8 @@ def serve_mlflow(port: int) -> None:
         except OSError as error:
             raise MachineError(f"--port {port}: is taken ({error.strerror}); choose another") from error
     console.print(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)", markup=False)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "server", "--app-name", "dermacare"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{home.root / 'mlflow.db'}", "--artifacts-destination", str(home.artifacts)]
-    os.execve(sys.executable, command, {**ENVIRONMENT, **os.environ, "PYTHONSAFEPATH": "1"})  # noqa: S606
+    settings = {**ENVIRONMENT, "MLFLOW_ENABLE_AI_GATEWAY": "false", **os.environ, "PYTHONSAFEPATH": "1"}
+    os.execve(sys.executable, command, settings)  # noqa: S606
