@@ -144,7 +144,7 @@ class RemoteStore:
         data, _ = self._get(f"steps/{_folder(step)}/{key}/files/{digest}")
         return data if data is not None and sha256_bytes(data) == digest else None
 
-    def delete(self, step: str, key: str, *, last: Set[str] = frozenset()) -> None:
+    def delete(self, step: str, key: str, *, last: Set[str]) -> None:
         """Delete all of a key: its files, of which those with the digests `last` come last, then its lists. Repeatable.
 
         Raises:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from components.errors import DermaCareError, ParamsError
 from components.files import write_text
 from components.notify import Message
-from components.params import load_params
+from components.params import Resolved, load_params
 from dermacare.cluster_command import reach_cluster
 from dermacare.console import console
 from pipelines import runs
@@ -41,11 +41,16 @@ def retrain_models(
     """Carry out `dermacare retrain`; returns the exit code."""
     home = Home.here()
     with redirect_stdout(sys.stderr) if as_json else nullcontext(), _failures_told(as_json):
-        asked = _asked(home, if_changed, profile, data, assignments, file, start_from, crop_by, runner)
+        check_runner(runner)
+        resolved = load_params(file, profile=profile, data=data, assignments=assignments)
+
+        def ask() -> Asked:
+            return _asked(home, resolved, if_changed, profile, data, assignments, file, start_from, crop_by, runner)
+
         with turn(home, wait=wait, tell=_say):
             notices = Notices(home)
             _complain(notices.catch_up())
-            result = _retrained(home, asked, notices)
+            result = _retrained(home, ask, notices)
             for line in result.lines():
                 _say(line)
             if markdown is not None:
@@ -60,6 +65,7 @@ def retrain_models(
 
 def _asked(
     home: Home,
+    resolved: Resolved,
     if_changed: bool,
     profile: str | None,
     data: Sequence[str],
@@ -69,28 +75,16 @@ def _asked(
     crop_by: str | None,
     runner: Runner,
 ) -> Asked:
-    check_runner(runner)
-    resolved = load_params(file, profile=profile, data=data, assignments=assignments)
     # Before anything is read: what cannot be trained on need not be looked at.
     kubeflow = reach_cluster(home, resolved.params) if runner is Runner.CLUSTER else None
 
     def prepared() -> Prepared:
-        from pipelines.crop_by import cropped_by
-        from pipelines.start import prepare
-        from pipelines.start_from import find_starts
+        from dermacare.run_command import plan_run
 
-        cropped = cropped_by(home, resolved, crop_by)
-        starts = find_starts(home, cropped.params, start_from)
-        return prepare(
-            home,
-            cropped,
-            profile=profile or "",
-            arguments=sys.argv[1:],
-            fresh=False,
-            runner=runner,
-            starts=starts,
-            cluster=kubeflow.address if kubeflow else "",
+        planned, _ = plan_run(
+            home, resolved, profile=profile, start_from=start_from, crop_by=crop_by, runner=runner, kubeflow=kubeflow
         )
+        return planned
 
     def carry_out(planned: Prepared) -> RunRecord:
         from dermacare.run_command import run_pipeline
@@ -114,10 +108,10 @@ def _asked(
     return Asked(resolved.params, if_changed, prepared, carry_out, _say)
 
 
-def _retrained(home: Home, asked: Asked, notices: Notices) -> Result:
+def _retrained(home: Home, ask: Callable[[], Asked], notices: Notices) -> Result:
     """What came of it; that it failed is told too, and raised."""
     try:
-        return retrain(home, asked)
+        return retrain(home, ask())
     except ParamsError:
         raise
     except DermaCareError as error:

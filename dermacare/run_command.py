@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from components.errors import StepFailed
-from components.params import Params, load_params, version_of
+from components.params import Params, Resolved, load_params, version_of
 from components.store import Store
 from dermacare.cluster_command import reach_cluster, run_on_cluster
 from dermacare.console import console, duration
@@ -18,6 +18,7 @@ from dermacare.results import show_results
 from pipelines import local, runs
 from pipelines.crop_by import cropped_by
 from pipelines.home import Home
+from pipelines.kubeflow import Kubeflow
 from pipelines.plan import Plan, state_of, why_stale
 from pipelines.publish import check_tracking
 from pipelines.runner import Runner, check_runner
@@ -49,18 +50,16 @@ def run_pipeline(
     kubeflow = reach_cluster(home, resolved.params) if runner is Runner.CLUSTER else None
     if not (plan_only or offline or kubeflow):
         check_tracking(home, resolved.params)
-    resolved = cropped_by(home, resolved, crop_by)
-    starts = find_starts(home, resolved.params, start_from)
-    prepared = prepare(
+    prepared, starts = plan_run(
         home,
         resolved,
-        profile=profile or "",
-        arguments=sys.argv[1:],
+        profile=profile,
+        start_from=start_from,
+        crop_by=crop_by,
+        runner=runner,
+        kubeflow=kubeflow,
         fresh=fresh,
         offline=offline,
-        runner=runner,
-        starts=starts,
-        cluster=kubeflow.address if kubeflow else "",
     )
     _tell_starts(prepared.record, starts)
     if plan_only:
@@ -87,6 +86,35 @@ def run_pipeline(
     after = "" if offline else " Next: [bold]dermacare ui[/bold] shows the runs and the models in MLflow."
     console.print(f"\n{duration(time.time() - start)} in all.{after}")
     return 0
+
+
+def plan_run(
+    home: Home,
+    resolved: Resolved,
+    *,
+    profile: str | None,
+    start_from: Sequence[str],
+    crop_by: str | None,
+    runner: Runner,
+    kubeflow: Kubeflow | None,
+    fresh: bool = False,
+    offline: bool = False,
+) -> tuple[Prepared, list[Start]]:
+    """What a run of these parameters would do, and the models that start from a registered version."""
+    cropped = cropped_by(home, resolved, crop_by)
+    starts = find_starts(home, cropped.params, start_from)
+    prepared = prepare(
+        home,
+        cropped,
+        profile=profile or "",
+        arguments=sys.argv[1:],
+        fresh=fresh,
+        offline=offline,
+        runner=runner,
+        starts=starts,
+        cluster=kubeflow.address if kubeflow else "",
+    )
+    return prepared, starts
 
 
 def _tell_starts(record: RunRecord, starts: Sequence[Start]) -> None:

@@ -66,12 +66,8 @@ class RemoteOutputs:
             StoreError: the store cannot be reached.
             DatasetError: a manifest cannot be read, so that it cannot be told what it names.
         """
-        found = {}
-        for entry in self._files:
-            data = self._read(entry, MANIFEST)
-            if data is not None:
-                found[entry] = self._manifest(entry, data)
-        return found
+        told = ((entry, files.get(MANIFEST)) for entry, files in self._telling.items())
+        return {entry: self._manifest(entry, data) for entry, data in told if data is not None}
 
     def going(self, held: Set[Entry], versions: Set[str]) -> list[Entry]:
         """What must be deleted.
@@ -111,9 +107,13 @@ class RemoteOutputs:
     def _files(self) -> Mapping[Entry, Files | None]:
         return {entry: self._remote.files(*entry) for entry in self._remote.entries()}
 
-    def _read(self, entry: Entry, name: str) -> bytes | None:
-        digest = (self._files[entry] or {}).get(name)
-        return None if digest is None else self._remote.read(*entry, digest)
+    @cached_property
+    def _telling(self) -> Mapping[Entry, Mapping[str, bytes | None]]:
+        """Output → those of its files that tell of images or their version; None: listed, but absent or not as it was written."""
+        return {
+            entry: {name: self._remote.read(*entry, files[name]) for name in _TELLING if name in files}
+            for entry, files in ((entry, files or {}) for entry, files in self._files.items())
+        }
 
     def _manifest(self, entry: Entry, data: bytes) -> pd.DataFrame:
         def opener(_path: Path) -> IO[bytes]:
@@ -122,16 +122,12 @@ class RemoteOutputs:
         return read_manifest(Path(self.place, *entry), opener)
 
     def _version_of(self, entry: Entry) -> str | None:
-        for name in (*MADE_FROM, _BUNDLE):
-            data = self._read(entry, name)
-            if data is not None:
-                return named_version(data)
-        return None
+        told = (self._telling[entry].get(name) for name in (*MADE_FROM, _BUNDLE))
+        return next((named_version(data) for data in told if data is not None), None)
 
     def _is_damaged(self, entry: Entry) -> bool:
-        """Whether a file is listed that would tell, and cannot be read: a deletion was killed, or it is not as it was written."""
-        files = self._files[entry] or {}
-        return any(name in files and self._read(entry, name) is None for name in _TELLING)
+        """Whether a file that would tell cannot be read: a deletion was killed, or it is not as it was written."""
+        return None in self._telling[entry].values()
 
 
 def _may_hold(entry: Entry, files: Files | None) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.dataset import Dataset
-from components.errors import MachineError, ParamsError
+from components.errors import MachineError, ParamsError, RunError
 from components.promotion.entries import Outcome
 from components.store import Store
 from dermacare import cluster_command
@@ -114,3 +114,12 @@ def test_without_an_address_one_sentence_says_what_to_set(home: Home) -> None:
     with pytest.raises(MachineError, match="KFP_HOST"):
         retrain()
     assert not (home.root / "steps").exists()
+
+
+def test_people_are_told_that_kubeflow_is_away(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KFP_HOST", "http://127.0.0.1:9")
+    monkeypatch.delenv("DERMACARE_WEBHOOK", raising=False)
+    monkeypatch.setenv("DERMACARE_NOTIFY_COMMAND", f"tee {tmp_path / 'told'}")
+    with pytest.raises(RunError, match=r"127\.0\.0\.1:9"):
+        retrain()
+    assert "could not retrain" in (tmp_path / "told").read_text()
