@@ -25,3 +25,8 @@ def mask_of(probabilities: npt.NDArray[np.float32], size: Size, threshold: float
         probabilities = cv2.resize(probabilities, (width, height), interpolation=cv2.INTER_LINEAR)
     mask: Flags = probabilities >= threshold
     return mask
+
+
+def scale_mask(mask: Flags, size: Size) -> Flags:
+    """A mask of which no probabilities are left, H x W, at another size (height, width), with a smooth outline as of `mask_of`."""
+    return mask_of(mask.astype(np.float32), size, 0.5)

@@ -1,11 +1,13 @@
 """What the official ISIC scorer (`isic-challenge-scoring`) makes of a model's answers on test, beside what we make of them.
 
 submission/<model>.csv                          classifier, in ISIC 2019's format: image, MEL … SCC, UNK (which we never say: 0)
-submission/<model>/<image>_segmentation.png     segmenter, in ISIC 2018's format: 0 | 255, at the size at which images were stored
-submission/ground_truth.csv, ground_truth/      the truth, in the same formats
+submission/<model>/<image>_segmentation.png     segmenter, in ISIC 2018's format: 0 | 255, at the image's own size
+scored/<model>/<image>_segmentation.png         the same at the size at which images were stored, where our own figures are taken
+scored/ground_truth.csv, ground_truth/          the truth, in the same formats, masks at the stored size
 
-The scorer reads these files. Two things of it we do ourselves: it reads predictions with a call that pandas 3 no longer has, and it
-finds masks by ISIC's own image numbers, which not every source has.
+What is in `submission/` can be sent to the challenge. The scorer reads its tables, and the masks in `scored/`: true masks at the
+images' own size are not in a preprocessed dataset. Two things of it we do ourselves: it reads predictions with a call that pandas 3
+no longer has, and it finds masks by ISIC's own image numbers, which not every source has.
 """
 
 from collections.abc import Sequence
@@ -24,10 +26,12 @@ from isic_challenge_scoring.segmentation import SegmentationScore
 from components.evaluate.classification import measure_classification
 from components.files import write_text, writing
 from components.lesions import CODES, Split
+from components.mask import Flags, scale_mask
 from components.predictions import probabilities_of
 from components.scores import Agreement, OfficialAgreement, SegmentationScores
 
-FOLDER = "submission"
+SUBMISSION = "submission"
+SCORED = "scored"
 _TRUTH = "ground_truth"
 _UNKNOWN = "UNK"
 _NOT_SCORED = "ISIC_0035068"
@@ -64,7 +68,7 @@ def score_answers(out: Path, name: str, table: pd.DataFrame) -> OfficialAgreemen
     table = table[table["image_id"] != _NOT_SCORED]
     probabilities = probabilities_of(table)
     shown = pd.DataFrame({code: (table["label"] == code).astype(float) for code in CODES})
-    files = out / FOLDER / f"{_TRUTH}.csv", out / FOLDER / f"{name}.csv"
+    files = out / SCORED / f"{_TRUTH}.csv", out / SUBMISSION / f"{name}.csv"
     _write_csv(files[0], table["image_id"], shown.to_numpy())
     _write_csv(files[1], table["image_id"], probabilities.astype(np.float64))
     held = [code for code in CODES if 0 < shown[code].sum() < len(shown)]
@@ -79,17 +83,24 @@ def score_answers(out: Path, name: str, table: pd.DataFrame) -> OfficialAgreemen
     return _agreement(ours, theirs)
 
 
-def write_masks(out: Path, name: str, rows: pd.DataFrame, truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> None:
-    """Write the masks of those rows that are of test, true and predicted ones, both N x H x W, True where lesion."""
-    for folder in (_TRUTH, name):
-        (out / FOLDER / folder).mkdir(parents=True, exist_ok=True)
+def write_masks(out: Path, name: str, rows: pd.DataFrame, truth: Flags, predicted: Flags) -> None:
+    """Write the masks of those rows that are of test: what is submitted, and the pairs that the scorer reads.
+
+    Args:
+        out: the evaluate step's output folder.
+        name: the model's.
+        rows: N rows of a dataset, with the height and width of the images as they came.
+        truth, predicted: N x H x W of the stored size, True where lesion.
+    """
+    folders = {SUBMISSION: out / SUBMISSION / name, name: out / SCORED / name, _TRUTH: out / SCORED / _TRUTH}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
     for place in np.flatnonzero(rows["split"] == Split.TEST.value):
-        image = str(rows["image_id"].iloc[place])
-        for folder, mask in ((_TRUTH, truth[place]), (name, predicted[place])):
-            _, png = cv2.imencode(".png", mask.astype(np.uint8) * 255)
-            path = _mask(out, folder, image)
-            with writing(path):
-                path.write_bytes(png.tobytes())
+        row = rows.iloc[place]
+        image, own_size = str(row["image_id"]), (int(row["height"]), int(row["width"]))
+        masks = {SUBMISSION: scale_mask(predicted[place], own_size), name: predicted[place], _TRUTH: truth[place]}
+        for key, mask in masks.items():
+            _write_mask(_mask(folders[key], image), mask)
 
 
 def score_masks(out: Path, name: str, images: Sequence[str], scores: SegmentationScores) -> OfficialAgreement:
@@ -101,7 +112,8 @@ def score_masks(out: Path, name: str, images: Sequence[str], scores: Segmentatio
         images: ids of test's images.
         scores: what we make of them.
     """
-    official = SegmentationScore(_pair(out, name, image) for image in images).macro_average
+    folders = out / SCORED / _TRUTH, out / SCORED / name
+    official = SegmentationScore(_pair(*folders, image) for image in images).macro_average
     theirs = {ours: float(official[name]) for ours, name in _MASK_FIGURES.items()}
     return _agreement({name: getattr(scores.per_image, name) for name in _MASK_FIGURES}, theirs)
 
@@ -130,16 +142,22 @@ def _their_figures(truth_file: Path, submission: Path, held: list[str]) -> dict[
     return figures
 
 
-def _pair(out: Path, name: str, image: str) -> ImagePair:
-    pair = ImagePair(truth_file=_mask(out, _TRUTH, image))
-    pair.image_id, pair.prediction_file = image, _mask(out, name, image)
+def _write_mask(path: Path, mask: Flags) -> None:
+    _, png = cv2.imencode(".png", mask.astype(np.uint8) * 255)
+    with writing(path):
+        path.write_bytes(png.tobytes())
+
+
+def _pair(truth: Path, predicted: Path, image: str) -> ImagePair:
+    pair = ImagePair(truth_file=_mask(truth, image))
+    pair.image_id, pair.prediction_file = image, _mask(predicted, image)
     pair.load_truth_image()
     pair.load_prediction_image()
     return pair
 
 
-def _mask(out: Path, folder: str, image: str) -> Path:
-    return out / FOLDER / folder / f"{image}_segmentation.png"
+def _mask(folder: Path, image: str) -> Path:
+    return folder / f"{image}_segmentation.png"
 
 
 def _agreement(ours: dict[str, float | None], theirs: dict[str, float]) -> OfficialAgreement:

@@ -52,7 +52,7 @@ def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateP
     was trained on from another is judged beside it, on the same images of test, and of val where it did not learn from val:
     `parents/<model>.parquet`.
 
-    `submission/` holds the answers on test in the challenges' formats, as the official scorer reads them: see
+    `submission/` holds the answers on test in the challenges' formats, `scored/` what the official scorer read besides: see
     `components/evaluate/official.py`.
 
     The same figures lie in `metrics/` and `plots/` for other programs: see `components/evaluate/tables.py`.

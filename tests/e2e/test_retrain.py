@@ -136,13 +136,13 @@ def test_a_sound_batch_is_taken_and_a_poisoned_one_refused_while_production_stay
 
 def test_killed_anywhere_the_same_command_finishes_and_tells_it_once(retraining: Retraining) -> None:
     retraining.deliver(_OLD)
-    moments = [("train_unet/unet_tiny", "started"), ("train_classifier/tiny_cnn", "finished"), ("register", "finished")]
-    for step, state in moments:
+    # Which of the two trainings comes first is the runner's choice, and differs between two runs.
+    for step, state in [("train_", "started"), ("train_", "finished"), ("register", "finished")]:
 
         def reached(event: Event, step: str = step, state: str = state) -> bool:
-            return event["kind"] == "state" and (event["step"], event["state"]) == (step, state)
+            return event["kind"] == "state" and event["step"].startswith(step) and event["state"] == state
 
-        retraining.run_until(reached, signal.SIGKILL)
+        assert retraining.run_until(reached, signal.SIGKILL)
     code, result, said = retraining.retrain()
     assert code == 10, said
     entries = retraining.ledger()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from components.dataset import Dataset, read_manifest, write_manifest
 from components.errors import BundleError, DatasetError
@@ -143,7 +144,7 @@ def test_each_model_has_its_figures(evaluated):
     }
 
 
-def test_the_official_scorer_agrees_on_the_files_that_can_be_submitted(evaluated):
+def test_the_official_scorer_agrees_on_the_files_that_can_be_submitted(dataset, evaluated):
     out, listener = evaluated
     models = read_scores(out).models
     assert all(model.official.largest_difference < OFFICIAL_TOLERANCE for model in models.values())
@@ -153,11 +154,17 @@ def test_the_official_scorer_agrees_on_the_files_that_can_be_submitted(evaluated
         "blind: 16 images of test have two equally probable diagnoses, which the official scorer counts as wrong; "
         "balanced accuracy is not compared with its own"
     ]
-    submission = out / "submission"
-    assert sorted(path.name for path in submission.iterdir()) == [
-        *("blind.csv", "ground_truth", "ground_truth.csv", "skilled.csv", "tiny_segmenter"),
-    ]
-    assert len(list((submission / "tiny_segmenter").iterdir())) == len(list((submission / "ground_truth").iterdir())) == 16
+    submission, scored = out / "submission", out / "scored"
+    assert sorted(path.name for path in submission.iterdir()) == ["blind.csv", "skilled.csv", "tiny_segmenter"]
+    assert sorted(path.name for path in scored.iterdir()) == ["ground_truth", "ground_truth.csv", "tiny_segmenter"]
+    test = Dataset(dataset).rows(Task.SEGMENTATION, Split.TEST)
+    masks = {f"{image}_segmentation.png": (width, height) for image, width, height in test[["image_id", "width", "height"]].values}
+    assert len(masks) == 16
+    for folder in (scored / "ground_truth", scored / "tiny_segmenter", submission / "tiny_segmenter"):
+        assert {path.name for path in folder.iterdir()} == set(masks)
+    for name, size in masks.items():
+        with Image.open(submission / "tiny_segmenter" / name) as mask:
+            assert mask.size == size
 
 
 def test_every_figure_of_both_splits_has_its_interval(evaluated):
