@@ -63,7 +63,7 @@ class Parent(BaseModel):
         digest: see `bundle_digest`.
         name: the model's name.
         data_version: of the data that it was trained on.
-        phantom: whether any of that data was drawn.
+        phantom: whether any of that data was drawn, or of the data that it was trained on from.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -151,6 +151,11 @@ class Description(BaseModel):
     libraries: dict[str, str] = {}
 
     @property
+    def saw_drawn(self) -> bool:
+        """Whether the model, or any that it was trained on from, learned from drawn images."""
+        return self.phantom or (self.parent is not None and self.parent.phantom)
+
+    @property
     def stored_size(self) -> tuple[int, int]:
         """Height, width of preprocessed images of the model's task."""
         if self.task is Task.CLASSIFICATION:
@@ -234,7 +239,7 @@ def read_parent(root: Path) -> Parent | None:
     if not folder.is_dir():
         return None
     parent = read_description(folder)
-    return Parent(digest=bundle_digest(folder), name=parent.name, data_version=parent.data_version, phantom=parent.phantom)
+    return Parent(digest=bundle_digest(folder), name=parent.name, data_version=parent.data_version, phantom=parent.saw_drawn)
 
 
 class Bundle:

@@ -160,10 +160,10 @@ def _kept(description: Description) -> str:
 
 
 def _parent(parent: Parent) -> str:
-    drawn = ", drawn images (phantom)" if parent.phantom else ""
+    drawn = " It, or a model before it, saw drawn images (phantom)." if parent.phantom else ""
     return (
-        f"Trained on from `{parent.name}`, which had learned from the data version `{parent.data_version}`{drawn}; "
-        f"its bundle.json has the SHA-256 `{parent.digest}`."
+        f"Trained on from `{parent.name}`, which had learned from the data version `{parent.data_version}`; "
+        f"its bundle.json has the SHA-256 `{parent.digest}`.{drawn}"
     )
 
 

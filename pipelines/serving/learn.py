@@ -84,7 +84,7 @@ def learn_facts(mlflow: Ledger | None, entries: Sequence[Entry], version: Versio
             digest=version.digest,
             architecture=description.architecture,
             data_version=description.data_version,
-            phantom=_phantom(description),
+            phantom=description.saw_drawn,
         ),
         run_id=version.run_id,
         parameters=description.parameters_total,
@@ -121,10 +121,6 @@ def _scores(mlflow: Ledger, run: "Run") -> ClassifierScores | SegmenterScores | 
             return _SCORES.validate_json(Path(place).read_bytes())
         except ValidationError:
             return None  # an older or newer version of this program wrote it
-
-
-def _phantom(description: Description) -> bool:
-    return description.phantom or (description.parent is not None and description.parent.phantom)
 
 
 def _no_data(description: Description) -> TrainingData:
@@ -198,7 +194,7 @@ def _decision(entries: Sequence[Entry], version: Version) -> DecisionFacts | Non
 def _limits(description: Description, metrics: Mapping[str, float], scores: ClassifierScores | SegmenterScores | None) -> list[str]:
     """What a reader must know before an answer is believed, one sentence each."""
     limits = ["It is software for research and no medical device."]
-    if _phantom(description):
+    if description.saw_drawn:
         limits.append("It was trained on drawn images: it knows nothing about skin.")
     if description.task is Task.CLASSIFICATION:
         limits.append(

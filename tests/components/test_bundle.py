@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from components.bundle import Bundle, is_whole, read_description, write_bundle
+from components.bundle import PARENT, Bundle, is_whole, read_description, read_parent, write_bundle
 from components.conformal import Conformal
 from components.errors import BundleError, ImageFormatError
 from components.lesions import CODES, Diagnosis, Task
@@ -205,6 +205,17 @@ def test_a_bundle_of_several_members_holds_the_weights_of_each(tmp_path: Path) -
     (out / names[2]).unlink()
     with pytest.raises(BundleError, match=r"weights-02\.weights\.h5: does not exist"):
         Bundle.load(out)
+
+
+def test_drawn_images_are_remembered_however_often_a_model_is_trained_on(tmp_path: Path) -> None:
+    drawn = classifier_bundle(tmp_path / "drawn")
+    photographs = rebuilt(drawn, tmp_path / "photographs", phantom=False)
+    assert not read_description(photographs).saw_drawn
+    for generation in range(3):
+        shutil.copytree(drawn, tmp_path / f"next {generation}" / PARENT)
+        parent = read_parent(tmp_path / f"next {generation}")
+        drawn = rebuilt(photographs, tmp_path / f"child {generation}", phantom=False, parent=parent)
+        assert read_description(drawn).saw_drawn
 
 
 def test_as_many_weights_as_members_must_be_given(tmp_path: Path) -> None:
