@@ -599,6 +599,11 @@ def is_denied(error: Exception) -> bool:
     return getattr(response, "status_code", None) in (401, 403)
 
 
+def is_absent(error: Exception) -> bool:
+    """Whether MLflow says by this error that it has no such thing, or no more."""
+    return getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
+
+
 def _first_line(error: Exception) -> str:
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
     cause = line.partition("(Caused by ")[2]  # what MLflow's and requests' many words come down to

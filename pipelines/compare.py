@@ -154,13 +154,15 @@ def compared(targets: Targets, first: Target, second: Target) -> Iterator[Compar
     """Compare two targets; bundles that were fetched are gone when the block ends.
 
     Raises:
-        RunError: they are versions of two registered models.
+        RunError: they are versions of two registered models, or one and the same.
         TrackingError: MLflow does not answer, or has lost a bundle.
         BundleError, DatasetError: what a run left is damaged.
     """
     names = {target.version.name for target in (first, second) if target.version is not None}
     if len(names) > 1:
         raise RunError(f"{first.name} and {second.name} answer different questions; compare versions of one registered model")
+    if first.version is not None and first.version == second.version:
+        raise RunError(f"{first.version.label} is named twice; compare it with another version")
     with tempfile.TemporaryDirectory(prefix="dermacare-") as folder:
         sides = _Sides(targets, (first, second), Path(folder))
         one, other = sides.side(first), sides.side(second)

@@ -15,7 +15,11 @@ from components.files import sha256_file
 from components.lesions import Split
 from components.params import Params, RegisterParams
 from components.project import project_file
+from components.promotion.entries import Action
+from components.promotion.reading import read_promotion
 from components.register.context import DataContext, RunContext
+from components.register.follow import refuse_another_ledger
+from components.register.registry import Registry
 from components.remote_store import RemoteStore
 from components.reporter import Reporter
 from components.store import Store, made_by
@@ -30,13 +34,18 @@ _STATUS: dict[RunState, RunStatus] = {RunState.DONE: "FINISHED", RunState.FAILED
 
 
 def check_tracking(home: Home, params: Params) -> None:
-    """See, before hours of training, that the tracking server answers and takes what this user writes.
+    """See, before hours of training, that the tracking server answers and takes what this user writes, and that he may sign it.
 
     Raises:
         TrackingError: it does not.
+        LedgerError: the policy does not list his key, or the ledger is not the one of the registered models.
     """
+    releases, ledger = home.releases(), Ledger(home.tracking_uri, params.register_.experiment)
+    read_promotion().signers.require(releases.public_key, Action.DECIDE)
     try:
-        Ledger(home.tracking_uri, params.register_.experiment).check()
+        ledger.check()
+        with ledger.answering("looking up the ledger of the versions"):
+            refuse_another_ledger(Registry(ledger), releases.url, releases.entries())
     except TrackingError as error:
         raise type(error)(f"{error}, or train without it now and register later: --offline") from error
 

@@ -4,17 +4,19 @@ A command that is killed leaves the old release or the new one: the entry is wri
 serves. What it left undone at MLflow the next command does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from components.errors import LedgerError
+from components.errors import LedgerError, TrackingError
 from components.lesions import Task
 from components.promotion.entries import Action, Content, Entry, Outcome, Version
-from components.promotion.keys import fingerprint, own_key
+from components.promotion.keys import fingerprint
 from components.promotion.ledger import Problem, ReleaseLedger
 from components.promotion.reading import read_promotion
-from components.promotion.releases import Standing, release_before, serving, standing
+from components.promotion.releases import Standing, last_move, release_before, serving, standing
 from components.register.decision_notes import DECISION, LEDGER
-from components.register.follow import follow
+from components.register.follow import Found, follow, obstacle, refuse_another_ledger
 from components.register.registry import REGISTERED, Registry
 from components.tracking import Ledger
 from pipelines.home import Home, open_ledger
@@ -61,8 +63,9 @@ class Releases:
     def align(self) -> list[str]:
         """Let MLflow's aliases follow the ledger; what was found astray, each a sentence without its full stop."""
         entries = self.entries()
-        with self._mlflow.answering("looking up what serves"):
-            return follow(self._registry, entries).all if entries else []
+        with self._mlflow.answering("looking up the ledger of the versions"):
+            refuse_another_ledger(self._registry, self._ledger.url, entries)
+        return self._follow(entries).all if entries else []
 
     def approve(self, reference: str | None, reason: str) -> Moved:
         """Approve a version that waits for it; with as many approvals as the policy asks for it serves.
@@ -73,7 +76,7 @@ class Releases:
         entries, found = self._open()
         version, where = self._waiting(entries, reference)
         assert where.decision is not None
-        key = own_key().public
+        key = self._ledger.public_key
         if key in where.approved_by:
             raise LedgerError(f"{version.label}: was approved by you already (key {fingerprint(key)}); another person must")
         task, now = where.decision.task, serving(entries)
@@ -114,13 +117,27 @@ class Releases:
     def rollback(self, reason: str) -> Moved:
         """Let the release before serve again, classifier and segmenter.
 
+        Done twice, by two persons or since an answer was lost, it would bring back what it was to take away.
+
         Raises:
-            LedgerError: there is none.
+            LedgerError: there is none, it is no more, or what serves was brought back already.
         """
         entries, found = self._open()
+        if (moved := last_move(entries)) is not None and moved.action is Action.ROLLBACK:
+            raise LedgerError(
+                f"{moved.actor} rolled back already in entry {moved.number} of the ledger ({moved.reason}): {moved.release.label} "
+                "serves; to have another version serve: `dermacare promote VERSION`"
+            )
         before = release_before(entries)
         if before is None:
             raise LedgerError("nothing served before what serves now; `dermacare history` tells what did when")
+        for version in filter(None, (before.of(task) for task in Task)):
+            with self._mlflow.answering(f"looking up {version.label}"):
+                if self._registry.named(version.name, str(version.number)) is None:
+                    raise LedgerError(
+                        f"{version.label}: served before, but was deleted in MLflow; let another one serve: "
+                        "`dermacare promote VERSION`"
+                    )
         return self._append(entries, found, Content(action=Action.ROLLBACK, release=before, reason=reason))
 
     def verify(self) -> list[Problem]:
@@ -130,12 +147,8 @@ class Releases:
         return self._ledger.verify(heads, read_promotion().signers)
 
     def _heads(self) -> dict[str, str]:
-        heads = {}
-        for name in REGISTERED.values():
-            for version in self._mlflow.client.search_model_versions(f"name = '{name}'"):
-                if LEDGER in version.tags:
-                    heads[f"{name}/{version.version} in MLflow"] = version.tags[LEDGER]
-        for run in self._mlflow.search(f"tags.`{_RUN_LEDGER}` LIKE '%'"):
+        heads = {f"{version} in MLflow": head for version, head in self._registry.noted(LEDGER).items()}
+        for run in self._mlflow.search_everywhere(f"tags.`{_RUN_LEDGER}` LIKE '%'"):
             heads[f"run {run.data.tags['dermacare.run_id']} in MLflow"] = run.data.tags[_RUN_LEDGER]
         return heads
 
@@ -144,25 +157,39 @@ class Releases:
         return self.entries(), found
 
     def _append(self, entries: list[Entry], found: list[str], content: Content) -> Moved:
-        signers = read_promotion().signers
-        key = own_key().public
-        if signers and key not in signers.values():
-            raise LedgerError(
-                f"mlflow/promotion.yaml: signers does not list your key {fingerprint(key)}; `dermacare history --key` prints it"
-            )
+        read_promotion().signers.require(self._ledger.public_key, content.action)
         entry = self._ledger.append(content, after=entries[-1] if entries else None)
-        with self._mlflow.answering("letting MLflow's aliases follow the ledger"):
-            denied = follow(self._registry, [*entries, entry]).denied
-            self._tell(entry)
-        return Moved(entry, found + denied)
+        try:
+            left = self._follow([*entries, entry]).left
+        except TrackingError as error:
+            raise TrackingError(
+                f"entry {entry.number} of the ledger is written ({_DONE[entry.action]}; serving: {entry.release.label}), but "
+                f"MLflow does not show it yet: {error.args[0]}. Do not decide again: `dermacare history` brings MLflow in line"
+            ) from error
+        return Moved(entry, found + left)
 
-    def _tell(self, entry: Entry) -> None:
-        """Note the entry on the versions that it is about."""
+    def _follow(self, entries: Sequence[Entry]) -> Found:
+        """Let MLflow show what the ledger says: aliases, and the newest entry on the versions that it is about."""
+        with self._mlflow.answering("letting MLflow follow the ledger"):
+            found = follow(self._registry, entries)
+            if entries[-1].action in _DONE:
+                found.left.extend(self._tell(entries[-1]))
+        return found
+
+    def _tell(self, entry: Entry) -> list[str]:
+        """Note an entry on the versions that it is about, where it is not noted yet; what could not be, each a sentence."""
+        noted = self._registry.noted(LEDGER)
         about = [entry.subject] if entry.subject else [entry.release.of(task) for task in Task]
+        left = []
         for version in filter(None, about):
-            told = f"{_DONE[entry.action]} by {entry.actor}: {entry.reason}"
-            self._registry.tag(version.name, version.number, {LEDGER: entry.head, DECISION: told})
-            self._registry.describe_further(version.name, version.number, f"Entry {entry.number} of the ledger: **{told}**")
+            if noted.get(version.label) != entry.head and (why := obstacle(partial(self._note, version, entry))) is not None:
+                left.append(f"{version.label} should tell of entry {entry.number} of the ledger, and {why}")
+        return left
+
+    def _note(self, version: Version, entry: Entry) -> None:
+        told = f"{_DONE[entry.action]} by {entry.actor}: {entry.reason}"
+        self._registry.describe_further(version.name, version.number, f"Entry {entry.number} of the ledger: **{told}**")
+        self._registry.tag(version.name, version.number, {DECISION: told, LEDGER: entry.head})  # its head last: it is noted whole
 
     def _waiting(self, entries: list[Entry], reference: str | None) -> tuple[Version, Standing]:
         """The version that is meant, which waits for approval."""

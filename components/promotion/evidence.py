@@ -25,9 +25,11 @@ class Evidence:
         subject: which version it is.
         figures: of test, by flat name: `balanced_accuracy`, `MEL/recall`, `dice`.
         intervals: lower and upper end of the 95 % interval of those that have one.
-        phantom: whether it learned from drawn images.
+        phantom: whether it, or a model that it was trained on from, learned from drawn images.
         data_version: of what it was trained on.
         judged_on: data version of what it was judged on.
+        parent_learned: images that judge it and that the model learned from which it was trained on from, 0 where there is no such
+            model; None: not known.
         commit, dirty: the code; an empty commit: outside git.
         megabytes: of all its files.
         milliseconds: of a prediction of one image, median.
@@ -51,6 +53,7 @@ class Evidence:
     dirty: bool
     megabytes: float
     milliseconds: float
+    parent_learned: int | None = 0
     champion: Version | None = None
     comparison: Comparison | None = None
     incomparable: str = ""

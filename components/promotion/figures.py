@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from components.lesions import CODES, Task
+from components.overlap import IMAGE_MEASURES, MEASURES
 from components.promotion.evidence import Evidence
 
 NAMES: Mapping[str, str] = {
@@ -18,8 +20,27 @@ NAMES: Mapping[str, str] = {
     "boundary_f1": "boundary F1",
     "sensitivity": "sensitivity",
     "specificity": "specificity",
+    "brier": "Brier score",
+    "ece": "calibration error, plain",
 }
 """Flat name of a figure → what people call it."""
+
+LOWER_IS_BETTER = frozenset({"brier", "ece"})
+
+_OF_A_DIAGNOSIS = ("auc", "average_precision", "precision", "recall", "f1", "specificity")
+COMPARED: Mapping[Task, frozenset[str]] = {
+    Task.CLASSIFICATION: frozenset(
+        [
+            *("accuracy", "balanced_accuracy", "melanoma_sensitivity", *LOWER_IS_BETTER),
+            *(f"macro_{name}" for name in _OF_A_DIAGNOSIS if name != "specificity"),
+            *(f"{mean}_{name}" for mean in ("micro", "weighted") for name in ("precision", "recall", "f1")),
+            *(f"malignant/{name}" for name in ("auc", "average_precision", "sensitivity", "specificity")),
+            *(f"{code}/{name}" for code in CODES for name in _OF_A_DIAGNOSIS),
+        ]
+    ),
+    Task.SEGMENTATION: frozenset([*IMAGE_MEASURES, *(f"pooled/{name}" for name in MEASURES)]),
+}
+"""Task → flat names of the figures by which `components.evaluate.bootstrap` sets two models side by side."""
 
 
 def number(value: float) -> str:

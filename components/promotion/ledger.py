@@ -22,6 +22,7 @@ from components.append_only import SCHEMA, first_line, make_table, open_database
 from components.errors import LedgerError
 from components.promotion.entries import Content, Entry
 from components.promotion.keys import SigningKey, fingerprint, own_key, verifies
+from components.promotion.signers import Signers
 
 _tables = MetaData()
 _ledger = Table(
@@ -57,6 +58,15 @@ class ReleaseLedger:
     def __init__(self, url: str, signer: SigningKey | None = None) -> None:
         self._given = url
         self._signer = signer
+
+    @property
+    def public_key(self) -> str:
+        """Public half of the key that new entries are signed with, base64.
+
+        Raises:
+            LedgerError: as `own_key`.
+        """
+        return (self._signer or own_key()).public
 
     @property
     def url(self) -> str:
@@ -112,21 +122,16 @@ class ReleaseLedger:
         )
         digest = draft.digest()
         entry = draft.model_copy(update={"hash": digest, "signature": key.sign(digest)})
-        row = {"number": entry.number, "time": entry.time, "action": entry.action.value, "hash": entry.hash}
         with self._answering("writing"):
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(insert(_ledger).values(**row, entry=entry.model_dump_json()))
-            except IntegrityError as error:
-                raise LedgerError(f"{self.url}: somebody else decided at the same moment; run the same command again") from error
+            self._write(entry)
         return entry
 
-    def verify(self, heads: Mapping[str, str], signers: Mapping[str, str]) -> list[Problem]:
+    def verify(self, heads: Mapping[str, str], signers: Signers) -> list[Problem]:
         """Look for edits, removals, and a tail that was cut off or written anew.
 
         Args:
             heads: where a head of the ledger was noted outside it → that head, as `Entry.head` is written.
-            signers: name → public key of everybody who may sign; empty: whoever signed is believed.
+            signers: who may sign.
 
         Returns:
             What is wrong, empty if nothing is.
@@ -145,6 +150,21 @@ class ReleaseLedger:
             problems += _look_at(entry, place, before, row.hash, signers)
             known[entry.number] = before = entry.hash
         return problems + [_missing(where, head, known) for where, head in heads.items() if not _holds(head, known)]
+
+    def _write(self, entry: Entry) -> None:
+        row = {"number": entry.number, "time": entry.time, "action": entry.action.value, "hash": entry.hash}
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(_ledger).values(**row, entry=entry.model_dump_json()))
+        except IntegrityError as error:
+            raise LedgerError(
+                f"{self.url}: somebody else decided at the same moment; see what with `dermacare history`, then decide again"
+            ) from error
+        except (SQLAlchemyError, OSError):
+            with self._engine.connect() as connection:
+                hashes = connection.execute(select(_ledger.c.hash).where(_ledger.c.number == entry.number)).scalars().all()
+            if hashes != [entry.hash]:  # else the answer alone was lost
+                raise
 
     def _parse(self, number: int, text: str) -> Entry:
         try:
@@ -187,7 +207,7 @@ def _missing(where: str, head: str, known: Mapping[int, str]) -> Problem:
     return Problem(int(number), f"{what}: {where} notes that its hash was {digest[:12]}…")
 
 
-def _look_at(entry: Entry, place: int, before: str, column: str, signers: Mapping[str, str]) -> Iterator[Problem]:
+def _look_at(entry: Entry, place: int, before: str, column: str, signers: Signers) -> Iterator[Problem]:
     if entry.number != place:
         yield Problem(entry.number, f"stands at place {place}: entries are missing before it")
     if entry.previous != before:
@@ -196,5 +216,7 @@ def _look_at(entry: Entry, place: int, before: str, column: str, signers: Mappin
         yield Problem(entry.number, "was changed since it was signed")
     if not verifies(entry.key, entry.hash, entry.signature):
         yield Problem(entry.number, f"its signature is not by its key {fingerprint(entry.key)}")
-    if signers and entry.key not in signers.values():
-        yield Problem(entry.number, f"is signed by key {fingerprint(entry.key)}, which the policy does not list")
+    if not signers.trusts(entry):
+        yield Problem(
+            entry.number, f"is signed by key {fingerprint(entry.key)}, which the policy does not list for an entry like this"
+        )

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from components.errors import ParamsError
 from components.lesions import Task
+from components.promotion.signers import Signers
 
 FILE = "mlflow/promotion.yaml"
 
@@ -58,7 +59,7 @@ class Promotion(_Section):
     """
 
     version: Literal[1]
-    signers: dict[str, str] = Field(description="name -> public key of everybody whose signature counts; empty: everybody's")
+    signers: Signers = Field(description="name -> key of everybody whose signature counts; empty: everybody's")
     policies: dict[str, Policy]
     digest: str = ""
 

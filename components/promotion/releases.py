@@ -53,6 +53,14 @@ def serving(entries: Sequence[Entry]) -> Release:
     return entries[-1].release if entries else Release()
 
 
+def last_move(entries: Sequence[Entry]) -> Entry | None:
+    """The entry from which on serves what serves now; None where nothing ever did."""
+    for place in range(len(entries) - 1, -1, -1):
+        if entries[place].release != serving(entries[:place]):
+            return entries[place]
+    return None
+
+
 def release_before(entries: Sequence[Entry]) -> Release | None:
     """The release that served before the one that serves now; None where there was none."""
     now = serving(entries)

@@ -2,17 +2,20 @@
 
 They are for people who look at MLflow's pages; nothing serves by them. One that points elsewhere was moved by hand, or left behind
 by a command that was killed; it is set back and named. On a server that lets only some people move them, it waits for their next
-command.
+command; a version that was deleted has none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from components.errors import LedgerError
 from components.lesions import Task
 from components.promotion.entries import Entry, Release
 from components.promotion.releases import serving, version_before
+from components.register.decision_notes import LEDGER
 from components.register.registry import PREVIOUS, PRODUCTION, REGISTERED, Registry
-from components.tracking import is_denied
+from components.tracking import is_absent, is_denied
 
 
 @dataclass(frozen=True)
@@ -21,16 +24,16 @@ class Found:
 
     Attributes:
         astray: aliases `production` that pointed elsewhere. Right after an entry was written they do so by right.
-        denied: aliases that this user may not move.
+        left: aliases that stay as they are: this user may not move them, or the version is no more.
     """
 
     astray: list[str]
-    denied: list[str]
+    left: list[str]
 
     @property
     def all(self) -> list[str]:
         """Both."""
-        return self.astray + self.denied
+        return self.astray + self.left
 
 
 def follow(registry: Registry, entries: Sequence[Entry]) -> Found:
@@ -51,26 +54,41 @@ def follow(registry: Registry, entries: Sequence[Entry]) -> Found:
                 "(it was moved by hand, or a command was killed): it is set back"
             )
         for alias, number in {PREVIOUS: None if earlier is None else earlier.number, PRODUCTION: wanted}.items():
-            if not _point(registry, name, alias, number):
-                target = f"version {number}" if number else "no version"
-                found.denied.append(
-                    f"alias {alias} of {name} should point at {target}, and the tracking server does not let you move it: "
-                    "the next `dermacare history` of somebody who may does so"
-                )
+            target = f"version {number}" if number else "no version"
+            why = obstacle(partial(registry.point, name, alias, number))
+            if why is not None:
+                found.left.append(f"alias {alias} of {name} should point at {target}, and {why}")
     return found
 
 
-def _point(registry: Registry, name: str, alias: str, number: int | None) -> bool:
-    """Let an alias point at a version (None: at none), if this user may."""
+def obstacle(write: Callable[[], None]) -> str | None:
+    """Write to MLflow what only follows from the ledger; why that cannot be, without full stop, or None where it is done."""
     from mlflow.exceptions import MlflowException
 
     try:
-        registry.point(name, alias, number)
+        write()
     except MlflowException as error:
-        if not is_denied(error):
-            raise
-        return False
-    return True
+        if is_denied(error):
+            return "the tracking server does not let you write that: the next `dermacare history` of somebody who may does so"
+        if is_absent(error):
+            return "MLflow has no such version any more: it was deleted there; let another one serve if it is needed"
+        raise
+    return None
+
+
+def refuse_another_ledger(registry: Registry, url: str, entries: Sequence[Entry]) -> None:
+    """See that this is the ledger of these registered models, before one of its own is begun beside it.
+
+    Raises:
+        LedgerError: MLflow notes entries of a ledger, and this one has none of them.
+    """
+    heads, known = registry.noted(LEDGER), {entry.head for entry in entries}
+    if heads and known.isdisjoint(heads.values()):
+        where, head = next(iter(heads.items()))
+        raise LedgerError(
+            f"{url}: is not the ledger of these registered models, of which {where} notes entry {head.partition(' ')[0]}; let "
+            f"DERMACARE_LEDGER name theirs, or, if it is lost, delete the tag `{LEDGER}` of the versions in MLflow to begin anew"
+        )
 
 
 def adopted(registry: Registry) -> Release:

@@ -100,6 +100,8 @@ class Judgement:
         return decide(self._evidence(task, challenger, champion, compared), self._policy)
 
     def _compare(self, task: Task, challenger: Challenger, champion: Version) -> Comparison | Incomparable:
+        if Registry(self._ledger).named(champion.name, str(champion.number)) is None:
+            return Incomparable("it was deleted in MLflow")
         name = challenger.published.record.name
         _, test = split_judged(read_predictions(self._evaluation / "predictions" / f"{name}.parquet"))
         with tempfile.TemporaryDirectory(dir=self._work, prefix="champion-") as folder:
@@ -118,9 +120,10 @@ class Judgement:
             subject=challenger.version,
             figures=figures,
             intervals={name: (one.low, one.high) for name, one in scores.test.intervals.items()},
-            phantom=record.description.phantom,
+            phantom=record.description.saw_drawn,
             data_version=record.description.data_version,
             judged_on=self._judge.dataset.version,
+            parent_learned=0 if record.description.parent is None else self._run.learned.get(record.name),
             commit=self._run.commit or "",
             dirty=self._run.dirty,
             megabytes=megabytes(record.bundle),

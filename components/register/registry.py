@@ -23,6 +23,8 @@ RUN = "run_id"
 MODEL = "model"
 
 REGISTERED: Mapping[Task, str] = {Task.CLASSIFICATION: "lesion-classifier", Task.SEGMENTATION: "lesion-segmenter"}
+# Characters of a description or a tag that MLflow's database has room for; what the ledger says is whole there.
+_LONGEST = 5000
 _ABOUT: Mapping[Task, str] = {
     Task.CLASSIFICATION: "Tells eight diagnoses apart on dermoscopic images, given as encoded files in a column `image`.",
     Task.SEGMENTATION: "Draws the lesion's mask on dermoscopic images, given as encoded files in a column `image`.",
@@ -74,19 +76,19 @@ class Registry:
 
     def tell(self, name: str, number: int, tags: Mapping[str, str], description: str) -> None:
         """Write tags and description of a version."""
-        self._client.update_model_version(name, str(number), description=description)
+        self._client.update_model_version(name, str(number), description=description[:_LONGEST])
         self.tag(name, number, tags)
 
     def describe_further(self, name: str, number: int, line: str) -> None:
         """Put a line of Markdown before the description of a version; one that stands there is not repeated."""
         known = self._client.get_model_version(name, str(number)).description or ""
-        if line not in known:
-            self._client.update_model_version(name, str(number), description=f"{line}\n\n{known}")
+        if line[:_LONGEST] not in known:
+            self._client.update_model_version(name, str(number), description=f"{line}\n\n{known}"[:_LONGEST])
 
     def tag(self, name: str, number: int, tags: Mapping[str, str]) -> None:
         """Write tags of a version."""
         for key, value in tags.items():
-            self._client.set_model_version_tag(name, str(number), key, value)
+            self._client.set_model_version_tag(name, str(number), key, value[:_LONGEST])
 
     def aliases(self, name: str) -> dict[str, int]:
         """Alias → version of a registered model; empty where there is no such model."""
@@ -108,6 +110,11 @@ class Registry:
         """The version whose bundle has this digest, or None where no registered model has it."""
         found = [self._find(name, digest) for name in REGISTERED.values()]
         return next((_version(one) for one in found if one is not None), None)
+
+    def noted(self, key: str) -> dict[str, str]:
+        """Version, as people write it → what stands in a tag of it; versions without the tag are left out."""
+        found = [one for name in REGISTERED.values() for one in self._client.search_model_versions(f"name = '{name}'")]
+        return {f"{one.name}/{one.version}": one.tags[key] for one in found if key in one.tags}
 
     def _ensure_registered(self, task: Task) -> None:
         name = REGISTERED[task]

@@ -20,7 +20,7 @@ from components.provenance.splits import SPLITS, write_splits
 from components.register.context import DataContext, RunContext
 from components.register.decision_notes import run_tags, version_note, version_tags
 from components.register.decisions import count_decisions
-from components.register.follow import adopted, follow
+from components.register.follow import adopted, follow, refuse_another_ledger
 from components.register.judgement import Challenger, Judgement, find_challengers, metric_of
 from components.register.notes import Champion, children_links, model_note, parent_link, release_note, run_name, run_note
 from components.register.publish import ModelRecord, Publisher, code_tags
@@ -29,7 +29,7 @@ from components.register.report import REPORT, Reviewed, write_report
 from components.release import Judged, Release, write_release
 from components.reporter import Reporter
 from components.scores import flat, read_scores
-from components.tracking import NAME, NOTE, Ledger, UsedData
+from components.tracking import NAME, NOTE, Ledger, UsedData, is_absent
 
 # A server that restarts is back within half a minute; all that is done here can be repeated.
 _PAUSES = (5.0, 20.0)
@@ -70,7 +70,8 @@ def register(
 
     Raises:
         TrackingError: MLflow does not answer, or refuses.
-        LedgerError: the ledger does not answer, or somebody else decided at the same moment.
+        LedgerError: the ledger does not answer, is another one, or somebody else decided at the same moment; or the policy does not
+            list the key that signs.
         ParamsError: there is no such policy.
         TrackingDenied: this user may not do all of it; what he may is done.
         BundleError: a bundle breaks its contract.
@@ -78,7 +79,7 @@ def register(
     """
     scores = read_scores(evaluation)
     records = [ModelRecord.read(model, scores.models, run) for model in models]
-    work = _Registration(Dataset(dataset), evaluation, records, params, run, known, appendix)
+    work = _Registration(Dataset(dataset), evaluation, records, params, run, known, appendix, releases.public_key)
     pictures = {"evaluate": evaluation / "figures", **(figures or {})}
     for pause in (*_PAUSES, None):
         try:
@@ -107,6 +108,7 @@ class _Registration:
         run: RunContext,
         known: DataContext,
         appendix: str,
+        signer: str,
     ) -> None:
         self._scores = read_scores(evaluation)
         self._records = records
@@ -116,6 +118,7 @@ class _Registration:
         self._images = {task: image_list_digest(dataset, task) for task in dataset.tasks()}
         self._params = params
         self._promotion = read_promotion()
+        self._promotion.signers.require(signer, Action.DECIDE)
         self._policy = self._promotion.policy(params.policy)
         self._run = run
         self._known = known
@@ -172,7 +175,7 @@ class _Registration:
             decisions = judgement.decide(challengers, serving(entries))
             entry = releases.append(self._content(decisions, serving(entries)), after=entries[-1] if entries else None)
             entries = [*entries, entry]
-            for sentence in follow(registry, entries).denied:
+            for sentence in follow(registry, entries).left:
                 reporter.message(sentence)
         return entry, entries
 
@@ -207,6 +210,7 @@ class _Registration:
     def _entries(self, registry: Registry, releases: ReleaseLedger) -> list[Entry]:
         """The ledger; what served before there was one is its first entry."""
         entries = releases.entries()
+        refuse_another_ledger(registry, releases.url, entries)
         if not entries and (served := adopted(registry)) != Served():
             reason = "it served before there was a ledger"
             return [releases.append(Content(action=Action.ADOPT, release=served, reason=reason), after=None)]
@@ -279,18 +283,26 @@ class _Registration:
 
 def _champion(ledger: Ledger, version: Version | None) -> Champion | None:
     """What MLflow knows of the version that served before the run."""
+    from mlflow.exceptions import MlflowException
+
     if version is None:
         return None
-    known = ledger.client.get_model_version(version.name, str(version.number))
+    try:
+        known = ledger.client.get_model_version(version.name, str(version.number))
+        tags, run = known.tags, known.run_id
+    except MlflowException as error:
+        if not is_absent(error):
+            raise
+        tags, run = {}, None  # somebody deleted it
     parent = ledger.pipeline_run(version.run_id)
     return Champion(
         version=version.number,
         model=version.model or "a model",
         run_id=version.run_id or "unknown",
-        data_version=known.tags.get("data_version", "unknown"),
-        commit=known.tags.get("commit", ""),
+        data_version=tags.get("data_version", "unknown"),
+        commit=tags.get("commit", ""),
         params=parent.data.params if parent else {},
-        figures=ledger.client.get_run(known.run_id).data.metrics if known.run_id else {},
+        figures=ledger.client.get_run(run).data.metrics if run else {},
     )
 
 

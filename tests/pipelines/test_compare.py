@@ -230,6 +230,11 @@ def test_versions_of_two_models_are_no_pair(two: TwoRuns) -> None:
         next(compare(two.home, "1", "lesion-segmenter/1"))
 
 
+def test_a_version_is_not_compared_with_itself_whatever_it_is_called(two: TwoRuns) -> None:
+    with pytest.raises(RunError, match="lesion-classifier/1 is named twice; compare it with another version"):
+        next(compare(two.home, "1", "lesion-classifier/1"))
+
+
 class TestCommand:
     @pytest.fixture(autouse=True)
     def _home(self, two: TwoRuns, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,16 +11,20 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from components.errors import LedgerError
+from components.errors import LedgerError, TrackingError
+from components.params import load_params
 from components.promotion import reading
 from components.promotion.entries import Action, Content, Outcome, Release
 from components.promotion.keys import SigningKey
 from components.promotion.ledger import ReleaseLedger
 from components.promotion.releases import serving
+from components.promotion.signers import Signers
 from components.register.logged_model import BUNDLE
+from components.register.registry import Registry
 from components.tracking import Ledger
 from pipelines import releases
 from pipelines.home import Home
+from pipelines.publish import check_tracking
 from pipelines.releases import Releases
 from tests.components.promotion.records import decided, release, version
 
@@ -73,6 +77,15 @@ class TestApproval:
         described = Ledger(home.tracking_uri, "dermacare").client.get_model_version(CLASSIFIER, "2").description
         assert described.startswith(f"Entry 3 of the ledger: **approved by {moved.entry.actor}: looked at 12 cases**")
 
+    def test_a_reason_that_is_longer_than_mlflow_has_room_for_stands_whole_in_the_ledger(self, home):
+        write(home, *WAITING)
+        reason = "looked at a case. " * 400
+        moved = Releases(home).approve(None, reason)
+        assert moved.entry.reason == reason
+        assert len(tags(home, 2)["decision"]) == 5000
+        assert aliases(home)["production"] == 2
+        assert Releases(home).align() == []
+
     def test_a_rejected_version_does_not_serve_and_cannot_be_approved(self, home):
         write(home, *WAITING)
         Releases(home).reject("lesion-classifier/2", "misses nail melanoma")
@@ -114,12 +127,71 @@ class TestApproval:
 
 
 class TestPromoteAndRollback:
-    def test_rollback_brings_both_halves_back_and_again_forward(self, home):
+    def test_rollback_brings_both_halves_back_and_once_only(self, home):
         write(home, decided(1, Outcome.PROMOTE, release(1, 1)), decided(2, Outcome.PROMOTE, release(2, 2)))
         assert Releases(home).rollback("fell in clinic B").entry.release == release(1, 1)
         assert (aliases(home), aliases(home, SEGMENTER)) == ({"production": 1, "previous": 2}, {"production": 1, "previous": 2})
-        assert Releases(home).rollback("it was the scanner").entry.release == release(2, 2)
+        with pytest.raises(
+            LedgerError, match=r"rolled back already in entry 3 .*\(fell in clinic B\): .*/1 \+ .*/1 serves; .*promote VERSION"
+        ):
+            Releases(home).rollback("the answer was lost")
+        assert serving(home.releases().entries()) == release(1, 1)
+        Releases(home).promote("lesion-classifier/2", "it was the scanner")
         assert aliases(home) == {"production": 2, "previous": 1}
+        assert Releases(home).rollback("it was not").entry.release == release(1, 1)
+
+    def test_what_mlflow_could_not_be_told_the_next_command_does_and_nothing_twice(self, home, monkeypatch):
+        write(home, decided(1, Outcome.PROMOTE, release(1, 1)), decided(2, Outcome.PROMOTE, release(2, 2)))
+        Releases(home).align()
+
+        point = Registry.point
+
+        def away(registry: Registry, name: str, alias: str, number: int | None) -> None:
+            if (alias, number) == ("production", 1):
+                raise OSError("connection refused")
+            point(registry, name, alias, number)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Registry, "point", away)  # stands for a server that dies between the ledger and MLflow
+            with pytest.raises(
+                TrackingError, match=r"^entry 3 of the ledger is written \(brought back; serving: .*/1 \+ .*/1\), but MLflow"
+            ):
+                Releases(home).rollback("fell in clinic B")
+        assert aliases(home)["production"] == 2
+        Releases(home).align()
+        assert aliases(home) == {"production": 1, "previous": 2}
+        assert tags(home, 1)["ledger"] == home.releases().newest().head
+        described = Ledger(home.tracking_uri, "dermacare").client.get_model_version(CLASSIFIER, "1").description
+        assert described.startswith("Entry 3 of the ledger: **brought back by")
+        Releases(home).align()
+        assert Ledger(home.tracking_uri, "dermacare").client.get_model_version(CLASSIFIER, "1").description == described
+
+    @pytest.mark.parametrize("deleted", [1, 2])
+    def test_a_version_that_was_deleted_in_mlflow_is_named_and_stops_nothing(self, home, deleted):
+        write(home, *(decided(n, Outcome.PROMOTE, release(n, 1)) for n in (1, 2)))
+        Releases(home).align()
+        Ledger(home.tracking_uri, "dermacare").client.delete_model_version(CLASSIFIER, str(deleted))
+        alias = {1: "previous", 2: "production"}[deleted]
+        (told,) = Releases(home).align()
+        assert told.startswith(
+            f"alias {alias} of lesion-classifier should point at version {deleted}, and MLflow has no such version"
+        )
+        if deleted == 1:
+            with pytest.raises(LedgerError, match="lesion-classifier/1: served before, but was deleted in MLflow; let another one"):
+                Releases(home).rollback("so")
+        else:
+            assert Releases(home).rollback("so").entry.release == release(1, 1)
+            assert aliases(home)["production"] == 1
+
+    def test_another_ledger_is_not_begun_beside_the_one_that_mlflow_notes(self, home, monkeypatch):
+        write(home, *WAITING)
+        Releases(home).approve(None, "so")
+        monkeypatch.setenv("DERMACARE_LEDGER", f"sqlite:///{home.root / 'other.db'}")
+        told = "other.db: is not the ledger of these registered models, of which lesion-classifier/2 notes entry 3; let DERMACARE"
+        with pytest.raises(LedgerError, match=told):
+            Releases(home).align()
+        with pytest.raises(LedgerError, match=told):
+            check_tracking(home, load_params(reading.project_file("params.yaml")).params)
 
     def test_the_first_release_cannot_be_rolled_back(self, home):
         write(home, WAITING[0])
@@ -229,6 +301,8 @@ def test_whatever_line_it_is_killed_at_the_old_release_serves_or_the_new(home, c
         waiting = decided(3, Outcome.NEEDS_APPROVAL, release(2, 2), champion=2, approvals=1)
         write(home, waiting)
     Releases(home).align()
+    noted = Ledger(home.tracking_uri, "dermacare").client
+    noted.set_model_version_tag(CLASSIFIER, "2", "ledger", home.releases().entries()[1].head)  # as `register` notes it
 
     def act() -> None:
         if command == "approve":
@@ -266,7 +340,7 @@ def test_whatever_line_it_is_killed_at_the_old_release_serves_or_the_new(home, c
         Releases(home).align()
         assert aliases(home)["production"] == now.classifier.number
         assert aliases(home, SEGMENTER)["production"] == now.segmenter.number
-        assert ReleaseLedger(f"sqlite:///{home.root / 'ledger.db'}").verify({}, {}) == []
+        assert ReleaseLedger(f"sqlite:///{home.root / 'ledger.db'}").verify({}, Signers({})) == []
     assert seen == {old.label, new.label}, "some were killed before the entry and some after"
 
 

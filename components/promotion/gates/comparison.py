@@ -2,7 +2,7 @@
 
 from components.promotion.entries import Comparison
 from components.promotion.evidence import Evidence
-from components.promotion.figures import NAMES, number, signed
+from components.promotion.figures import LOWER_IS_BETTER, NAMES, number, signed
 from components.promotion.policy import Policy
 from components.scores import Difference
 
@@ -17,13 +17,15 @@ def comparison(model: Evidence, policy: Policy) -> tuple[bool, str] | None:
         return True, "nothing serves yet"
     if model.comparison is None:
         return False, f"it cannot be compared with {model.champion.label}, which serves: {model.incomparable}"
-    main = model.comparison.differences[asked.figure]
-    told = f"{_told(asked.figure, main)} against {model.champion.label} on {_images(model.comparison)}"
+    if asked.figure not in model.comparison.differences:
+        return False, f"{NAMES.get(asked.figure, asked.figure)} cannot be told on {_images(model.comparison)}"
+    main = _gain(model.comparison, asked.figure)
+    told = f"{_told(model.comparison, asked.figure)} against {model.champion.label} on {_images(model.comparison)}"
     if main.low > 0:
         return True, told
     if main.low > -asked.margin:
-        gains = {name: model.comparison.differences[name] for name in asked.gains if name in model.comparison.differences}
-        better = [_told(name, difference) for name, difference in gains.items() if difference.low > 0]
+        known = [name for name in asked.gains if name in model.comparison.differences]
+        better = [_told(model.comparison, name) for name in known if _gain(model.comparison, name).low > 0]
         if better:
             return True, f"{told}: not worse by {number(asked.margin)} or more; and {better[0]}"
     if main.high < 0:
@@ -31,7 +33,14 @@ def comparison(model: Evidence, policy: Policy) -> tuple[bool, str] | None:
     return False, f"{told}: not shown to be better"
 
 
-def _told(name: str, difference: Difference) -> str:
+def _gain(comparison: Comparison, name: str) -> Difference:
+    """How much better the challenger is by a figure."""
+    found = comparison.differences[name]
+    return Difference(value=-found.value, low=-found.high, high=-found.low) if name in LOWER_IS_BETTER else found
+
+
+def _told(comparison: Comparison, name: str) -> str:
+    difference = comparison.differences[name]
     return f"{NAMES.get(name, name)} {signed(difference.value)} ({signed(difference.low)} to {signed(difference.high)})"
 
 

@@ -4,12 +4,19 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from components.lesions import Task
+from components.boundary import boundary_f1
+from components.evaluate.bootstrap import paired_differences, paired_mask_differences
+from components.evaluate.judged import measured
+from components.lesions import CODES, Task
+from components.overlap import count_overlap
 from components.promotion.decide import decide
 from components.promotion.entries import Comparison, Outcome
 from components.promotion.evidence import AuditCounts, Evidence
+from components.promotion.figures import COMPARED
 from components.promotion.gates import GATES, judge
 from components.promotion.policy import Policy
 from components.promotion.reading import read_promotion
@@ -151,12 +158,46 @@ class TestComparison:
         assert holds
         assert "not worse by 0.020 or more; and macro AUC +0.020 (+0.010 to +0.030)" in sentence
 
+    def test_a_better_calibrated_model_is_one_whose_brier_score_falls(self, said):
+        level = {"balanced_accuracy": (0.0, -0.015, 0.015)}
+        assert not said(comparison=comparison(**level, brier=(0.02, 0.01, 0.03)))[0]
+        holds, sentence = said(comparison=comparison(**level, brier=(-0.02, -0.03, -0.01)))
+        assert (holds, sentence.endswith("and Brier score -0.020 (-0.030 to -0.010)")) == (True, True)
+
+    def test_a_figure_that_test_cannot_tell_does_not_pass(self, policy):
+        rare = policy.classifier.model_copy(update={"figure": "DF/recall"})
+        asked = policy.model_copy(update={"classifier": rare})
+        told = (False, "DF/recall cannot be told on 300 images of 280 lesions")
+        assert GATES["comparison"](GOOD, asked) == told
+
     def test_a_gain_elsewhere_does_not_pay_for_being_worse(self, said):
         worse = {"balanced_accuracy": (-0.05, -0.08, -0.02), "macro_auc": (0.02, 0.01, 0.03)}
         assert said(comparison=comparison(**worse)) == (
             False,
             "balanced accuracy -0.050 (-0.080 to -0.020) against lesion-classifier/1 on 300 images of 280 lesions: it is worse",
         )
+
+
+@pytest.mark.parametrize(
+    ("learned", "told"),
+    [
+        (None, "trained on from a model of which it is not known whether it learned from images that judge this one"),
+        (7, "trained on from a model that learned from 7 images that judge this one"),
+    ],
+)
+def test_what_it_was_trained_on_from_must_not_have_seen_what_judges(policy, learned, told):
+    assert GATES["data"](replace(GOOD, parent_learned=learned), policy) == (False, told)
+
+
+def test_figures_that_a_policy_may_name_are_those_that_are_compared():
+    rng = np.random.default_rng(0)
+    said, truth = rng.dirichlet(np.ones(8), 80).astype(np.float32), list(CODES) * 10
+    groups = [str(number) for number in range(80)]
+    assert set(paired_differences(truth, said, said, groups, draws=2)) == COMPARED[Task.CLASSIFICATION]
+    masks = rng.random((8, 9, 9)) < 0.5
+    table = pd.DataFrame(vars(count_overlap(masks, ~masks))).assign(boundary_f1=boundary_f1(masks, ~masks))
+    judged = measured(Task.SEGMENTATION, table)
+    assert set(paired_mask_differences(judged, judged, groups[:8], draws=2)) == COMPARED[Task.SEGMENTATION]
 
 
 def test_slices_that_were_too_small_to_judge_prove_nothing(policy):

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,10 @@ from components.errors import LedgerError
 from components.promotion.entries import Action, Entry, Outcome, Release
 from components.promotion.keys import SigningKey, own_key
 from components.promotion.ledger import ReleaseLedger
+from components.promotion.signers import Signers
 from tests.components.promotion.records import decided, moved, release
+
+EVERYBODY = Signers({})
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ class TestAppending:
     def test_a_ledger_that_was_never_written_is_empty(self, ledger):
         assert ledger.entries() == []
         assert ledger.newest() is None
-        assert ledger.verify({}, {}) == []
+        assert ledger.verify({}, EVERYBODY) == []
 
     def test_of_two_that_decide_at_once_the_second_is_told(self, filled):
         newest = filled.newest()
@@ -79,7 +83,7 @@ class TestAppending:
         writers = [subprocess.Popen(command) for _ in range(3)]
         assert [writer.wait(120) for writer in writers] == [0, 0, 0]
         assert [entry.number for entry in filled.entries()] == list(range(1, 20))
-        assert filled.verify({}, {}) == []
+        assert filled.verify({}, EVERYBODY) == []
 
     def test_a_database_that_cannot_be_written_is_named_without_its_password(self):
         ledger = ReleaseLedger("postgresql+psycopg://user:secret@127.0.0.1:1/ledger")
@@ -103,29 +107,29 @@ class TestTampering:
 
     def test_nothing_done_is_nothing_found(self, filled):
         heads = {"somewhere": filled.entries()[1].head}
-        assert filled.verify(heads, {"me": own_key().public}) == []
+        assert filled.verify(heads, Signers.model_validate({"me": own_key().public})) == []
 
     def test_an_edit_is_found(self, filled, database):
         tamper(database, rewritten(filled, 1, {"reason": "it was better"}))
-        assert [(one.number, one.sentence) for one in filled.verify({}, {})] == [(2, "was changed since it was signed")]
+        assert [(one.number, one.sentence) for one in filled.verify({}, EVERYBODY)] == [(2, "was changed since it was signed")]
 
     def test_an_edit_with_a_hash_that_fits_is_found_by_its_signature_and_its_successor(self, filled, database):
         tamper(database, rewritten(filled, 1, {"release": Release()}, forge=True))
-        found = [(one.number, one.sentence) for one in filled.verify({}, {})]
+        found = [(one.number, one.sentence) for one in filled.verify({}, EVERYBODY)]
         assert found[0][0] == 2
         assert found[0][1].startswith("its signature is not by its key")
         assert found[1] == (3, "does not follow the entry before it, which was changed or removed")
 
     def test_a_removal_from_the_middle_is_found(self, filled, database):
         tamper(database, "DELETE FROM ledger WHERE number = 2")
-        found = [one.sentence for one in filled.verify({}, {})]
+        found = [one.sentence for one in filled.verify({}, EVERYBODY)]
         assert "stands at place 2: entries are missing before it" in found
 
     def test_a_tail_that_was_cut_off_is_found_by_what_was_noted_elsewhere(self, filled, database):
         head = filled.newest().head
         tamper(database, "DELETE FROM ledger WHERE number = 4")
-        assert filled.verify({}, {}) == [], "the chain alone cannot tell"
-        (problem,) = filled.verify({"lesion-classifier/1 in MLflow": head}, {})
+        assert filled.verify({}, EVERYBODY) == [], "the chain alone cannot tell"
+        (problem,) = filled.verify({"lesion-classifier/1 in MLflow": head}, EVERYBODY)
         assert problem.number == 4
         assert problem.sentence.startswith("is gone: lesion-classifier/1 in MLflow notes that its hash was")
 
@@ -133,20 +137,53 @@ class TestTampering:
         head = filled.newest().head
         tamper(database, "DELETE FROM ledger WHERE number = 4")
         filled.append(moved(Action.ROLLBACK, release(2)), after=filled.newest())
-        assert filled.verify({}, {}) == []
-        (problem,) = filled.verify({"run r1 in MLflow": head}, {})
+        assert filled.verify({}, EVERYBODY) == []
+        (problem,) = filled.verify({"run r1 in MLflow": head}, EVERYBODY)
         assert problem.sentence.startswith("is another one: run r1 in MLflow notes")
 
     def test_a_signature_that_the_policy_does_not_list_is_found(self, filled, database):
         stranger = ReleaseLedger(f"sqlite:///{database}", SigningKey(Ed25519PrivateKey.generate()))
         stranger.append(moved(Action.ROLLBACK, release(3)), after=filled.newest())
-        assert filled.verify({}, {}) == []
-        (problem,) = filled.verify({}, {"me": own_key().public})
-        assert (problem.number, problem.sentence.endswith("which the policy does not list")) == (5, True)
+        assert filled.verify({}, EVERYBODY) == []
+        (problem,) = filled.verify({}, Signers.model_validate({"me": own_key().public}))
+        assert (problem.number, problem.sentence.endswith("which the policy does not list for an entry like this")) == (5, True)
+
+    def test_a_key_that_was_taken_out_of_use_counts_for_what_it_signed_before(self, filled, database):
+        mine = own_key().public
+        assert filled.verify({}, Signers.model_validate({"carl": {"key": mine, "until": 4}})) == []
+        (problem,) = filled.verify({}, Signers.model_validate({"carl": {"key": mine, "until": 3}}))
+        assert problem.number == 4
+
+    def test_a_key_that_may_only_judge_cannot_decide(self, filled):
+        signers = Signers.model_validate({"pipeline": {"key": own_key().public, "may": "judge"}})
+        deciding = [one.number for one in filled.entries() if one.action not in (Action.DECIDE, Action.ADOPT)]
+        assert deciding
+        assert [problem.number for problem in filled.verify({}, signers)] == deciding
+        signers.require(own_key().public, Action.DECIDE)
+        with pytest.raises(LedgerError, match="judge runs, no more; somebody who may decide must do this"):
+            signers.require(own_key().public, Action.ROLLBACK)
+
+    def test_an_entry_whose_answer_was_lost_is_not_written_twice(self, filled, monkeypatch):
+        """The connection breaks when the database has committed: what a server that dies then does."""
+        from sqlalchemy import Engine
+        from sqlalchemy.exc import OperationalError
+
+        real = Engine.begin
+
+        @contextmanager
+        def dies(engine):
+            with real(engine) as connection:
+                yield connection
+            raise OperationalError("commit", {}, OSError("connection lost"))
+
+        after = filled.newest()
+        monkeypatch.setattr(Engine, "begin", dies)
+        entry = filled.append(moved(Action.ROLLBACK, release(3)), after=after)
+        assert filled.newest() == entry
 
     def test_an_entry_that_is_no_entry_is_found_and_the_rest_looked_at(self, filled, database):
         tamper(database, "UPDATE ledger SET entry = '{}' WHERE number = 2")
-        found = filled.verify({}, {})
+        found = filled.verify({}, EVERYBODY)
         assert (found[0].number, found[0].sentence) == (2, "is not what this program writes")
         with pytest.raises(LedgerError, match="entry 2 is not what this program writes"):
             filled.entries()

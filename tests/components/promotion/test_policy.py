@@ -33,6 +33,13 @@ def test_both_policies_name_gates_that_there_are():
         ("margin: 0.02", "margin: 2", r"policies.production.classifier.margin: Input should be less than or equal to 1"),
         ("version: 1", "version: 1\nversion: [", r"cannot be read"),
         ("approvable: [comparison, ", "approvable: [comparsion, ", r"comparsion is no gate; there are phantom"),
+        ("approvals: 1", "approvals: 2", r"policies.production.approvals: asks for several persons, but signers lists nobody"),
+        (
+            "figure: balanced_accuracy",
+            "figure: balanced_acuracy",
+            r"policies.production.classifier.figure: balanced_acuracy is no figure .* did you mean balanced_accuracy\?",
+        ),
+        ("gains: [jaccard,", "gains: [jacard,", r"policies.production.segmenter.gains: jacard is no figure .* mean jaccard\?"),
     ],
 )
 def test_what_is_wrong_is_named(written, old, new, told):
@@ -43,7 +50,7 @@ def test_what_is_wrong_is_named(written, old, new, told):
 
 def test_another_text_has_another_digest(written):
     before = read_promotion().digest
-    written("approvals: 1", "approvals: 2")
+    written("approvals: 1", "approvals: 0")
     assert read_promotion().digest != before
 
 

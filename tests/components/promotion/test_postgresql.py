@@ -6,6 +6,7 @@ import pytest
 from components.errors import LedgerError
 from components.promotion.entries import Action, Outcome
 from components.promotion.ledger import ReleaseLedger
+from components.promotion.signers import Signers
 from tests.components.promotion.records import decided, moved, release
 
 
@@ -16,7 +17,7 @@ def test_entries_are_chained_and_verified(url):
     second = ledger.append(moved(Action.ROLLBACK, release(2)), after=first)
     assert ReleaseLedger(url).entries() == [first, second]
     assert ReleaseLedger(url).newest() == second
-    assert ledger.verify({"somewhere": second.head}, {}) == []
+    assert ledger.verify({"somewhere": second.head}, Signers({})) == []
 
 
 def test_of_two_that_decide_at_once_the_second_is_told(url):

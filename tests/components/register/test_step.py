@@ -456,6 +456,7 @@ class TestProduction:
 
     def test_what_served_before_there_was_a_ledger_is_its_first_entry(self, skilled, ledger, tmp_path):
         skilled.register(ledger, tmp_path / "before" / "out")
+        ledger.client.delete_model_version_tag(CLASSIFIER, "1", "ledger")  # version 0.1.0 noted none
         other = classifier(skilled.dataset, tmp_path / "skilled", name="skilled", sharpness=300)
         Made(skilled.dataset, [other], skilled.evaluation).register(ledger, tmp_path / "out", RunContext(run_id="second"))
         adopt, decide = releases_of(tmp_path / "out").entries()
