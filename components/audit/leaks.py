@@ -24,7 +24,8 @@ class Pair:
 
 
 def find_leaks(data: AuditedData) -> Checked:
-    """Groups in two splits, pictures that repeat each other, pictures with two labels, official tests that are trained on.
+    """Groups in two splits, pictures that repeat each other (in two splits, in two folds), pictures with two labels, official tests
+    that are trained on.
 
     A leak is critical where the split was by hash, which promises that there is none, and high where a source's own split was
     kept, as that is what it is known for.
@@ -35,6 +36,7 @@ def find_leaks(data: AuditedData) -> Checked:
     for part in (
         _torn_groups(data),
         _pairs_across_splits(data, pairs, facts),
+        _pairs_across_folds(pairs, facts),
         _pairs_of_two_labels(pairs, facts),
         _two_labels_in_the_tables(data),
         _official_test(data),
@@ -54,9 +56,14 @@ class _Facts:
         self._splits: dict[str, list[str]] = {}
         for image, split in sorted(set(zip(rows["image_id"], rows["split"], strict=True))):
             self._splits.setdefault(image, []).append(split)
+        folds = rows[rows["fold"].notna()]
+        self._folds = dict(zip(folds["image_id"], folds["fold"].astype(int), strict=True))
 
     def splits(self, image: str) -> list[str]:
         return self._splits[image]
+
+    def fold(self, image: str) -> int | None:
+        return self._folds.get(image)
 
     def label(self, image: str) -> str | None:
         return self._pictures[image]["label"] or None
@@ -147,6 +154,17 @@ def _pairs_across_splits(data: AuditedData, pairs: Sequence[Pair], facts: _Facts
         return Checked(sound=["No exact copy and no near-duplicate of an image lies in another split under another group."])
     title = f"{count(len(across), 'pair')} of images {verb(len(across), 'shows', 'show')} the same in different splits"
     return _of_pairs("leak-duplicates", _worst(data), title, _mend(data), across, facts)
+
+
+def _pairs_across_folds(pairs: Sequence[Pair], facts: _Facts) -> Checked:
+    # Those in two splits are told above.
+    inside = [pair for pair in pairs if facts.splits(pair.first) == facts.splits(pair.second)]
+    across = [pair for pair in inside if facts.fold(pair.first) != facts.fold(pair.second)]
+    if not across:
+        return Checked(sound=["No exact copy and no near-duplicate of an image lies in another fold of its split."])
+    title = f"{count(len(across), 'pair')} of images {verb(len(across), 'shows', 'show')} the same in different folds"
+    advice = "Do not train with folds on it, out-of-fold figures would be too good; validate the data again, which joins them."
+    return _of_pairs("leak-folds", Severity.HIGH, title, advice, across, facts)
 
 
 def _pairs_of_two_labels(pairs: Sequence[Pair], facts: _Facts) -> Checked:

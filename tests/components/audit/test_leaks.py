@@ -17,7 +17,7 @@ def test_sound_data_has_no_leak_and_the_audit_says_what_it_looked_at(validated: 
     checked = find_leaks(validated.read())
     assert checked.findings == []
     assert checked.sound[0] == "None of the 48 groups (patients, lesions, near-duplicates) lies in two splits."
-    assert len(checked.sound) == 5
+    assert len(checked.sound) == 6
 
 
 @pytest.mark.parametrize(("official", "severity"), [(False, Severity.CRITICAL), (True, Severity.HIGH)])
@@ -55,11 +55,23 @@ def test_near_duplicates_in_two_splits_are_a_leak_and_in_one_split_under_one_gro
     assert found(validated)["leak-duplicates"].exhibits[0].caption == "hash distance 2, correlation 0.93"
     validated.report["near_duplicates"].clear()
     validated.pair(TRAIN, OTHER_TRAIN)
-    validated.set(OTHER_TRAIN, {"group_id": "T_MEL_000"})
-    validated.set("T_MEL_003_1", {"group_id": "T_MEL_000"})
+    (fold,) = set(validated.rows.loc[validated.rows["image_id"] == TRAIN, "fold"])
+    validated.set(OTHER_TRAIN, {"group_id": "T_MEL_000", "fold": fold})
+    validated.set("T_MEL_003_1", {"group_id": "T_MEL_000", "fold": fold})
     leaks = found(validated)
     assert set(leaks) == {"leak-untold-duplicates"}
     assert leaks["leak-untold-duplicates"].severity is Severity.LOW
+
+
+def test_near_duplicates_in_two_folds_of_one_split_are_high(validated: Validated) -> None:
+    validated.set(TRAIN, {"fold": 0})
+    validated.set(OTHER_TRAIN, {"fold": 1})
+    validated.pair(OTHER_TRAIN, TRAIN)
+    one = found(validated)["leak-folds"]
+    assert (one.severity, one.number, one.images) == (Severity.HIGH, "1 pair", [TRAIN, OTHER_TRAIN])
+    assert one.title == "1 pair of images shows the same in different folds"
+    validated.set(OTHER_TRAIN, {"fold": 0})
+    assert "leak-folds" not in found(validated)
 
 
 def test_pairs_that_the_tables_tell_are_no_finding(validated: Validated) -> None:

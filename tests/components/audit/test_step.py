@@ -67,6 +67,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Validated, Path]:
     validated = Validated(folder / "validated", per_class=12)
     validated.set("T_MEL_000_0", {"mask_contrast": 0.55}, task="segmentation")
     validated.pair("T_MEL_000_0", "T_NV_000_0")
+    for image in ("T_MEL_000_0", "T_MEL_000_1", "T_NV_000_0", "T_NV_000_1"):
+        validated.set(image, {"fold": 0})
     audited(validated, folder / "out")
     return validated, folder / "out"
 
