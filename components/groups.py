@@ -1,8 +1,12 @@
 """Which images belong together, and which part of the data they go to: groups, splits and folds, and the ledger of groups.
 
-A group is a patient where known, else a lesion, else an image, joined with near-duplicates. Split and fold come from a hash of
-the group's id alone, so that a group never crosses splits, an image has the same split in both tasks, and none moves when data is
+A group is a patient where known, else a lesion, else an image, joined with near-duplicates. The split comes from a hash of the
+group's id alone, so that a group never crosses splits, an image has the same split in both tasks, and none moves when data is
 added. For the last of these, groups that were given out once are remembered in a ledger (`GroupLedger`).
+
+An image may belong to two groups of one split: it is of one's lesion and repeats an image of the other. The two are then one, by
+the name of the one that was founded first, and so in one fold, which is a hash of that name. The split stays that of the group
+that was given out.
 """
 
 import csv
@@ -29,6 +33,7 @@ class ImageFile:
         image_id: the image that it is; an image may have two files, where the tasks use different sizes or crops.
         sha256: of its bytes.
         official: its split is given by its source, whatever its group's.
+        pixels: digest of its pixels, so that files of one picture are known; None: taken to differ where the bytes do.
     """
 
     image_id: str
@@ -36,6 +41,12 @@ class ImageFile:
     patient_id: str | None = None
     lesion_id: str | None = None
     official: bool = False
+    pixels: str | None = None
+
+    @property
+    def picture(self) -> str:
+        """The same for all files that show the same to the last pixel."""
+        return self.pixels or self.sha256
 
 
 @dataclass(frozen=True)
@@ -58,9 +69,16 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Placement:
-    """Files and their groups, in the order in which they were placed, and what is set aside."""
+    """Files and their groups, and what is set aside.
+
+    Attributes:
+        groups: each file's group, which is its for ever and gives the split; in the order in which files were placed.
+        joined: each of these groups → the one that was founded first of those that are one with it; itself where there is none.
+        conflicts: what is set aside.
+    """
 
     groups: dict[ImageFile, str] = field(default_factory=dict)
+    joined: dict[str, str] = field(default_factory=dict)
     conflicts: list[Conflict] = field(default_factory=list)
 
     @property
@@ -82,11 +100,12 @@ def assign_groups(
     keeps the group that its bytes are known under, else joins that of its patient, of its lesion, or of an image that it repeats,
     and where there is none founds one, named after its patient, else its lesion, else itself. One whose claims fall in different
     splits is set aside: whatever split it went to, it would leak into the other. What was placed once is placed before anything
-    new, so that new files, those of a known image among them, can be set aside and cannot move it.
+    new, so that new files, those of a known image among them, can be set aside and cannot move it. Groups that one image belongs to
+    are joined.
 
     Args:
         files: each file of each image once.
-        duplicates: pairs of places in `files` that show the same.
+        duplicates: pairs of places in `files` that show the same. Of files of one picture any may stand for all.
         known: the ledger's lines, in their order.
         split: the split of a group.
 
@@ -102,7 +121,7 @@ def assign_groups(
             claims.settle(unit)
     # Told once all is placed, so that a repeated run, which knows all groups from its start, tells the same.
     conflicts = [conflict for unit in sorted(set_aside) if (conflict := claims.conflict(unit, split))]
-    return Placement(claims.groups, conflicts)
+    return Placement(claims.groups, {group: claims.joined(group) for group in claims.groups.values()}, conflicts)
 
 
 # Files that are placed together, by their places: one that is known, or those of an image that are new.
@@ -124,35 +143,65 @@ def _canonical_order(files: Sequence[ImageFile], known: Sequence[KnownFile]) -> 
 
 
 class _Claims:
-    """Which groups claim files: the one they had, those of their image, bytes, patient and lesion, and of what they repeat."""
+    """Which groups claim files: the one they had, those of their image, bytes, patient and lesion, and of what they repeat.
+
+    What repeats what is kept by picture: whichever file of a picture was found to repeat another, and whether or not that one is
+    placed, all files of both are meant.
+    """
 
     def __init__(self, files: Sequence[ImageFile], duplicates: Iterable[tuple[int, int]], known: Sequence[KnownFile]) -> None:
         self.groups: dict[ImageFile, str] = {}
         self._files = files
         self._of_key: dict[tuple[str, str], str] = {}
+        self._of_picture: dict[str, str] = {}
+        # Each group's place in the order in which they were founded, and an older one that it was joined with.
+        self._founded: dict[str, int] = {}
+        self._older: dict[str, str] = {}
         for line in known:
             self._of_key[_FILE, line.sha256 + line.image_id] = line.group_id
             self._of_key.setdefault(("sha256", line.sha256), line.group_id)
-        self._repeats: dict[int, list[int]] = {}
+            self._founded.setdefault(line.group_id, len(self._founded))
+        self._repeats: dict[str, list[str]] = {}
         for first, second in duplicates:
-            self._repeats.setdefault(first, []).append(second)
-            self._repeats.setdefault(second, []).append(first)
+            one, other = files[first].picture, files[second].picture
+            if one != other:
+                self._repeats.setdefault(one, []).append(other)
+                self._repeats.setdefault(other, []).append(one)
 
     def of(self, unit: _Unit) -> list[str]:
         """Groups that claim files, the strongest claim first; where there is none, the one that they found."""
         keys = self._keys(unit)
         claims = [self._of_key[key] for key in keys if key in self._of_key]
-        repeated = (self._files[other] for place in unit for other in self._repeats.get(place, []))
-        claims += [self.groups[other] for other in repeated if other in self.groups]
+        pictures = [self._files[place].picture for place in unit]
+        shown = [other for picture in pictures for other in (picture, *self._repeats.get(picture, []))]
+        claims += [self._of_picture[picture] for picture in shown if picture in self._of_picture]
         names = dict(reversed(keys))
         return list(dict.fromkeys(claims)) or [names.get("patient_id") or names.get("lesion_id") or names["image_id"]]
 
     def settle(self, unit: _Unit) -> None:
-        """Give files to the group with the strongest claim."""
-        group = self.of(unit)[0]
-        self.groups.update((self._files[place], group) for place in unit)
+        """Give files to the group with the strongest claim, and join the others with it."""
+        group, *others = self.of(unit)
+        self._founded.setdefault(group, len(self._founded))
+        for other in others:
+            self._join(group, other)
+        for place in unit:
+            self.groups[self._files[place]] = group
+            self._of_picture.setdefault(self._files[place].picture, group)
         for key in self._keys(unit):
             self._of_key.setdefault(key, group)
+
+    def joined(self, group: str) -> str:
+        """The oldest of the groups that a group was joined with, or itself."""
+        while (older := self._older.get(group)) is not None:
+            # Halves the way for the next who asks.
+            self._older[group] = self._older.get(older, older)
+            group = older
+        return group
+
+    def _join(self, one: str, other: str) -> None:
+        older, younger = sorted((self.joined(one), self.joined(other)), key=self._founded.__getitem__)
+        if older != younger:
+            self._older[younger] = older
 
     def conflict(self, unit: _Unit, split: Callable[[str], Split]) -> Conflict | None:
         """The first two claims of different splits."""
@@ -179,7 +228,7 @@ def split_of(group_id: str, *, test_share: float, val_share: float) -> Split:
 
 
 def fold_of(group_id: str, folds: int) -> int:
-    """The fold of a group of train or val, 0 to folds - 1, by a hash that has nothing to do with the split's."""
+    """The fold of a joined group of train or val, 0 to folds - 1, by a hash that has nothing to do with the split's."""
     return _hash(f"fold:{group_id}") % folds
 
 

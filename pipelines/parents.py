@@ -103,8 +103,8 @@ class KnownSplits:
 def count_learned(splits: KnownSplits, learned_from: str, dataset: Dataset, task: Task, folds: int) -> int | None:
     """Images that judge a model, and whose group the model that it goes on from learned from; None where this is not known.
 
-    In one home a group keeps its split and its fold, so that there are none unless `validate` was set otherwise; another home may
-    have drawn other groups.
+    In one home an image keeps its split, so that without folds there are none unless `validate` was set otherwise; with folds also
+    where new images showed two groups to be one, since the younger took the other's fold. Another home may have drawn other groups.
 
     Args:
         splits: who tells how data was split.

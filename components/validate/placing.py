@@ -1,6 +1,6 @@
 """From the rows that passed to their groups, splits and folds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,7 +29,7 @@ class Placed:
 def find_duplicates(manifest: pd.DataFrame, checked: Checked, params: ValidateParams) -> list[NearDuplicate]:
     """Pairs of files that show the same, by their places in the order of the manifest, each file once.
 
-    Files with the same pixels are searched as one, and each of the others is a pair with the first.
+    Files with the same pixels are searched as one, for which the first stands, and each of the others is a pair with the first.
     """
     files = manifest.drop_duplicates(["image_id", "sha256"]).index
     pixels = checked.measures["pixels_sha256"].loc[files]
@@ -51,24 +51,30 @@ def find_duplicates(manifest: pd.DataFrame, checked: Checked, params: ValidatePa
 
 
 def place(
-    manifest: pd.DataFrame, duplicates: Sequence[NearDuplicate], known: Sequence[KnownFile], params: ValidateParams
+    manifest: pd.DataFrame,
+    pixels: "pd.Series[str]",
+    duplicates: Sequence[NearDuplicate],
+    known: Sequence[KnownFile],
+    params: ValidateParams,
 ) -> Placed:
     """Give every row its group, split and, in train and val, its fold.
 
     Args:
         manifest: the rows that passed.
+        pixels: digest of each row's pixels, by the manifest's index.
         duplicates: what `find_duplicates` finds in it.
         known: the groups that were given out before.
         params: shares; whether official splits are kept.
     """
-    files = _files(manifest, params)
+    files = _files(manifest, pixels, params)
     placement = assign_groups(
         list(files.values()),
         [(pair.first, pair.second) for pair in duplicates],
         known=known,
         split=lambda group: _split(group, params),
     )
-    rows = _placed_rows(manifest, [placement.groups.get(files[key]) for key in _file_keys(manifest)], params)
+    groups = [placement.groups.get(files[key]) for key in _file_keys(manifest)]
+    rows = _placed_rows(manifest, groups, placement.joined, params)
     pairs = _repeated_pairs(list(files.values()), duplicates)
     return Placed(rows, pairs, _problems(manifest, placement), placement.lines)
 
@@ -77,25 +83,28 @@ def _file_keys(manifest: pd.DataFrame) -> list[tuple[str, str]]:
     return list(zip(manifest["image_id"], manifest["sha256"], strict=True))
 
 
-def _files(manifest: pd.DataFrame, params: ValidateParams) -> dict[tuple[str, str], ImageFile]:
+def _files(manifest: pd.DataFrame, pixels: "pd.Series[str]", params: ValidateParams) -> dict[tuple[str, str], ImageFile]:
     """Each file once, in the order of the manifest; one that serves both tasks is official where one of them says so."""
     given = manifest["split"].notna() if params.split == "official" else pd.Series(False, index=manifest.index)
     official = {key for key, is_given in zip(_file_keys(manifest), given, strict=True) if is_given}
-    people = zip(_file_keys(manifest), manifest["patient_id"], manifest["lesion_id"], strict=True)
+    facts = zip(_file_keys(manifest), manifest["patient_id"], manifest["lesion_id"], pixels.loc[manifest.index], strict=True)
     files: dict[tuple[str, str], ImageFile] = {}
-    for key, patient, lesion in people:
-        files.setdefault(key, ImageFile(*key, patient, lesion, key in official))
+    for key, patient, lesion, picture in facts:
+        files.setdefault(key, ImageFile(*key, patient, lesion, key in official, picture))
     return files
 
 
-def _placed_rows(manifest: pd.DataFrame, groups: Sequence[str | None], params: ValidateParams) -> pd.DataFrame:
+def _placed_rows(
+    manifest: pd.DataFrame, groups: Sequence[str | None], joined: Mapping[str, str], params: ValidateParams
+) -> pd.DataFrame:
     rows = manifest.assign(group_id=pd.Series(groups, index=manifest.index, dtype=object))
     rows = rows[rows["group_id"].notna()]
     splits = {group: _split(group, params).value for group in rows["group_id"].unique()}
     by_hash = rows["group_id"].map(splits)
     split = rows["split"].fillna(by_hash) if params.split == "official" else by_hash
-    folds = rows["group_id"].map(lambda group: fold_of(group, params.folds))
-    return rows.assign(split=split, fold=folds.where(split != Split.TEST.value).astype("Int32"))
+    together = rows["group_id"].map(joined)
+    folds = together.map(lambda group: fold_of(group, params.folds))
+    return rows.assign(group_id=together, split=split, fold=folds.where(split != Split.TEST.value).astype("Int32"))
 
 
 def _repeated_pairs(files: Sequence[ImageFile], duplicates: Iterable[NearDuplicate]) -> list[RepeatedPair]:

@@ -14,7 +14,7 @@ from components.lesions import Split
 from components.measures import write_measures
 from components.params import ValidateParams
 from components.reporter import Reporter
-from components.validate.exact_duplicates import TakenOnce, take_once
+from components.validate.exact_duplicates import take_once
 from components.validate.images import Checked, measure_files, read_checks, write_repaired_masks
 from components.validate.placing import find_duplicates, place, refuse_empty
 from components.validate.quarantine import Finding, Problem, read_quarantine, refuse_too_many, write_quarantine
@@ -89,8 +89,9 @@ def _write_dataset(raw: Path, out: Path, params: ValidateParams, known: Sequence
     checked = read_checks(dataset.manifest, out)
     findings = check_tables(dataset.manifest, out / "data_docs") + checked.findings
     sound = _set_bad_aside(dataset, findings, read_quarantine(raw), params, out)
-    placed = place(sound.manifest, find_duplicates(sound.manifest, checked, params), known, params)
-    taken = take_once(placed.manifest, checked.measures["pixels_sha256"], known)
+    pixels = checked.measures["pixels_sha256"]
+    placed = place(sound.manifest, pixels, find_duplicates(sound.manifest, checked, params), known, params)
+    taken = take_once(placed.manifest, pixels, known)
     problems = sound.problems + placed.problems + taken.problems
     write_quarantine(out, problems)
     refuse_empty(dataset.manifest, taken.manifest)
@@ -102,7 +103,7 @@ def _write_dataset(raw: Path, out: Path, params: ValidateParams, known: Sequence
     write_measures(out, _measures_of(manifest, checked))
     report = Report(
         manifest,
-        _pairs_that_stay(placed.pairs, taken),
+        _pairs_that_stay(placed.pairs, sound.manifest, taken.manifest, pixels),
         problems,
         sound.bad_rows,
         sound.all_rows,
@@ -149,17 +150,22 @@ def _measures_of(manifest: pd.DataFrame, checked: Checked) -> pd.DataFrame:
     return measures.assign(hash=hashes, mask_components=measures["mask_components"].astype("Int32"))
 
 
-def _pairs_that_stay(pairs: Sequence[RepeatedPair], taken: TakenOnce) -> list[RepeatedPair]:
-    """Pairs of images that are both there; one that was left out for another with its pixels goes by the other's name."""
-    there = set(taken.manifest["image_id"])
-    names = {name: name for name in there}
-    for repeat in taken.repeats:
-        names.setdefault(repeat.image, repeat.same_as)
+def _pairs_that_stay(
+    pairs: Sequence[RepeatedPair], before: pd.DataFrame, there: pd.DataFrame, pixels: "pd.Series[str]"
+) -> list[RepeatedPair]:
+    """Pairs of images that are both there; one that was left out or set aside goes by the name of one with its pixels."""
+    names = {image: image for image in there["image_id"]}
+    shown = dict(zip(pixels.loc[there.index[::-1]], there["image_id"][::-1], strict=True))
+    for image, picture in zip(before["image_id"], pixels.loc[before.index], strict=True):
+        if picture in shown:
+            names.setdefault(image, shown[picture])
+    people = dict(zip(there["image_id"], zip(there["patient_id"], there["lesion_id"], strict=True), strict=True))
     named: dict[tuple[str, str], RepeatedPair] = {}
     for pair in pairs:
         first, second = names.get(pair.first), names.get(pair.second)
         if first and second and first != second:
-            named.setdefault((first, second), replace(pair, first=first, second=second))
+            told = pair.told or any(one and one == other for one, other in zip(people[first], people[second], strict=True))
+            named.setdefault((first, second), replace(pair, first=first, second=second, told=told))
     return list(named.values())
 
 

@@ -1,3 +1,4 @@
+import random
 import subprocess
 import sys
 import threading
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import DatasetError, StoreError
-from components.groups import GroupLedger, ImageFile, KnownFile, assign_groups, fold_of, open_ledger, split_of
+from components.files import sha256_bytes
+from components.groups import GroupLedger, ImageFile, KnownFile, Placement, assign_groups, fold_of, open_ledger, split_of
 from components.lesions import Split
 
 
@@ -73,9 +75,55 @@ def test_an_image_that_repeats_two_groups_of_one_split_joins_the_first() -> None
     assert groups_of([file("a"), file("b"), file("between")], [(0, 2), (1, 2)]) == {"a": "a", "b": "b", "between": "a"}
 
 
+def test_groups_that_one_image_belongs_to_are_joined_under_the_name_of_the_older() -> None:
+    files = [file("b1", lesion="L2"), file("a1", lesion="L1"), file("a2", lesion="L1"), file("c", lesion="L3")]
+    placement = assign_groups(files, [(0, 2)], known=[], split=halves)
+    assert list(placement.groups.values()) == ["L2", "L1", "L1", "L3"]
+    assert placement.joined == {"L2": "L2", "L1": "L2", "L3": "L3"}
+
+
+def test_a_patient_whose_image_is_of_another_ones_lesion_is_joined_with_it() -> None:
+    files = [file("a", patient="P"), file("b", lesion="L"), file("both", patient="P", lesion="L")]
+    assert assign_groups(files, [], known=[], split=halves).joined == {"P": "P", "L": "P"}
+
+
+def test_a_new_image_that_joins_known_groups_moves_the_younger_alone() -> None:
+    known = [KnownFile(f"bytes of {name}", name, name) for name in ("z", "m")]
+    files = [file(name) for name in ("a", "m", "z")]
+    assert assign_groups(files, [], known=known, split=halves).joined == {"z": "z", "m": "m", "a": "a"}
+    assert assign_groups(files, [(0, 1), (0, 2)], known=known, split=halves).joined == {"z": "z", "m": "z"}
+
+
+def test_an_image_that_is_set_aside_joins_nothing() -> None:
+    placement = assign_groups([file("a"), file("b"), file("t"), file("between")], [(0, 3), (1, 3), (2, 3)], known=[], split=halves)
+    assert placement.joined == {"a": "a", "b": "b", "t": "t"}
+
+
 def test_an_image_with_an_official_split_is_never_set_aside() -> None:
     files = [file("a"), file("t"), file("between", official=True)]
     assert groups_of(files, [(0, 2), (1, 2)])["between"] == "a"
+
+
+def test_what_repeats_one_copy_of_a_picture_repeats_them_all() -> None:
+    # near is new and was found to repeat copy alone, which comes after it; old, with the same pixels, is placed before both.
+    files = [file("t near"), ImageFile("copy", "png", pixels="one"), ImageFile("old", "jpeg", pixels="one")]
+    placement = assign_groups(files, [(0, 1), (1, 2)], known=[KnownFile("jpeg", "old", "old")], split=halves)
+    assert placement.groups == dict.fromkeys(files, "old")
+    assert placement.conflicts == []
+
+
+def test_copies_of_both_pictures_are_meant_though_one_of_each_was_compared() -> None:
+    first = ImageFile("t first", "png 1", None, "t lesion", pixels="one")
+    files = [file("t lesion's own", lesion="t lesion"), first, ImageFile("t second", "png 2", pixels="one")]
+    files += [ImageFile("u", "png 3", pixels="two"), ImageFile("old", "jpeg", pixels="two")]
+    placement = assign_groups(files, [(1, 3), (1, 2), (3, 4)], known=[KnownFile("jpeg", "old", "old")], split=halves)
+    assert {one.image_id: group for one, group in placement.groups.items()} == {
+        "old": "old",
+        "t lesion's own": "t lesion",
+        "t second": "old",
+        "u": "old",
+    }
+    assert [conflict.image_id for conflict in placement.conflicts] == ["t first"]
 
 
 def test_a_known_image_keeps_its_group_though_its_lesion_has_another_name_now() -> None:
@@ -103,40 +151,96 @@ def test_a_new_crop_of_a_known_image_cannot_push_it_out() -> None:
 @given(data=st.data())
 def test_in_whatever_order_data_is_added_nothing_moves_and_nothing_crosses_a_split(data: st.DataObject) -> None:
     names = st.sampled_from
-    drawn = st.builds(ImageFile, names("abcdefgh"), names("01234567"), names([None, "P", "Q"]), names([None, "K", "L", "M"]))
+    drawn = st.builds(of_a_picture, names("abcdefgh"), names("01234567"), names([None, "P", "Q"]), names([None, "K", "L", "M"]))
     files = data.draw(st.lists(drawn, min_size=2, max_size=14, unique_by=lambda one: (one.image_id, one.sha256)))
     pairs = data.draw(st.lists(st.tuples(names(files), names(files)).filter(lambda pair: pair[0] != pair[1]), max_size=8))
     waves = data.draw(st.lists(st.integers(0, 3), min_size=len(files), max_size=len(files)))
     shuffle = data.draw(st.randoms(use_true_random=False))
     known: list[KnownFile] = []
     before: dict[ImageFile, str] = {}
+    joined: dict[str, str] = {}
     for wave in range(4):
         here = [one for one, arrives in zip(files, waves, strict=True) if arrives <= wave]
         shuffle.shuffle(here)
-        near = [(here.index(one), here.index(other)) for one, other in pairs if one in here and other in here]
+        # As they are searched: the first file of each picture stands for all.
+        first = {one.picture: place for place, one in reversed(list(enumerate(here)))}
+        shown = [(one.picture, other.picture) for one, other in pairs if one.picture in first and other.picture in first]
+        near = [(first[one], first[other]) for one, other in shown]
         placement = assign_groups(here, near, known=known, split=thirds)
         groups = placement.groups
         assert {one: groups.get(one) for one in before} == before, "a file moved or vanished"
         told = {conflict.image_id for conflict in placement.conflicts}
         assert {one.image_id for one in here if one not in groups} == told
-        assert_nothing_crosses(groups, [(here[one], here[other]) for one, other in near])
+        same = [(one, other) for one in here for other in here if (one.picture, other.picture) in shown]
+        assert_nothing_crosses(placement, same)
         known += [line for line in placement.lines if line not in known]
+        assert_only_the_younger_moves(joined, placement.joined, list(dict.fromkeys(line.group_id for line in known)))
         again = assign_groups(here, near, known=known, split=thirds)
-        assert (again.groups, again.conflicts) == (groups, placement.conflicts), "a repeated run differs"
-        before = groups
+        assert again == placement, "a repeated run differs"
+        before, joined = groups, placement.joined
+
+
+def of_a_picture(image_id: str, sha256: str, patient: str | None, lesion: str | None) -> ImageFile:
+    """A file whose picture has two other files, or one, or none."""
+    pixels = {"0": "one", "1": "one", "2": "one", "3": "two", "4": "two"}.get(sha256)
+    return ImageFile(image_id, sha256, patient, lesion, pixels=pixels)
 
 
 def thirds(group: str) -> Split:
     return split_of(group, test_share=0.3, val_share=0.3)
 
 
-def assert_nothing_crosses(groups: dict[ImageFile, str], pairs: Sequence[tuple[ImageFile, ImageFile]]) -> None:
-    splits = {one: thirds(group) for one, group in groups.items()}
+def assert_nothing_crosses(placement: Placement, pairs: Sequence[tuple[ImageFile, ImageFile]]) -> None:
+    """Neither a split nor a group, as they are joined."""
+    groups = {one: placement.joined[group] for one, group in placement.groups.items()}
+    assert all(thirds(groups[one]) == thirds(group) for one, group in placement.groups.items())
     for one, other in pairs:
-        assert one not in splits or other not in splits or splits[one] == splits[other]
-    for name in ("image_id", "sha256", "patient_id", "lesion_id"):
+        assert one not in groups or other not in groups or groups[one] == groups[other]
+    for name in ("image_id", "sha256", "picture", "patient_id", "lesion_id"):
         for value in {getattr(one, name) for one in groups} - {None}:
-            assert len({split for one, split in splits.items() if getattr(one, name) == value}) == 1
+            assert len({group for one, group in groups.items() if getattr(one, name) == value}) == 1
+
+
+def assert_only_the_younger_moves(before: dict[str, str], now: dict[str, str], founded: Sequence[str]) -> None:
+    for group, name in before.items():
+        assert founded.index(now[group]) <= founded.index(name)
+        assert now[group] == now[name], "groups that were one are two"
+
+
+def drawn_files(*, bridges: bool) -> tuple[list[ImageFile], list[tuple[int, int]]]:
+    """600 files and pairs of them; without bridges no file belongs to two groups."""
+    draw = random.Random(5)
+    files = []
+    for number in range(600):
+        lesion = f"L{draw.randrange(150)}" if draw.random() < 0.6 else None
+        patient = f"P{draw.randrange(60)}" if bridges and draw.random() < 0.3 else None
+        files.append(ImageFile(f"I{number:03d}", f"bytes of {number}", patient, lesion))
+    alone = [place for place, one in enumerate(files) if one.lesion_id is None]
+    pairs = [(draw.randrange(place), place) for place in (range(1, 600, 4) if bridges else alone[1::2])]
+    repeating = set() if bridges else {place for _, place in pairs}
+    return files, [(first, second) for first, second in pairs if first not in repeating]
+
+
+def drawn_placement(*, bridges: bool) -> Placement:
+    files, pairs = drawn_files(bridges=bridges)
+    return assign_groups(files, pairs, known=[], split=lambda group: split_of(group, test_share=0.15, val_share=0.15))
+
+
+def test_the_splits_that_were_given_out_before_groups_were_joined_are_given_out_still() -> None:
+    placement = drawn_placement(bridges=True)
+    assert (len(placement.groups), len(placement.conflicts)) == (535, 65)
+    assert sum(name != group for group, name in placement.joined.items()) > 30
+    lines = [f"{one.image_id} {split_of(group, test_share=0.15, val_share=0.15)}" for one, group in placement.groups.items()]
+    assert sha256_bytes("\n".join(lines).encode())[:16] == "8fb8d9a20360386f"
+
+
+def test_where_no_image_belongs_to_two_groups_folds_are_what_they_were_before_groups_were_joined() -> None:
+    placement = drawn_placement(bridges=False)
+    lines = [
+        f"{one.image_id} {split_of(group, test_share=0.15, val_share=0.15)} {group} {fold_of(placement.joined[group], 5)}"
+        for one, group in placement.groups.items()
+    ]
+    assert sha256_bytes("\n".join(lines).encode())[:16] == "621b7d9e78977e35"
 
 
 def test_splits_and_folds_come_from_sha_256_of_the_group() -> None:

@@ -19,7 +19,7 @@ import components.validate.images as validate_images
 from components.dataset import Dataset
 from components.errors import DataRefused, DatasetError
 from components.files import sha256_bytes
-from components.groups import split_of
+from components.groups import fold_of, split_of
 from components.images import decode_mask_checked
 from components.lesions import Split, Task
 from components.measures import read_measures
@@ -91,6 +91,43 @@ def test_near_duplicates_of_different_lesions_share_a_split(raw: RawData, run: R
     assert any("1 pairs of images show the same lesion" in line for line in result.messages)
 
 
+def test_two_lesions_that_a_near_duplicate_shows_to_be_one_are_one_group_in_one_fold(raw: RawData, run: Run) -> None:
+    first, *rest = groups_in(Split.TRAIN, 20, "T")
+    second = next(lesion for lesion in rest if fold_of(lesion, 5) != fold_of(first, 5))
+    shot = picture(1000)
+    raw.fill().add("a1", lesion_id=first, image=shot).add("b1", lesion_id=second)
+    result = run(raw.add("b2", lesion_id=second, image=shot[1:, 1:]).write())
+    for image in ("a1", "b1", "b2"):
+        assert result.of(image, "group_id") == [first]
+        assert result.of(image, "split") == ["train"]
+        assert result.of(image, "fold") == [fold_of(first, 5)]
+    assert result.report["counts"]["images_set_aside"] == 0
+
+
+def test_a_near_duplicate_of_a_known_image_joins_it_though_a_copy_of_that_one_was_compared(tmp_path: Path, run: Run) -> None:
+    shot, ledger = picture(1000), tmp_path / "groups.csv"
+    copy, test = png(shot_of(jpeg(shot))), groups_in(Split.TEST, 1, "S")[0]
+    train = groups_in(Split.TRAIN, 1, "T")[0]
+    old = RawData(tmp_path / "old").fill().add("x", lesion_id=train, image=shot).write()
+    new = RawData(tmp_path / "new").fill().add("x", lesion_id=train, image=shot)
+    new.add("f", image=copy).add("a", lesion_id=test, image=shot[1:, 1:])
+    run(old, out=tmp_path / "out1", known_groups=ledger)
+    result = run(new.write(), out=tmp_path / "out2", known_groups=ledger)
+    assert (result.of("a", "split"), result.of("x", "split")) == (["train"], ["train"])
+    assert result.report["counts"]["images_set_aside"] == 0
+    assert [(pair["first"], pair["second"]) for pair in result.report["near_duplicates"]] == [("a", "x")]
+
+
+def test_a_pair_is_told_by_the_name_of_the_copy_that_stays_where_the_other_was_set_aside(raw: RawData, run: Run) -> None:
+    train, test = groups_in(Split.TRAIN, 1, "T")[0], groups_in(Split.TEST, 1, "S")[0]
+    shot = picture(1000)
+    raw.fill().add("a", lesion_id=train, image=shot[1:, 1:]).add("b", lesion_id=test)
+    raw.add("f", lesion_id=test, image=png(shot_of(jpeg(shot)))).add("x", lesion_id=train, image=shot)
+    result = run(raw.write())
+    assert [problem.image for problem in result.quarantine] == ["f"]
+    assert [(pair["first"], pair["second"], pair["told"]) for pair in result.report["near_duplicates"]] == [("a", "x", True)]
+
+
 def test_an_image_between_two_splits_is_set_aside_with_its_reason_and_is_not_bad(raw: RawData, run: Run) -> None:
     train, test = groups_in(Split.TRAIN, 1, "T")[0], groups_in(Split.TEST, 1, "S")[0]
     shot = picture(1000)
@@ -111,20 +148,24 @@ def test_nothing_moves_when_data_is_added_in_any_order_with_a_ledger(tmp_path: P
     ]
     shuffle.shuffle(extra)
     ledger = tmp_path / "home" / "groups.csv"
-    before: dict[str, tuple[str, str, object]] = {}
+    before: dict[str, tuple[str, str]] = {}
     for step, count in enumerate((3, 9, 14, 18)):
         raw = RawData(tmp_path / f"raw{step}").fill(train=2, others=1)
         for name, lesion, shot in extra[:count]:
             raw.add(name, lesion_id=lesion, image=shot, mask=True)
         (tmp_path / f"out{step}").mkdir()
         manifest = run(raw.write(), out=tmp_path / f"out{step}", known_groups=ledger).manifest
-        now = {row.image_id: (row.group_id, row.split, None if row.split == "test" else row.fold) for row in manifest.itertuples()}
-        assert {name: now.get(name) for name in before} == before
+        now = {row.image_id: (row.split, row.group_id) for row in manifest.itertuples()}
+        assert {name: now[name][0] for name in before} == {name: split for name, (split, _) in before.items()}
+        # Groups may turn out to be one; none falls apart.
+        assert len({(group, now[name][1]) for name, (_, group) in before.items()}) == len({group for _, group in before.values()})
+        for row in manifest[manifest["split"] != "test"].itertuples():
+            assert row.fold == fold_of(row.group_id, 5)
         by_shot = {n % 6: set() for n in range(18)}  # type: ignore[var-annotated]
-        for name, (_, split, _) in now.items():
+        for name, (split, group) in now.items():
             if name.startswith("X") and int(name[1:]) % 3:
-                by_shot[int(name[1:]) % 6].add(split)
-        assert all(len(splits) <= 1 for splits in by_shot.values())
+                by_shot[int(name[1:]) % 6].add((split, group))
+        assert all(len(groups) <= 1 for groups in by_shot.values())
         before = now
     lines = list(csv.reader(ledger.open(encoding="utf-8")))
     assert len({tuple(line) for line in lines}) == len(lines) == 1 + sum(1 for _ in before)
