@@ -541,7 +541,7 @@ def load_params(
         file: a params.yaml; None: the one of the working directory, or else the one that the package ships.
         profile: name of a profile whose values override the file's.
         data: sources, in the spelling of `--data`; they replace `ingest.sources`.
-        assignments: `section.key=value`, value in YAML.
+        assignments: `section.key=value`, value in YAML; of `overrides` it replaces all, below them it changes that value alone.
 
     Raises:
         ParamsError: a key is unknown, or a value is of the wrong type or out of range.
@@ -555,7 +555,7 @@ def load_params(
     if data:
         _override(values, {"ingest": {"sources": list(data)}}, "--data", origin)
     for assignment in assignments:
-        _override(values, _parse_assignment(assignment), "--set", origin)
+        _assign(values, *_parse_assignment(assignment), origin)
     return Resolved(validate_params(values, str(file), origin), origin)
 
 
@@ -642,7 +642,8 @@ def _read_profile(name: str) -> dict[str, Any]:
     return _read_yaml(project_file(f"profiles/{name}.yaml"))
 
 
-def _parse_assignment(assignment: str) -> dict[str, Any]:
+def _parse_assignment(assignment: str) -> tuple[list[str], Any]:
+    """The parts of the key, and the value."""
     key, equals, text = assignment.partition("=")
     if not equals or not key.strip():
         raise ParamsError(f"--set: {assignment!r} is no assignment; write section.key=value")
@@ -652,10 +653,7 @@ def _parse_assignment(assignment: str) -> dict[str, Any]:
         raise ParamsError(f"--set: the value of {key} is not valid YAML: {text!r}") from error
     if isinstance(value, str) and _is_number(value):
         value = float(value)  # YAML 1.1 reads 1e-3 as text
-    for part in reversed(key.strip().split(".")):
-        value = {part: value}
-    result: dict[str, Any] = value
-    return result
+    return key.strip().split("."), value
 
 
 def _is_number(text: str) -> bool:
@@ -664,6 +662,15 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _assign(values: dict[str, Any], key: list[str], value: Any, origin: dict[str, str], prefix: str = "") -> None:
+    if len(key) > 1 and isinstance(values.get(key[0]), dict):
+        _assign(values[key[0]], key[1:], value, origin, f"{prefix}{key[0]}.")
+        return
+    for part in reversed(key[1:]):
+        value = {part: value}
+    _override(values, {key[0]: value}, "--set", origin, prefix)
 
 
 def _override(values: dict[str, Any], changes: Mapping[str, Any], source: str, origin: dict[str, str], prefix: str = "") -> None:

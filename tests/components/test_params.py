@@ -90,6 +90,15 @@ def test_one_model_s_parameters_do_not_know_of_the_others() -> None:
     assert one == for_model(section.model_copy(update={"models": ["resnet50", "tiny_cnn"]}), "resnet50")
 
 
+def test_what_is_set_below_overrides_changes_nothing_else_and_what_is_set_at_them_replaces_all() -> None:
+    below = ["train_classifier.overrides.resnet50.epochs=9", "train_classifier.overrides.efficientnet_lite0.seed=7"]
+    lite = {"weights": "imagenet", "epochs": 8, "input_size": [96, 96], "seed": 7}
+    section = load_params(profile="demo", assignments=below).params.train_classifier
+    assert section.overrides == {"efficientnet_lite0": lite, "resnet50": {"epochs": 9}}
+    at = "train_classifier.overrides={resnet50: {epochs: 9}}"
+    assert load_params(profile="demo", assignments=[at]).params.train_classifier.overrides == {"resnet50": {"epochs": 9}}
+
+
 def test_every_parameter_is_described() -> None:
     assert all(kind and (meaning or key.endswith("seed")) for key, (kind, _, meaning) in describe().items())
 
