@@ -132,19 +132,19 @@ def withdrawn_of(fingerprint: str) -> str:
 
 
 def check_models(params: Params) -> None:
-    """Every model to train, and every one that parameters of its own are given for, is a registered architecture.
+    """Every model to train, and every one that parameters of its own are given for, is registered, and can see its images' sizes.
 
     An override may be for a model that is not trained now: a profile's are, where `--set` chooses among its models.
 
     Raises:
-        ParamsError: one is not; the text lists what there is.
+        ParamsError: one is not, and the text lists what there is; or it cannot see images of a size that it would be trained on.
     """
-    from components.train_classifier.registry import architectures as classifiers
-    from components.train_unet.registry import architectures as segmenters
+    from components.train_classifier import registry as classifiers
+    from components.train_unet import registry as segmenters
 
     sections: list[tuple[str, TrainingParams, list[str]]] = [
-        ("train_unet", params.train_unet, segmenters()),
-        ("train_classifier", params.train_classifier, classifiers()),
+        ("train_unet", params.train_unet, segmenters.architectures()),
+        ("train_classifier", params.train_classifier, classifiers.architectures()),
     ]
     for name, section, known in sections:
         for field, models in (("models", section.models), ("overrides", section.overrides)):
@@ -153,6 +153,10 @@ def check_models(params: Params) -> None:
                     raise ParamsError(f"{name}.{field}: {model} is no registered architecture; there are {', '.join(known)}")
         if len(set(section.models)) < len(section.models):
             raise ParamsError(f"{name}.models: {', '.join(section.models)} names a model twice; name each once")
+    for model in params.train_unet.models:
+        segmenters.check_sizes(for_model(params.train_unet, model), params.preprocess)
+    for model in params.train_classifier.models:
+        classifiers.check_sizes(for_model(params.train_classifier, model), params.preprocess)
 
 
 def state_of(step: PlannedStep, store: Store) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from components.backbones import registry as backbones
 from components.backbones import weights
 from components.errors import ParamsError
+from components.params import PreprocessParams, TrainClassifierParams
+from components.training.seen_sizes import seen_sizes
 
 if TYPE_CHECKING:
     from components.train_classifier.head import Classifier
@@ -39,6 +41,23 @@ def architectures() -> list[str]:
     return list(_ARCHITECTURES)
 
 
+def check_sizes(params: TrainClassifierParams, preprocess: PreprocessParams) -> None:
+    """Refuse sizes of images that a classifier cannot see, before any is trained on.
+
+    Args:
+        params: how it is trained; `models` holds its name.
+        preprocess: how its images were preprocessed.
+
+    Raises:
+        ParamsError: there is no architecture of this name, or it cannot see images of one of the sizes.
+    """
+    (name,) = params.models
+    least = _known(name).least
+    for field, (height, width) in seen_sizes(params, preprocess).items():
+        if min(height, width) < least:
+            raise ParamsError(f"{field} is {height} x {width}, but {name} needs {least} x {least} or more; set it to such a size")
+
+
 def build(name: str, size: tuple[int, int] | tuple[None, None], dropout: float) -> "Classifier":
     """Build an untrained classifier.
 
@@ -48,19 +67,12 @@ def build(name: str, size: tuple[int, int] | tuple[None, None], dropout: float) 
         dropout: share of the head's activations dropped, 0 to 1.
 
     Raises:
-        ParamsError: there is no architecture of this name, or it cannot see images of this size.
+        ParamsError: there is no architecture of this name.
     """
     from components.train_classifier import head
     from components.training.backend import keras
 
-    if name not in _ARCHITECTURES:
-        raise ParamsError(f"train_classifier.models: {name} is no architecture; there are {', '.join(_ARCHITECTURES)}")
-    known = _ARCHITECTURES[name]
-    if any(side is not None and side < known.least for side in size):
-        raise ParamsError(
-            f"train_classifier.input_size is {size[0]} x {size[1]}, but {name} needs {known.least} x {known.least} or more; "
-            "set it, or preprocess.classification_size, to such a size"
-        )
+    known = _known(name)
     backbone = backbones.build(known.backbone, size)
     if known.on_maps:
         backbone = keras.Model(backbone.input, backbone.layers[-1].input)
@@ -75,3 +87,9 @@ def load_weights(name: str, classifier: "Classifier", spec: str, parent: Path, p
         WeightsError: the weights cannot be had, are not those of the digest, or do not fit.
     """
     weights.load_weights("train_classifier", name, classifier.model, _ARCHITECTURES[name].backbone, spec, parent, place)
+
+
+def _known(name: str) -> _Architecture:
+    if name not in _ARCHITECTURES:
+        raise ParamsError(f"train_classifier.models: {name} is no architecture; there are {', '.join(_ARCHITECTURES)}")
+    return _ARCHITECTURES[name]

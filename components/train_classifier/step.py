@@ -11,7 +11,7 @@ from components.reporter import Reporter
 from components.train_classifier.features import FeatureBatches, compute_features
 from components.train_classifier.head import Classifier
 from components.train_classifier.objective import DIAGNOSES, diagnoses_objective
-from components.train_classifier.registry import build, load_weights
+from components.train_classifier.registry import build, check_sizes, load_weights
 from components.training.backend import keras
 from components.training.checkpoint import Standing
 from components.training.delivery import deliver
@@ -40,6 +40,7 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainClassifierParams, r
 def learn(learning: Learning[TrainClassifierParams], out: Path, reporter: Reporter) -> None:
     """The same from a dataset and a plan that are read already."""
     if not is_whole(out):
+        check_sizes(learning.params, learning.dataset.preprocessing)
         epochs = learning.params.frozen_epochs + learning.params.epochs
         deliver(learning, train_members(learning, _train_member, epochs, out, reporter), out, reporter)
     remove_members(out)

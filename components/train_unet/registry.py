@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from components.backbones import weights
 from components.errors import ParamsError
+from components.params import PreprocessParams, TrainUnetParams
+from components.training.seen_sizes import seen_sizes
 
 if TYPE_CHECKING:
     from components.training.backend import keras
@@ -35,20 +37,30 @@ def architectures() -> list[str]:
     return list(_ARCHITECTURES)
 
 
+def check_sizes(params: TrainUnetParams, preprocess: PreprocessParams) -> None:
+    """Refuse sizes of images that a segmenter cannot see, before any is trained on.
+
+    Args:
+        params: how it is trained; `models` holds its name.
+        preprocess: how its images were preprocessed.
+
+    Raises:
+        ParamsError: there is no architecture of this name, or it cannot see images of one of the sizes.
+    """
+    (name,) = params.models
+    multiple = _known(name).multiple
+    for field, (height, width) in seen_sizes(params, preprocess).items():
+        if height % multiple or width % multiple:
+            raise ParamsError(f"{field} is {height} x {width}, but {name} needs multiples of {multiple}; set it to such a size")
+
+
 def build(name: str, size: tuple[int, int] | tuple[None, None], dropout: float) -> "keras.Model":
     """Build an untrained segmenter; for arguments and result see `unet_plain.build`.
 
     Raises:
-        ParamsError: there is no architecture of this name, or it cannot see images of this size.
+        ParamsError: there is no architecture of this name.
     """
-    if name not in _ARCHITECTURES:
-        raise ParamsError(f"train_unet.models: {name} is no architecture; there are {', '.join(_ARCHITECTURES)}")
-    multiple = _ARCHITECTURES[name].multiple
-    if any(side is not None and side % multiple for side in size):
-        raise ParamsError(
-            f"train_unet.input_size is {size[0]} x {size[1]}, but {name} needs multiples of {multiple}; "
-            f"set it, or preprocess.segmentation_size, to such a size"
-        )
+    _known(name)
     model: keras.Model = import_module(f"components.train_unet.{name}").build(size, dropout)
     return model
 
@@ -61,3 +73,9 @@ def load_weights(name: str, model: "keras.Model", spec: str, parent: Path, place
         WeightsError: the weights cannot be had, are not those of the digest, or do not fit.
     """
     weights.load_weights("train_unet", name, model, _ARCHITECTURES[name].backbone, spec, parent, place)
+
+
+def _known(name: str) -> _Architecture:
+    if name not in _ARCHITECTURES:
+        raise ParamsError(f"train_unet.models: {name} is no architecture; there are {', '.join(_ARCHITECTURES)}")
+    return _ARCHITECTURES[name]

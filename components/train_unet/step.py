@@ -9,7 +9,7 @@ from components.lesions import Task
 from components.params import TrainUnetParams
 from components.reporter import Reporter
 from components.train_unet.losses import MASKS
-from components.train_unet.registry import build, load_weights
+from components.train_unet.registry import build, check_sizes, load_weights
 from components.training.backend import keras
 from components.training.checkpoint import Standing
 from components.training.delivery import deliver
@@ -30,6 +30,7 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporte
     """See `components.train_unet.train_unet`."""
     if not is_whole(out):
         learning = Learning(Dataset(dataset), read_plan(plan), Task.SEGMENTATION, params)
+        check_sizes(params, learning.dataset.preprocessing)
         deliver(learning, train_members(learning, _train_member, params.epochs, out, reporter), out, reporter)
     remove_members(out)
 

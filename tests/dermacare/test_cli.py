@@ -53,6 +53,10 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
             "train_classifier.overrides: resnet18 is no registered architecture; there are",
         ),
         (["run", "--set", "train_unet.models=[unet_plain,unet_plain]"], "names a model twice"),
+        (
+            ["run", "--profile", "best", "--set", "preprocess.segmentation_size=[200,300]"],
+            "preprocess.segmentation_size is 200 x 300, but unet_efficientnet_lite0 needs multiples of 32",
+        ),
         (["run", "--set", "train_unet.models=[]", "--set", "train_classifier.models=[]"], "name at least one model"),
         (["step", "preproces", "--out", "x"], "preproces: is no step; there are ingest"),
         (["step", "train_unet/resnet50", "--out", "x"], "name a model that train_unet.models lists"),

@@ -1,5 +1,6 @@
 """The classifiers by name, their exact sizes, and their ImageNet weights."""
 
+import re
 import subprocess
 import sys
 import time
@@ -13,7 +14,8 @@ import pytest
 
 from components.backbones import resnet
 from components.errors import ParamsError, WeightsError
-from components.train_classifier.registry import architectures, build, load_weights
+from components.params import for_model, load_params
+from components.train_classifier.registry import architectures, build, check_sizes, load_weights
 from components.training.backend import keras
 from components.training.members import Parameters, count_parameters
 
@@ -68,9 +70,18 @@ def test_an_unknown_name_is_an_error_that_lists_what_there_is() -> None:
         build("vgg16", (32, 32), 0.3)
 
 
-def test_too_small_a_size_is_an_error_that_says_what_is_needed() -> None:
-    with pytest.raises(ParamsError, match="16 x 48, but resnet50 needs 32 x 32 or more"):
-        build("resnet50", (16, 48), 0.3)
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("train_classifier.input_size=[16,48]", "train_classifier.input_size is 16 x 48"),
+        ("preprocess.classification_size=[16,48]", "preprocess.classification_size is 16 x 48"),
+        ("train_classifier.progressive=[{epochs: 1, size: [16, 48]}]", "train_classifier.progressive.0.size is 16 x 48"),
+    ],
+)
+def test_too_small_a_size_is_an_error_that_says_what_is_needed(assignment: str, told: str) -> None:
+    params = load_params(assignments=[assignment]).params
+    with pytest.raises(ParamsError, match=rf"{re.escape(told)}, but resnet50 needs 32 x 32 or more"):
+        check_sizes(for_model(params.train_classifier, "resnet50"), params.preprocess)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from components.augment_balance.reader import TrainingReader, read_rows
 from components.bundle import Bundle, Parent, bundle_digest, read_description
 from components.calibration import calibrate, fit_temperature
 from components.dataset import Dataset
-from components.errors import WeightsError
+from components.errors import ParamsError, WeightsError
 from components.lesions import CODES, Split, Task
 from components.params import Stage, TrainClassifierParams, bundle_weights
 from components.refusal import REFUSED
@@ -154,6 +154,13 @@ def test_without_phase_1_all_layers_train_from_the_start(data: Data, tmp_path: P
 def test_what_stays_is_the_bundle_and_the_curves(trained: Path) -> None:
     wanted = ["MODEL_CARD.md", "bundle.json", "figures", "metrics.jsonl", "model.onnx", "refusal.npz", "weights.weights.h5"]
     assert sorted(path.name for path in trained.iterdir()) == wanted
+
+
+def test_a_stage_that_is_too_small_is_an_error_before_anything_is_trained(data: Data, tmp_path: Path) -> None:
+    stages = [Stage(epochs=1, size=(16, 16))]
+    with pytest.raises(ParamsError, match=r"train_classifier\.progressive\.0\.size is 16 x 16, but resnet50 needs 32 x 32"):
+        train_tiny(data, tmp_path / "out", classifier_params("resnet50", input_size=(32, 32), progressive=stages))
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_weights_that_nobody_published_are_an_error_before_anything_is_trained(data: Data, tmp_path: Path) -> None:

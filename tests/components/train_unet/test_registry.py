@@ -1,5 +1,6 @@
 """The segmenters by name, and their exact sizes."""
 
+import re
 import subprocess
 import sys
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from components.errors import ParamsError
-from components.train_unet.registry import architectures, build
+from components.params import for_model, load_params
+from components.train_unet.registry import architectures, build, check_sizes
 from components.training.devices import start_afresh
 from components.training.members import Parameters, count_parameters
 
@@ -69,6 +71,18 @@ def test_an_unknown_name_is_an_error_that_lists_what_there_is() -> None:
         build("unet", (32, 32), 0.1)
 
 
-def test_a_size_that_does_not_halve_is_an_error_that_says_which_does() -> None:
-    with pytest.raises(ParamsError, match="75 x 100, but unet_plain needs multiples of 16"):
-        build("unet_plain", (75, 100), 0.1)
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("train_unet.input_size=[75,100]", "train_unet.input_size is 75 x 100"),
+        ("preprocess.segmentation_size=[75,100]", "preprocess.segmentation_size is 75 x 100"),
+        (
+            "train_unet.progressive=[{epochs: 1, size: [64, 64]}, {epochs: 1, size: [75, 100]}]",
+            "train_unet.progressive.1.size is 75 x 100",
+        ),
+    ],
+)
+def test_a_size_that_does_not_halve_is_an_error_that_says_which_does(assignment: str, told: str) -> None:
+    params = load_params(assignments=["train_unet.models=[unet_plain]", assignment]).params
+    with pytest.raises(ParamsError, match=rf"{re.escape(told)}, but unet_plain needs multiples of 16"):
+        check_sizes(for_model(params.train_unet, "unet_plain"), params.preprocess)

@@ -13,7 +13,7 @@ from components.bundle import Bundle, bundle_digest
 from components.dataset import Dataset, write_manifest
 from components.errors import DatasetError, ParamsError
 from components.lesions import Split, Task
-from components.params import bundle_weights
+from components.params import Stage, bundle_weights
 from components.train_unet.registry import build
 from tests.trainings import Data, make_data, train_tiny, unet_params
 
@@ -99,6 +99,12 @@ def test_checkpoints_that_a_kill_left_beside_the_whole_bundle_are_removed(data: 
 def test_an_unknown_architecture_is_an_error(data: Data, tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="unet_huge is no architecture"):
         train_tiny(data, tmp_path / "out", unet_params("unet_huge"))
+
+
+def test_a_stage_of_a_size_that_does_not_halve_is_an_error_before_anything_is_trained(data: Data, tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"train_unet\.progressive\.0\.size is 17 x 24, but unet_tiny needs multiples of 2"):
+        train_tiny(data, tmp_path / "out", unet_params(progressive=[Stage(epochs=1, size=(17, 24))]))
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_without_val_images_there_is_nothing_to_judge_by(tmp_path: Path) -> None:
