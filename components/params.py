@@ -572,19 +572,31 @@ def validate_params(values: Mapping[str, Any], name: str, origin: Mapping[str, s
         raise ParamsError("; ".join(_sentence(e, name, origin) for e in error.errors()[:3])) from error
 
 
+def sources_of(key: str, origin: Mapping[str, str]) -> list[str]:
+    """What overrode a parameter or section, or anything above or in it, each named once; what did so last is the last."""
+    related = [source for other, source in origin.items() if not key or _within(key, other) or _within(other, key)]
+    return list(reversed(dict.fromkeys(reversed(related))))
+
+
+def _within(key: str, section: str) -> bool:
+    return f"{key}.".startswith(f"{section}.")
+
+
 def _sentence(error: Any, name: str, origin: Mapping[str, str]) -> str:
     key = ".".join(str(part) for part in error["loc"])
-    where = next((source for prefix, source in origin.items() if key == prefix or key.startswith(prefix + ".")), name)
+    by = sources_of(key, origin)
+    if error["type"] == "value_error":  # a rule about several parameters of a section, or of all sections
+        rule = str(error["ctx"]["error"])
+        return ": ".join([", ".join(by) or name, *([] if rule.startswith(key) else [key]), rule])
+    where = by[-1] if by else name
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, list(describe()), n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]}?" if near else "; `dermacare params` lists what there is"
         return f"{where}: {key} is no parameter{hint}"
     if error["type"] == "missing":
         return f"{where}: {key} is missing; `dermacare params` shows its type and range"
-    if not key:
-        return f"{where}: {error['ctx']['error'] if 'ctx' in error else error['msg']}"
     wanted = error["msg"][0].lower() + error["msg"][1:]
-    wanted = wanted.replace("input should be", "it must be").replace("value error, ", "")
+    wanted = wanted.replace("input should be", "it must be")
     return f"{where}: {key} is {error['input']!r}; {wanted}"
 
 
@@ -680,4 +692,5 @@ def _override(values: dict[str, Any], changes: Mapping[str, Any], source: str, o
             _override(values[key], value, source, origin, dotted + ".")
         else:
             values[key] = dict(value) if isinstance(value, Mapping) else value
+            origin.pop(dotted, None)  # so that what was set last stands last
             origin[dotted] = source

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 from rich.table import Table
 
-from components.params import Resolved, describe
+from components.params import Resolved, describe, sources_of
 from dermacare.console import console
 
 
@@ -17,8 +17,8 @@ def show_params(resolved: Resolved, *, as_yaml: bool) -> None:
         return
     table = Table("parameter", "value", "type", "range", "from", "meaning")
     for key, (kind, limits, meaning) in describe().items():
-        origin = next((source for prefix, source in resolved.sources.items() if key.startswith(prefix)), "params.yaml")
-        table.add_row(key, str(_value(values, key)), kind, limits, origin, meaning)
+        by = sources_of(key, resolved.sources)
+        table.add_row(key, str(_value(values, key)), kind, limits, by[-1] if by else "params.yaml", meaning)
     console.print(table)
 
 

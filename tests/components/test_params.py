@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from components.errors import ParamsError
-from components.params import bundle_weights, describe, for_model, load_params, profiles, version_of
+from components.params import bundle_weights, describe, for_model, load_params, profiles, sources_of, version_of
 
 
 def test_a_profile_then_data_then_set_override_the_file() -> None:
@@ -55,6 +55,45 @@ def test_a_wrong_parameter_names_key_value_and_way_out(assignment: str, told: li
         load_params(profile="demo", assignments=[assignment])
     assert all(part in str(error.value) for part in told), str(error.value)
     assert error.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("profile", "assignments", "told"),
+    [
+        (
+            "best",
+            ["train_classifier.epochs=8"],
+            "profile best, --set: train_classifier: progressive takes all the epochs; leave ",
+        ),
+        (None, ["train_unet.fold=0"], "--set: train_unet: fold is 0, but folds is 1; "),
+        ("best", ["validate.folds=4"], "profile best, --set: train_classifier.folds is 5 for efficientnet_lite0, but "),
+        (None, ["cluster.steps.train.cpu=2"], "--set: cluster.steps.train is no step; "),
+    ],
+)
+def test_a_broken_rule_of_several_parameters_names_who_set_them_and_prints_no_section(
+    profile: str | None, assignments: list[str], told: str
+) -> None:
+    with pytest.raises(ParamsError) as error:
+        load_params(profile=profile, assignments=assignments)
+    assert str(error.value).startswith(told), str(error.value)
+    assert "{" not in str(error.value)
+
+
+def test_a_broken_rule_of_a_file_names_the_file(tmp_path: Path) -> None:
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    values["train_unet"]["fold"] = 0
+    file = tmp_path / "own.yaml"
+    file.write_text(yaml.safe_dump(values))
+    with pytest.raises(ParamsError, match=r"own\.yaml: train_unet: fold is 0, but folds is 1"):
+        load_params(file)
+
+
+def test_what_overrode_a_parameter_is_not_said_of_one_whose_name_begins_alike() -> None:
+    below = "train_classifier.overrides.resnet50.epochs=9"
+    origin = load_params(profile="demo", assignments=["train_classifier.mix=none", below]).sources
+    assert sources_of("train_classifier.mix", origin) == ["--set"]
+    assert sources_of("train_classifier.mix_alpha", origin) == []
+    assert sources_of("train_classifier.overrides", origin) == ["profile demo", "--set"]
 
 
 def test_a_wrong_profile_names_the_nearest() -> None:
