@@ -115,6 +115,11 @@ def bundle_of(weights: str) -> str | None:
     return digest if place == _BUNDLE or place.startswith(f"{_BUNDLE}:") else None
 
 
+def names_file(weights: str) -> bool:
+    """Whether a parameter `weights` names a file, of which nobody knows what it learned from."""
+    return _DIGEST in weights and bundle_of(weights) is None
+
+
 def version_of(weights: str) -> str:
     """The registered version that a parameter `weights` names, `lesion-classifier/7`; empty where it names none."""
     return weights.rpartition(_DIGEST)[0].removeprefix(_BUNDLE).removeprefix(":") if bundle_of(weights) else ""

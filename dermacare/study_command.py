@@ -89,7 +89,7 @@ def _params(params: Params, model: str | None) -> LeakStudyParams:
     if classifier.parent is not None:
         raise ParamsError(
             f"train_classifier: {classifier.models[0]} starts from {classifier.weights}, which learned from lesions of the study's "
-            "test set, so that neither model would be clean; set weights to imagenet, a file or none"
+            "test set, so that neither model would be clean; set weights to imagenet, none or a file that never saw these images"
         )
     return LeakStudyParams(
         classifier=classifier,

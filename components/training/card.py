@@ -3,7 +3,7 @@
 from components.bundle import Description, Int8, Parent
 from components.dataset import Dataset
 from components.lesions import LESIONS, Diagnosis, Split, Task
-from components.params import TrainClassifierParams, TrainUnetParams
+from components.params import TrainClassifierParams, TrainUnetParams, names_file
 from components.training.folds import choices_on_judged
 
 _DRAWN = "> **Trained on drawn images (phantom): this model knows nothing about skin. Never use it on people.**\n\n"
@@ -131,6 +131,8 @@ def _recipe_section(description: Description) -> str:
         lines.append(_int8(description.int8))
     if description.parent is not None:
         lines.append(_parent(description.parent))
+    if names_file(description.training["weights"]):
+        lines.append("It started from a file; what that learned from is not known, and figures of val and test may be too good.")
     return "## Recipe\n\n" + "".join(f"- {line}\n" for line in lines)
 
 

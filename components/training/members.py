@@ -22,7 +22,7 @@ from components.bundle import FEATURES, MODEL, WEIGHTS
 from components.dataset import Dataset
 from components.files import atomic_write, write_text, writing
 from components.lesions import Task
-from components.params import TrainClassifierParams, TrainUnetParams
+from components.params import TrainClassifierParams, TrainUnetParams, names_file
 from components.reporter import Reporter
 from components.training.backend import keras
 from components.training.checkpoint import Checkpoints, Standing, rewind_metrics
@@ -111,6 +111,8 @@ def train_members(
         The members, in their order.
     """
     members, trained = learning.members, []
+    if names_file(learning.params.weights):
+        reporter.message("it starts from a file; what that learned from is not known, and figures of val and test may be too good")
     for place, member in enumerate(members):
         folder = out / FOLDER / f"{place:02d}"
         if not (folder / _WHOLE).exists():

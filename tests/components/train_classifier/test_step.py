@@ -13,6 +13,7 @@ from components.bundle import Bundle, Parent, bundle_digest, read_description
 from components.calibration import calibrate, fit_temperature
 from components.dataset import Dataset
 from components.errors import ParamsError, WeightsError
+from components.files import sha256_file
 from components.lesions import CODES, Split, Task
 from components.params import Stage, TrainClassifierParams, bundle_weights
 from components.refusal import REFUSED
@@ -202,6 +203,15 @@ def test_the_card_of_photographs_does_not_warn_and_names_their_licences(trained:
     assert card.startswith("# tiny_cnn")
     assert "CC BY-NC 4.0 (48 images)" in card
     assert "from isic2019" in card
+
+
+def test_what_a_file_of_weights_learned_from_is_said_to_be_unknown(data: Data, trained: Path, tmp_path: Path) -> None:
+    file = trained / "weights.weights.h5"
+    out = train_tiny(data, tmp_path / "out", classifier_params(weights=f"{file}#sha256={sha256_file(file)}", epochs=1))
+    told = "a file; what that learned from is not known, and figures of val and test may be too good"
+    assert f"it starts from {told}" in (tmp_path / "out.events").read_text()
+    assert f"It started from {told}." in (out / "MODEL_CARD.md").read_text()
+    assert told not in (trained / "MODEL_CARD.md").read_text()
 
 
 class TestTrainedOn:
