@@ -109,10 +109,15 @@ def train_members(
 
     Returns:
         The members, in their order.
+
+    Raises:
+        DatasetError: see `open_feed`; before any member is trained.
     """
     members, trained = learning.members, []
     if names_file(learning.params.weights):
         reporter.message("it starts from a file; what that learned from is not known, and figures of val and test may be too good")
+    for member in members:  # one that cannot be trained is told before any is
+        open_feed(learning.dataset, learning.plan, learning.task, learning.params, member)
     for place, member in enumerate(members):
         folder = out / FOLDER / f"{place:02d}"
         if not (folder / _WHOLE).exists():

@@ -13,6 +13,7 @@ from components.bundle import Bundle, read_description
 from components.calibration import calibrate, fit_temperature
 from components.conformal import fit_conformal
 from components.dataset import Dataset
+from components.errors import DatasetError
 from components.flips import mean_over_flips
 from components.lesions import CODES, Task
 from components.out_of_fold import OUT_OF_FOLD, read_out_of_fold
@@ -187,6 +188,12 @@ def test_members_that_are_whole_are_not_trained_again(data: Data, classifier: Pa
     assert not (out / "members").exists()
     for name in ("bundle.json", "model.onnx", OUT_OF_FOLD):
         assert (out / name).read_bytes() == (classifier / name).read_bytes()
+
+
+def test_a_fold_without_images_is_found_before_any_member_is_trained(data: Data, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no classification images of train and val are in fold 2 of 3"):
+        train_tiny(data, tmp_path / "out", classifier_params(**_CLASSIFIER | {"folds": 3}))
+    assert not (tmp_path / "out" / "members").exists()
 
 
 def test_progress_counts_over_all_members(classifier: Path) -> None:
