@@ -1,6 +1,5 @@
 """What a model is fed: augmented batches of train, plain ones of any split."""
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from components.augment_balance.geometry import warp_image, warp_mask
 from components.augment_balance.hair import grow_hair
 from components.augment_balance.mix import Mix, mix_batch
 from components.augment_balance.plan import ClassificationPlan, Plan
+from components.cores import usable_cores
 from components.dataset import Dataset
 from components.errors import DatasetError
 from components.images import Mask, RGBImage, one_thread_a_call
@@ -96,7 +96,7 @@ class TrainingReader:
         samples = samples[np.random.default_rng([self._plan.seed, number]).permutation(len(samples))]
         steps = range(start, -(-len(samples) // self._batch_size))
         parts = [(step, samples[step * self._batch_size : (step + 1) * self._batch_size]) for step in steps]
-        cores = os.cpu_count() or 1
+        cores = usable_cores()
         with one_thread_a_call(), ThreadPoolExecutor(cores) as pool:
             ready = deque(pool.submit(self._prepare, *part, number, size or self._size) for part in parts[:cores])
             for part in parts[cores:]:

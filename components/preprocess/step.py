@@ -1,6 +1,5 @@
 """The step: encoded files in, pixel shards out, on every core."""
 
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from components.bundle import Bundle
+from components.cores import usable_cores
 from components.dataset import (
     Dataset,
     Row,
@@ -77,7 +77,7 @@ def write_shards(
         earlier: see `components.preprocess.preprocess`.
         workers: see `components.preprocess.preprocess`.
     """
-    with one_thread_a_call(), ThreadPoolExecutor(workers or os.cpu_count()) as pool, ThreadPoolExecutor(1) as writer:
+    with one_thread_a_call(), ThreadPoolExecutor(workers or usable_cores()) as pool, ThreadPoolExecutor(1) as writer:
         reader = PixelReader(source, params, Bundle.load(out / SEGMENTER) if params.segmenter else None)
         done, total = 0, sum(len(shard.rows) for shard in shards)
         written: Future[str] | None = None

@@ -5,12 +5,11 @@ part of the bundle, which holds nothing of the machine that made it.
 """
 
 import json
-import math
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
+from components.cores import usable_cores
 from components.files import write_text
 
 FILE = "machine.json"
@@ -42,18 +41,6 @@ def _processor() -> str:
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, "") or platform.processor() or "unknown processor"
-
-
-def usable_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """How many threads may run at once here: a container's share, where the system tells.
-
-    Args:
-        quota: Linux's file of a container's processor time, `<microseconds or max> <of so many microseconds>`. More threads than it
-            has room for are stopped again and again.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share, _, period = quota.read_text(encoding="ascii").partition(" ") if quota.is_file() else ("max", "", "")
-    return min(cores, max(1, math.ceil(int(share) / int(period)))) if share.isdecimal() else cores
 
 
 def _gpus() -> list[str]:

@@ -23,7 +23,6 @@ The process's own 0.7 GiB are there already when this is asked. On a GPU the fig
 """
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from typing import Any
 
 import psutil
 
+from components.cores import usable_cores
 from components.errors import MachineError
 from components.params import TrainClassifierParams, TrainUnetParams
 from components.quantities import size
@@ -76,7 +76,7 @@ def training_memory(model: keras.Model, image: tuple[int, ...], ema: bool) -> Me
     weights = _FLOAT * sum(math.prod(variable.shape) for variable in model.variables)
     kept, largest, count = _kept_for_gradients(model, image)
     batch = math.prod(image) + math.prod(side or image[place] for place, side in enumerate(model.output_shape[1:]))
-    waiting = batch * ((os.cpu_count() or 1) + 1)
+    waiting = batch * (usable_cores() + 1)
     fixed = weights * (_COPIES + _COPIES_OF_MEAN * ema) + _GRAPH + _GRAPH_A_LAYER * count * (1 + ema)
     return Memory(fixed, _FLOAT * (kept + _PASSING * largest + waiting))
 

@@ -7,7 +7,6 @@ a later output that holds the same shard takes it over instead of decoding again
 import hashlib
 import io
 import math
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from components.cores import usable_cores
 from components.dataset import Dataset, Row, shard_name, write_files_shard
 from components.errors import ImageFormatError
 from components.files import atomic_write, sha256_bytes, take_over
@@ -117,7 +117,7 @@ def measure_files(
     """
     shards = _cut(dataset.manifest)
     total, done = sum(len(shard.images) for shard in shards), 0
-    with one_thread_a_call(), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with one_thread_a_call(), ThreadPoolExecutor(workers or usable_cores()) as pool:
         checker = _Checker(dataset)
         for shard in shards:
             if not take_over(shard.kept, out, earlier):

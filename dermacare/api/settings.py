@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from components.provenance.machine import usable_cores
+from components.cores import usable_cores
 from dermacare.api import limits
 from pipelines.home import Home
 

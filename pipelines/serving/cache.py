@@ -19,11 +19,11 @@ import numpy as np
 from pydantic import ValidationError
 
 from components.bundle import Bundle, bundle_digest
+from components.cores import usable_cores
 from components.errors import BundleError, DermaCareError
 from components.files import sha256_file, write_text
 from components.grad_cam import Head, read_heads
 from components.predict.predictor import Predictor
-from components.provenance.machine import usable_cores
 from pipelines.serving.facts import ModelFacts, ServedRelease
 
 NETWORK = "explained.onnx"

@@ -15,7 +15,7 @@ from components.promotion.ledger import ReleaseLedger
 from components.provenance.decisions import find_decisions
 from components.provenance.files import file_digests
 from components.provenance.images import image_list_digest
-from components.provenance.machine import FILE, note_machine, read_machines, this_machine, usable_cores
+from components.provenance.machine import FILE, note_machine, read_machines, this_machine
 from tests.bundles import classifier_bundle
 from tests.components.promotion.records import decided, moved, release, version
 from tests.datasets import preprocessed_dataset
@@ -58,13 +58,6 @@ class TestFiles:
 
 
 class TestMachine:
-    def test_a_containers_share_bounds_its_threads(self, tmp_path: Path) -> None:
-        quota = tmp_path / "cpu.max"
-        free = usable_cores(quota)  # no such file
-        for text, threads in (("max 100000\n", free), ("50000 100000\n", 1), (f"{100_000 * 2 * free} 100000\n", free)):
-            quota.write_text(text)
-            assert usable_cores(quota) == threads
-
     def test_a_training_that_went_on_elsewhere_names_both_machines(self, tmp_path: Path) -> None:
         note_machine(tmp_path)
         note_machine(tmp_path)

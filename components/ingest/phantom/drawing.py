@@ -1,6 +1,5 @@
 """Drawing a whole folder of phantoms, in ISIC's layout."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from components.cores import usable_cores
 from components.errors import SourceError
 from components.files import atomic_write, write_text
 from components.ingest.phantom.photograph import Photograph, draw_patch, take_photograph
@@ -44,7 +44,7 @@ def draw_phantoms(out: Path, params: PhantomParams, progress: Callable[[int, int
     lesions = roster(params)
     total = sum(len(lesion.images) for lesion in lesions)
     done = 0
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(usable_cores())
     try:
         for drawn in as_completed([pool.submit(_draw_lesion, out, params, lesion) for lesion in lesions]):
             done += drawn.result()

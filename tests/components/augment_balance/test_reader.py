@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from components.augment_balance import augment_balance
+from components.augment_balance import reader as module
 from components.augment_balance.mix import Mix
 from components.augment_balance.plan import Plan, read_plan
 from components.augment_balance.reader import Batch, TrainingReader, read_rows
@@ -277,7 +278,8 @@ def test_a_plan_that_leaves_out_a_diagnosis_of_train_is_refused(dataset: Dataset
         TrainingReader(dataset, Task.CLASSIFICATION, edited, None, 4)
 
 
-def test_pixels_are_not_loaded_whole(tmp_path: Path, params: AugmentBalanceParams) -> None:
+def test_pixels_are_not_loaded_whole(tmp_path: Path, params: AugmentBalanceParams, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "usable_cores", lambda: 2)
     data = preprocessed_dataset(tmp_path / "data", per_class=12, size=(128, 128), tasks=[Task.CLASSIFICATION])
     dataset = Dataset(data)
     reader = TrainingReader(dataset, Task.CLASSIFICATION, _plan(dataset, params, tmp_path / "plan"), None, 4)

@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from components.errors import SourceError
 from components.files import sha256_file
-from components.ingest.phantom import draw_phantoms
+from components.ingest.phantom import draw_phantoms, drawing
 from components.ingest.phantom.photograph import draw_patch, take_photograph
 from components.ingest.phantom.roster import roster
 from components.lesions import CODES, Diagnosis
@@ -115,7 +114,7 @@ def test_a_seed_gives_the_same_bytes_whatever_the_number_of_threads(
     few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[tuple[int, int]] = []
-    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    monkeypatch.setattr(drawing, "usable_cores", lambda: 5)
     draw_phantoms(tmp_path, FEW, lambda done, total: calls.append((done, total)))
     assert digests(tmp_path) == digests(few)
     images = len(list(tmp_path.glob("images/*.jpg")))
@@ -144,7 +143,7 @@ def test_a_drawing_that_was_interrupted_goes_on_to_the_same_bytes(
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(drawing, "usable_cores", lambda: 1)
     with pytest.raises(KeyboardInterrupt):
         draw_phantoms(tmp_path, FEW, interrupt)
     assert not list(tmp_path.glob("*.csv"))

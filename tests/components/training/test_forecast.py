@@ -12,10 +12,17 @@ from components.params import TrainClassifierParams, TrainUnetParams
 from components.reporter import Reporter
 from components.train_classifier import registry as classifiers
 from components.train_unet import registry as segmenters
+from components.training import forecast
 from components.training.forecast import available_memory, check_memory, features_memory, training_memory
 from tests.trainings import Data, classifier_params, make_data, open_first_feed, train_tiny, unet_params
 
 MIB = 2**20
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each core has a batch in hand, so that the figures below are those of two."""
+    monkeypatch.setattr(forecast, "usable_cores", lambda: 2)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +74,13 @@ def test_features_of_phase_1_count(data: Data) -> None:
     backbone = classifiers.build("tiny_cnn", (64, 64), 0.3).backbone
     few, many = (features_memory(backbone, (64, 64, 3), samples, 32) for samples in (10, 10_010))
     assert many - few == 2 * 4 * 10_000 * backbone.output_shape[-1]
+
+
+def test_a_batch_waits_for_every_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = segmenters.build("unet_tiny", (64, 64), 0.1)
+    two = training_memory(model, (64, 64, 3), ema=False)
+    monkeypatch.setattr(forecast, "usable_cores", lambda: 5)
+    assert training_memory(model, (64, 64, 3), ema=False).image - two.image == 3 * 4 * (64 * 64 * 3 + 64 * 64 * 1)
 
 
 @pytest.mark.parametrize(("image", "sizes"), [((64, 96, 3), (64, 96)), ((64, 96, 3), (None, None))])
