@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +75,7 @@ class TrainingReader:
         if self._balance is not None:
             _refuse_unplanned(self._rows, self._balance)
 
-    @property
+    @cached_property
     def samples(self) -> int:
         """Samples of an epoch."""
         return len(self._list_samples(0))

@@ -22,12 +22,16 @@ _CHUNK = 32
 
 
 def compute_features(
-    batches: Iterator[Batch], backbone: Callable[[Values], Values], folder: Path, name: str, tell: Callable[[int], None]
+    batches: Callable[[int], Iterator[Batch]],
+    backbone: Callable[[Values], Values],
+    folder: Path,
+    name: str,
+    tell: Callable[[int], None],
 ) -> Batch:
     """Send batches of images through a backbone, or read what an earlier attempt left of that.
 
     Args:
-        batches: N x H x W x 3 images each; they must be the same at every attempt.
+        batches: gives the batches, N x H x W x 3 images each, from one on, counted from 0; they must be the same at every attempt.
         backbone: images → features, N x F.
         folder: where the features are kept.
         name: of the files.
@@ -37,14 +41,15 @@ def compute_features(
         All samples as one batch; `images` are their features, N x F.
     """
     chunks: list[Batch] = []
-    for number in count():
-        part = enumerate(islice(batches, _CHUNK), number * _CHUNK + 1)
-        path = folder / f"{name}-{number:04d}.npz"
+    coming: Iterator[Batch] | None = None
+    for start in count(0, _CHUNK):
+        path = folder / f"{name}-{start // _CHUNK:04d}.npz"
         chunk = _kept(path)
         if chunk is not None:
-            _pass_over(part)
+            coming = None  # its images are not needed, and what comes after them is asked for where it is
         else:
-            featured = [_featured(batch, backbone, done, tell) for done, batch in part]
+            coming = coming or batches(start)
+            featured = [_featured(batch, backbone, done, tell) for done, batch in enumerate(islice(coming, _CHUNK), start + 1)]
             if not featured:
                 break
             chunk = _joined(featured)
@@ -84,11 +89,6 @@ class FeatureBatches:
     def _cut(self, order: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[Batch]:
         parts = (order[start : start + self._batch_size] for start in range(0, len(order), self._batch_size))
         return (Batch(self._samples.images[part], self._samples.targets[part], self._samples.weights[part]) for part in parts)
-
-
-def _pass_over(part: Iterator[object]) -> None:
-    for _ in part:
-        pass
 
 
 def _featured(batch: Batch, backbone: Callable[[Values], Values], done: int, tell: Callable[[int], None]) -> Batch:

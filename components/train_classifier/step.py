@@ -91,8 +91,8 @@ def _train_head(classifier: Classifier, feed: Feed, params: TrainClassifierParam
     def tell(done: int) -> None:
         run.reporter.progress(done, feed.train.steps, "batches through the frozen backbone")
 
-    train = compute_features(feed.train.epoch(0), backbone, folder, "train", tell)
-    val = compute_features(feed.val(), backbone, folder, "val", lambda done: None)
+    train = compute_features(lambda start: feed.train.epoch(0, start), backbone, folder, "train", tell)
+    val = compute_features(feed.val, backbone, folder, "val", lambda done: None)
     batches, judged = (FeatureBatches(samples, params.batch_size, params.seed) for samples in (train, val))
     phase = frozen_phase_of(params, _FROZEN)
     return fit(classifier.head, _objective(feed, params), batches, judged.in_order, phase, run)

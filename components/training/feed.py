@@ -37,9 +37,10 @@ class Feed:
     rows: Rows
     batch_size: int
 
-    def val(self) -> Iterator[Batch]:
-        """The batches of what judges it, as they are stored: val, or its fold."""
-        return read_rows(self.dataset, self.task, self.rows.judged, self.size, self.batch_size)
+    def val(self, start: int = 0) -> Iterator[Batch]:
+        """The batches of what judges it, as they are stored, from batch `start` on: val, or its fold."""
+        rows = self.rows.judged.iloc[start * self.batch_size :]
+        return read_rows(self.dataset, self.task, rows, self.size, self.batch_size)
 
 
 def open_feed(data: Dataset, plan: Plan, task: Task, params: TrainUnetParams | TrainClassifierParams, member: Member) -> Feed:

@@ -278,6 +278,22 @@ def test_a_plan_that_leaves_out_a_diagnosis_of_train_is_refused(dataset: Dataset
         TrainingReader(dataset, Task.CLASSIFICATION, edited, None, 4)
 
 
+def test_samples_are_listed_once_however_often_their_number_is_asked_for(
+    dataset: Dataset, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[int] = []
+    list_samples = TrainingReader._list_samples
+
+    def counted(reader: TrainingReader, epoch: int) -> np.ndarray:
+        listed.append(epoch)
+        return list_samples(reader, epoch)
+
+    monkeypatch.setattr(TrainingReader, "_list_samples", counted)
+    reader = TrainingReader(dataset, Task.CLASSIFICATION, plan, None, 4)
+    assert reader.steps == reader.steps == -(-reader.samples // 4)
+    assert listed == [0]
+
+
 def test_pixels_are_not_loaded_whole(tmp_path: Path, params: AugmentBalanceParams, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "usable_cores", lambda: 2)
     data = preprocessed_dataset(tmp_path / "data", per_class=12, size=(128, 128), tasks=[Task.CLASSIFICATION])
