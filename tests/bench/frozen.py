@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +77,15 @@ def _ours(classifier: Any, train: tuple[np.ndarray, np.ndarray], val: tuple[np.n
     from components.training.phase import frozen_phase_of
     from tests.trainings import classifier_params
 
-    def batches(images: np.ndarray, targets: np.ndarray) -> Iterator[Batch]:
-        for start in range(0, len(images), _BATCH):
+    def batches(images: np.ndarray, targets: np.ndarray, begin: int) -> Iterator[Batch]:
+        for start in range(begin * _BATCH, len(images), _BATCH):
             part = slice(start, start + _BATCH)
             yield Batch(images[part], targets[part], np.ones(len(images[part]), np.float32))
 
     with tempfile.TemporaryDirectory() as folder:
         work, backbone = Path(folder), predictor(classifier.backbone)
         learned, judged = (
-            FeatureBatches(compute_features(batches(*samples), backbone, work, name, lambda done: None), _BATCH, seed=1)
+            FeatureBatches(compute_features(partial(batches, *samples), backbone, work, name, lambda done: None), _BATCH, seed=1)
             for name, samples in (("train", train), ("val", val))
         )
         params = classifier_params(frozen_epochs=_EPOCHS, frozen_learning_rate=_RATE, keep="last", stop_patience=None)
