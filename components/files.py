@@ -110,20 +110,39 @@ def take_over(relative: str, target: Path, folders: Iterable[Path]) -> bool:
 def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Hold a lock between processes, by a file that is there for this alone; the death of the process that holds it frees it.
 
+    Whoever holds it may delete the file, with its folder: those that wait for it lock the one that lies there then.
+
     Raises:
         StoreError: the file cannot be opened; or, where `wait` is False, another process holds the lock.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.open("ab")
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be locked ({error.strerror}); free space or permissions, then run again") from error
-    with handle:
+    while True:
+        with _lock_file(path) as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError as error:
+                raise StoreError(f"{path}: a process is at work here; wait for it or stop it") from error
+            if _is_at(path, handle):
+                yield
+                return
+
+
+def _lock_file(path: Path) -> IO[bytes]:
+    while True:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise StoreError(f"{path}: a process is at work here; wait for it or stop it") from error
-        yield
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("ab")
+        except FileNotFoundError:
+            continue  # who held the lock deleted the folder between the two
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be locked ({error.strerror}); free space or permissions, then run again") from error
+
+
+def _is_at(path: Path, handle: IO[bytes]) -> bool:
+    """Whether an open file is the one that lies at a path now."""
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -15,6 +15,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -171,10 +172,6 @@ class Store:
             StoreError: the store cannot be written.
         """
         place = self.place(step, key)
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{place}: cannot be made ({error.strerror}); free space or permissions, then run again") from error
         with locked(place / "lock"):
             if self.has(step, key) or self._fetched(step, key):
                 return Finished(self.out(step, key), Outcome.REUSED, 0.0)
@@ -273,7 +270,12 @@ class Store:
             # The output goes first and by one rename, so that no half of it is ever taken for whole.
             if self.has(step, key):
                 (place / "out").rename(place / "deleted")
-            shutil.rmtree(place)
+            for path in place.iterdir():
+                if path.name != "lock":
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            (place / "lock").unlink()
+            with suppress(OSError):  # another process makes its lock there already
+                place.rmdir()
 
 
 def _remove_parts(work: Path) -> None:

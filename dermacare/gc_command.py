@@ -22,5 +22,6 @@ def collect(*, yes: bool) -> None:
     console.print(table)
     total = size(sum(item.size for item in found))
     if yes or typer.confirm(f"Delete these {len(found)}, {total}?"):
-        garbage.delete(home, found)
-        console.print(f"deleted {len(found)}, {total} are free again")
+        going = garbage.still(home, found, released_runs(home))
+        garbage.delete(home, going)
+        console.print(f"deleted {len(going)}, {size(sum(item.size for item in going))} are free again")

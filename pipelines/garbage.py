@@ -73,6 +73,12 @@ def _kept(home: Home, all_runs: list[RunRecord], released: set[str]) -> list[Run
     return kept
 
 
+def still(home: Home, garbage: Iterable[Garbage], released: Iterable[str] = ()) -> list[Garbage]:
+    """What of an earlier `find` nothing refers to now either: meanwhile a run may have begun that takes some of it up."""
+    named = {(item.step, item.key) for item in find(home, released)}
+    return [item for item in garbage if (item.step, item.key) in named]
+
+
 def delete(home: Home, garbage: Iterable[Garbage]) -> None:
     """Delete what `find` found.
 

@@ -1,11 +1,16 @@
 """Files are written whole or not at all."""
 
+import fcntl
 import os
+import shutil
+import threading
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from components.files import copy_file
+from components.errors import StoreError
+from components.files import copy_file, locked
 
 CONTENT = os.urandom(300_000)
 
@@ -59,3 +64,28 @@ def test_a_copy_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         copy_file(tmp_path / "nowhere", tmp_path / "copy")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_waits_for_a_lock_that_is_deleted_takes_the_one_that_lies_there_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "place" / "lock"
+    opened, flock, second = threading.Event(), fcntl.flock, list[str]()
+
+    def opened_and_waiting(handle: IO[bytes], how: int) -> None:
+        opened.set()
+        flock(handle, how)
+
+    def wait_for_it() -> None:
+        with locked(path), pytest.raises(StoreError, match="a process is at work here") as refused, locked(path, wait=False):
+            pass
+        second.append(str(refused.value))
+
+    with locked(path):
+        monkeypatch.setattr(fcntl, "flock", opened_and_waiting)
+        waiting = threading.Thread(target=wait_for_it)
+        waiting.start()
+        opened.wait()
+        shutil.rmtree(path.parent)
+    waiting.join()
+    assert len(second) == 1

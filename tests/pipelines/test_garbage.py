@@ -1,9 +1,12 @@
-"""What a run without MLflow leaves is no garbage before it is registered."""
+"""What is garbage: not what waits to be registered, nor what a run has taken up since the list was shown."""
 
 from pathlib import Path
 
+import pytest
+
+from dermacare.gc_command import collect
 from pipelines import garbage, runs
-from pipelines.home import Home
+from pipelines.home import VARIABLE, Home
 from pipelines.runs import RunRecord, RunState
 
 
@@ -28,3 +31,21 @@ def test_work_that_waits_to_be_registered_is_kept_until_it_is(tmp_path: Path) ->
     record(home, 3, waits.steps["evaluate"].key)
     record(home, 4, "b" * 32)
     assert found(home) == {waits.id, waits.steps["evaluate"].key, "20261124-000002-aaaa", "20261124-000003-aaaa"}
+
+
+def test_what_a_run_takes_up_while_the_list_is_shown_is_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    home = Home(tmp_path)
+    for number, key in enumerate("abc", 1):
+        record(home, number, key * 32)
+
+    def answer(_: str) -> bool:
+        record(home, 4, "a" * 32)
+        return True
+
+    monkeypatch.setattr("typer.confirm", answer)
+    collect(yes=False)
+    left = {path.name for path in (home.root / "steps" / "evaluate").iterdir()}
+    assert left == {"a" * 32, "c" * 32}, "c was not in the list that was shown"
+    assert {run.id[-6] for run in runs.all_runs(home)} == {"3", "4"}
