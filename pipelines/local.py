@@ -37,27 +37,31 @@ def start(home: Home, record: RunRecord) -> subprocess.Popen[bytes]:
     """Start the process that carries out a run.
 
     It stays in the caller's process group, so that whoever kills the group kills the run; killed with the terminal's Ctrl-C, it
-    marks the run and ends.
+    marks the run and ends. It waits until the record names it, so that at no time the record says of a run that nobody owns it.
     """
-    runs.save(home, record)
     log = home.log(record.id, "kubeflow")
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = os.environ | _ENVIRONMENT | {VARIABLE: str(home.root), "DERMACARE_RUN": record.id}
     with log.open("ab") as handle:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.local", record.id],
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=handle,
             stderr=handle,
         )
+    assert process.stdin is not None
+    with process.stdin:
+        runs.beat(home, record.id)
+        runs.save(home, runs.owned(record, process.pid))
+    return process
 
 
 def main(run: str) -> int:
     """Carry out a planned run; returns the process's exit code."""
     home = Home.here()
-    record = runs.owned(runs.load(home, run))
-    runs.save(home, record)
+    sys.stdin.read()  # until `start` has written the record
+    record = runs.load(home, run)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: _stop(home, record))
     ending = threading.Event()

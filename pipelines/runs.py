@@ -103,9 +103,10 @@ def all_runs(home: Home) -> list[RunRecord]:
     return sorted((load(home, file.parent.name) for file in home.runs.glob("*/run.json")), key=lambda run: (run.created, run.id))
 
 
-def owned(record: RunRecord) -> RunRecord:
-    """The record with this process as its owner."""
-    return replace(record, pid=os.getpid(), started_process=psutil.Process().create_time(), host=socket.gethostname())
+def owned(record: RunRecord, pid: int | None = None) -> RunRecord:
+    """The record with a process of this host as its owner; None: this one."""
+    process = psutil.Process(pid)
+    return replace(record, pid=process.pid, started_process=process.create_time(), host=socket.gethostname())
 
 
 def beat(home: Home, run: str) -> None:
