@@ -36,8 +36,8 @@ def reach_cluster(home: Home, params: Params) -> Kubeflow:
     return kubeflow
 
 
-def run_on_cluster(home: Home, kubeflow: Kubeflow, prepared: Prepared, *, fresh: bool) -> int:
-    """Start a prepared run, or find it going on, and follow it; returns the exit code.
+def run_on_cluster(home: Home, kubeflow: Kubeflow, prepared: Prepared, *, fresh: bool) -> RunRecord:
+    """Start a prepared run, or find it done or going on, and follow it; returns its record: done, stopped, or still going on.
 
     Raises:
         StepFailed: a step failed.
@@ -46,7 +46,7 @@ def run_on_cluster(home: Home, kubeflow: Kubeflow, prepared: Prepared, *, fresh:
     """
     if prepared.equals is not None and not fresh:
         console.print(f"nothing changed: this equals run {prepared.equals.id}. --fresh does it all again.", markup=False)
-        return 0
+        return prepared.equals
     if prepared.goes_on is not None:
         record = prepared.goes_on
         console.print(f"run {record.id} of the same work goes on at {kubeflow.address}", markup=False)
@@ -60,14 +60,14 @@ def run_on_cluster(home: Home, kubeflow: Kubeflow, prepared: Prepared, *, fresh:
         console.print(
             f"run {record.id} goes on there; the same command follows it, `dermacare runs cancel {record.id}` ends it", markup=False
         )
-        return 130
+        return record
     if record.state is RunState.FAILED:
         raise StepFailed(f"{record.reason}; `kubectl logs` of its pod says more, and the same command goes on from there")
     if record.state is not RunState.DONE:
         console.print(f"run {record.id} was stopped; the same command goes on from there", markup=False)
-        return 130
+        return record
     _show_end(record, standing)
-    return 0
+    return record
 
 
 def _follow(home: Home, kubeflow: Kubeflow, record: RunRecord) -> tuple[RunRecord, Standing]:

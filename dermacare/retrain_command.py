@@ -9,18 +9,16 @@ from typing import Any
 
 from components.errors import DermaCareError, ParamsError
 from components.files import write_text
-from components.notify import Message
 from components.params import Resolved, load_params
 from dermacare.cluster_command import reach_cluster
 from dermacare.console import console
-from pipelines import runs
 from pipelines.home import Home
 from pipelines.retraining.notices import Notices
 from pipelines.retraining.result import Result, State
 from pipelines.retraining.retrain import Asked, note_told, retrain
 from pipelines.retraining.turn import turn
 from pipelines.runner import Runner, check_runner
-from pipelines.runs import RunRecord
+from pipelines.runs import RunRecord, RunState
 from pipelines.start import Prepared
 
 
@@ -45,7 +43,7 @@ def retrain_models(
         resolved = load_params(file, profile=profile, data=data, assignments=assignments)
 
         def ask() -> Asked:
-            return _asked(home, resolved, if_changed, profile, data, assignments, file, start_from, crop_by, runner)
+            return _asked(home, resolved, if_changed, profile, start_from, crop_by, runner)
 
         with turn(home, wait=wait, tell=_say):
             notices = Notices(home)
@@ -68,9 +66,6 @@ def _asked(
     resolved: Resolved,
     if_changed: bool,
     profile: str | None,
-    data: Sequence[str],
-    assignments: Sequence[str],
-    file: Path | None,
     start_from: Sequence[str],
     crop_by: str | None,
     runner: Runner,
@@ -81,43 +76,33 @@ def _asked(
     def prepared() -> Prepared:
         from dermacare.run_command import plan_run
 
-        planned, _ = plan_run(
-            home, resolved, profile=profile, start_from=start_from, crop_by=crop_by, runner=runner, kubeflow=kubeflow
-        )
-        return planned
+        return plan_run(home, resolved, profile=profile, start_from=start_from, crop_by=crop_by, runner=runner, kubeflow=kubeflow)
 
-    def carry_out(planned: Prepared) -> RunRecord:
-        from dermacare.run_command import run_pipeline
+    def carried_out(planned: Prepared) -> RunRecord:
+        from dermacare.run_command import carry_out
+        from pipelines.publish import check_tracking
 
-        code = run_pipeline(
-            profile=profile,
-            data=data,
-            assignments=assignments,
-            file=file,
-            start_from=start_from,
-            crop_by=crop_by,
-            runner=runner,
-            plan_only=False,
-            fresh=False,
-            offline=False,
-        )
-        if code == 130:
+        if kubeflow is None:
+            check_tracking(home, resolved.params)
+        record = carry_out(home, planned, kubeflow)
+        if record.state is not RunState.DONE:
             raise KeyboardInterrupt
-        return runs.all_runs(home)[-1]
+        return record
 
-    return Asked(resolved.params, if_changed, prepared, carry_out, _say)
+    return Asked(resolved.params, if_changed, prepared, carried_out, _say)
 
 
 def _retrained(home: Home, ask: Callable[[], Asked], notices: Notices) -> Result:
     """What came of it; that it failed is told too, and raised."""
     try:
-        return retrain(home, ask())
+        result = retrain(home, ask())
     except ParamsError:
         raise
     except DermaCareError as error:
-        first = str(error).splitlines()[0]
-        _complain(notices.tell(Message("failed", f"DermaCare could not retrain\n{first}", {"state": "failed", "reason": first})))
+        _complain(notices.tell_failure(str(error).splitlines()[0]))
         raise
+    notices.fails_no_more()
+    return result
 
 
 @contextmanager

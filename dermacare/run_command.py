@@ -50,7 +50,7 @@ def run_pipeline(
     kubeflow = reach_cluster(home, resolved.params) if runner is Runner.CLUSTER else None
     if not (plan_only or offline or kubeflow):
         check_tracking(home, resolved.params)
-    prepared, starts = plan_run(
+    prepared = plan_run(
         home,
         resolved,
         profile=profile,
@@ -61,15 +61,29 @@ def run_pipeline(
         fresh=fresh,
         offline=offline,
     )
-    _tell_starts(prepared.record, starts)
     if plan_only:
         _show_plan(home, prepared)
         return 0
+    record = carry_out(home, prepared, kubeflow, fresh=fresh, offline=offline)
+    return 0 if record.state is RunState.DONE else 130
+
+
+def carry_out(
+    home: Home, prepared: Prepared, kubeflow: Kubeflow | None, *, fresh: bool = False, offline: bool = False
+) -> RunRecord:
+    """Carry a planned run out and show it; returns the record of the run that did this work, an earlier one where it was done.
+
+    Where it is not done, the run was stopped, or goes on at the cluster.
+
+    Raises:
+        StepFailed: a step failed.
+        RunError, ParamsError: see `dermacare.cluster_command.run_on_cluster`.
+    """
     if kubeflow is not None:
         return run_on_cluster(home, kubeflow, prepared, fresh=fresh)
     if prepared.equals is not None and not fresh:
         _show_equal(home, prepared.equals)
-        return 0
+        return prepared.equals
     states = {step.name: state_of(step, Store(home.root)) for step in prepared.plan.steps}
     done = sum(state == "reuse" for state in states.values())
     what = f"{done} done already" + (f", goes on from {prepared.resumes.id}" if prepared.resumes else "")
@@ -80,12 +94,12 @@ def run_pipeline(
         raise StepFailed(_failure(home, record))
     if record.state is not RunState.DONE:
         console.print(f"run {record.id} was stopped; the same command goes on from here")
-        return 130
+        return record
     _show_steps(home, record, states)
     show_results(home, record)
     after = "" if offline else " Next: [bold]dermacare ui[/bold] shows the runs and the models in MLflow."
     console.print(f"\n{duration(time.time() - start)} in all.{after}")
-    return 0
+    return record
 
 
 def plan_run(
@@ -99,8 +113,8 @@ def plan_run(
     kubeflow: Kubeflow | None,
     fresh: bool = False,
     offline: bool = False,
-) -> tuple[Prepared, list[Start]]:
-    """What a run of these parameters would do, and the models that start from a registered version."""
+) -> Prepared:
+    """What a run of these parameters would do; tells of the models that start from a registered version."""
     cropped = cropped_by(home, resolved, crop_by)
     starts = find_starts(home, cropped.params, start_from)
     prepared = prepare(
@@ -114,7 +128,8 @@ def plan_run(
         starts=starts,
         cluster=kubeflow.address if kubeflow else "",
     )
-    return prepared, starts
+    _tell_starts(prepared.record, starts)
+    return prepared
 
 
 def _tell_starts(record: RunRecord, starts: Sequence[Start]) -> None:

@@ -2,12 +2,14 @@
 
     $DERMACARE_HOME/retrain/notices/<id>.json   not told yet to everybody, and to whom not
     $DERMACARE_HOME/retrain/notices/<id>.told   told
+    $DERMACARE_HOME/retrain/failing             since when retraining fails; not there: it did not fail the last time
 
 Killed between the telling and the note of it, the next retraining tells it again, under the same id.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ class Notices:
 
     def __init__(self, home: Home) -> None:
         self._folder = home.root / "retrain" / "notices"
+        self._failing = home.root / "retrain" / "failing"
 
     def tell(self, message: Message) -> list[str]:
         """Tell everybody whom the environment names, unless they know it; why somebody was not told, each a sentence."""
@@ -33,6 +36,17 @@ class Notices:
     def catch_up(self) -> list[str]:
         """Tell what earlier retrainings could not, each once more; why somebody was not told."""
         return [sentence for due in sorted(self._folder.glob("*.json")) for sentence in self._send(due, pauses=())]
+
+    def tell_failure(self, reason: str) -> list[str]:
+        """Tell that retraining failed, each reason once until it ends otherwise; why somebody was not told."""
+        if not self._failing.exists():
+            write_text(self._failing, datetime.now(UTC).isoformat())
+        details = {"state": "failed", "reason": reason, "since": self._failing.read_text(encoding="utf-8")}
+        return self.tell(Message("failed", f"DermaCare could not retrain\n{reason}", details))
+
+    def fails_no_more(self) -> None:
+        """Note that retraining ended otherwise: what fails from now on is told, though it was told before."""
+        self._failing.unlink(missing_ok=True)
 
     def _send(self, due: Path, **more: Any) -> list[str]:
         kept: Mapping[str, Any] = json.loads(due.read_text(encoding="utf-8"))

@@ -35,11 +35,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedKubeflow]:
         assert not simulated.faults
 
 
-def run(home: Home, resolved: object = PARAMS) -> int:
+def run(home: Home, resolved: object = PARAMS) -> RunState:
     assert isinstance(resolved, type(PARAMS))
     kubeflow = reach_cluster(home, resolved.params)
     prepared = prepare(home, resolved, profile="demo", arguments=["run"], fresh=False, cluster=kubeflow.address)
-    return run_on_cluster(home, kubeflow, prepared, fresh=False)
+    return run_on_cluster(home, kubeflow, prepared, fresh=False).state
 
 
 def test_a_run_is_uploaded_started_followed_and_done(
@@ -49,7 +49,7 @@ def test_a_run_is_uploaded_started_followed_and_done(
     training = [*((name, "SUCCEEDED") for name in DATA_STEPS), ("train-classifier", "SUCCEEDED"), ("train-classifier", "RUNNING")]
     server.stages = [("PENDING", [], ""), ("RUNNING", running, ""), ("RUNNING", training, ""), ("SUCCEEDED", DONE, "")]
     home = Home(tmp_path)
-    assert run(home) == 0
+    assert run(home) is RunState.DONE
     (record,) = runs.all_runs(home)
     (told,) = server.runs.values()
     assert (record.id, record.state, record.cluster) == (told["run_id"], RunState.DONE, server.address)
@@ -68,7 +68,7 @@ def test_a_run_is_uploaded_started_followed_and_done(
 def test_the_same_pipeline_is_uploaded_once_and_another_beside_it(server: SimulatedKubeflow, tmp_path: Path) -> None:
     server.stages = [("SUCCEEDED", DONE, "")]
     for number, resolved in enumerate((PARAMS, PARAMS, OTHER)):
-        assert run(Home(tmp_path / str(number)), resolved) == 0
+        assert run(Home(tmp_path / str(number)), resolved) is RunState.DONE
     assert len(server.runs) == 3
     assert len(server.versions) == 2
     assert len(server.pipelines) == 1
@@ -78,7 +78,7 @@ def test_what_a_cluster_has_done_is_not_started_again(
     server: SimulatedKubeflow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.stages = [("SUCCEEDED", DONE, "")]
-    assert [run(Home(tmp_path)), run(Home(tmp_path))] == [0, 0]
+    assert [run(Home(tmp_path)), run(Home(tmp_path))] == [RunState.DONE, RunState.DONE]
     assert len(server.runs) == 1
     assert "nothing changed" in capsys.readouterr().out
 
@@ -101,13 +101,13 @@ def test_ctrl_c_leaves_it_running_and_the_same_command_follows_it(
             raise KeyboardInterrupt
 
         patch.setattr(cluster_command.time, "sleep", interrupted)
-        assert run(Home(tmp_path)) == 130
+        assert run(Home(tmp_path)) is RunState.RUNNING
     (record,) = runs.all_runs(Home(tmp_path))
     assert record.state is RunState.RUNNING
     assert f"runs cancel {record.id}" in " ".join(capsys.readouterr().out.split())
     server.stages = [("SUCCEEDED", DONE, "")]
     server.looked = 0
-    assert run(Home(tmp_path)) == 0
+    assert run(Home(tmp_path)) is RunState.DONE
     assert len(server.runs) == 1
 
 
@@ -125,7 +125,7 @@ def test_runs_cancel_ends_it_there(server: SimulatedKubeflow, tmp_path: Path, mo
 def test_where_several_namespaces_are_served_one_is_named(server: SimulatedKubeflow, tmp_path: Path) -> None:
     server.multi_user = True
     server.stages = [("SUCCEEDED", DONE, "")]
-    assert run(Home(tmp_path)) == 0
+    assert run(Home(tmp_path)) is RunState.DONE
     assert next(iter(server.experiments.values()))["namespace"] == "dermacare"
 
 
@@ -138,7 +138,7 @@ def test_the_token_comes_from_its_file_and_is_in_no_message(
     (tmp_path / "token").write_text("the-token")
     monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "token"))
     server.stages = [("SUCCEEDED", DONE, "")]
-    assert run(Home(tmp_path)) == 0
+    assert run(Home(tmp_path)) is RunState.DONE
     assert b"the-token" not in server.uploads[0]
 
 

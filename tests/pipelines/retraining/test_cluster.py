@@ -1,7 +1,7 @@
 """`dermacare retrain --runner cluster` against a simulated Kubeflow API; the tests write the ledger as `register` would there."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from dermacare.retrain_command import retrain_models
 from pipelines import runs
 from pipelines.home import VARIABLE, Home
 from pipelines.runner import Runner
-from pipelines.runs import RunState
+from pipelines.runs import RunRecord, RunState
 from tests.components.promotion.records import decided, release
 from tests.kubeflow_simulated import SimulatedKubeflow, simulated_kubeflow
 
@@ -39,13 +39,13 @@ def server(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedKub
         assert not simulated.faults
 
 
-def retrain(*data: str, lesions: int = 8) -> int:
+def retrain(*data: str, lesions: int = 8, assignments: Sequence[str] = ()) -> int:
     small = (f"ingest.phantom.lesions_per_class={lesions}", "ingest.phantom.size=[48,64]", "validate.audit_fail_on=never")
     return retrain_models(
         if_changed=True,
         profile="demo",
         data=data,
-        assignments=(*small, "intake.checks=[copies, missing_class]"),
+        assignments=(*small, "intake.checks=[copies, missing_class]", *assignments),
         file=None,
         start_from=(),
         crop_by=None,
@@ -82,6 +82,43 @@ def test_the_data_is_looked_at_here_and_the_run_carried_out_there(
     server.stages, server.looked = [("RUNNING", [("ingest", "RUNNING")], "")], 0
     assert retrain(lesions=10) == 10
     assert len(server.runs) == 2
+
+
+def test_what_is_told_is_of_its_own_run_whichever_began_meanwhile(
+    home: Home, server: SimulatedKubeflow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def judged_there(seconds: float) -> None:
+        (run,) = server.runs
+        version = Dataset(Store(home.root).outs("validate")[0]).version
+        content = decided(1, Outcome.PROMOTE, release(1)).model_copy(update={"run_id": run, "data_version": version})
+        home.releases().append(content, after=None)
+        runs.save(home, runs.owned(RunRecord(runs.new_id(), "dermacare run", "", {}, [])))
+        server.stages, server.looked = [("SUCCEEDED", DONE, "")], 0
+
+    monkeypatch.setattr(cluster_command.time, "sleep", judged_there)
+    server.stages = [("RUNNING", [("ingest", "RUNNING")], "")]
+    assert retrain() == 10
+    own, other = runs.all_runs(home)
+    assert (own.cluster, other.cluster) == (server.address, "")
+    assert json.loads(capsys.readouterr().out)["run"] == own.id
+
+
+def test_people_are_told_again_of_a_failure_that_comes_back(
+    home: Home, server: SimulatedKubeflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DERMACARE_WEBHOOK", raising=False)
+    monkeypatch.setenv("DERMACARE_NOTIFY_COMMAND", f"tee -a {tmp_path / 'told'}")
+
+    def failures() -> int:
+        with monkeypatch.context() as away:
+            away.setenv("KFP_HOST", "http://127.0.0.1:9")
+            with pytest.raises(RunError):
+                retrain()
+        return (tmp_path / "told").read_text().count("could not retrain")
+
+    assert [failures(), failures()] == [1, 1]
+    assert retrain(assignments=["validate.test_share=0.0001"]) == 30
+    assert failures() == 2
 
 
 def test_stopped_it_goes_on_there_and_the_same_command_follows_it(

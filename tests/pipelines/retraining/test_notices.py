@@ -46,6 +46,18 @@ def test_what_could_not_be_told_is_told_by_the_next(command: Path) -> None:
     assert told(command) == "approve it\n"
 
 
+def test_a_failure_is_told_once_while_it_lasts_and_again_when_it_comes_back(command: Path) -> None:
+    notices = Notices(Home(command / "home"))
+    once = "DermaCare could not retrain\nthe disk is full\n"
+    for _ in range(2):
+        assert notices.tell_failure("the disk is full") == []
+        assert told(command) == once
+    notices.fails_no_more()
+    notices.tell_failure("the disk is full")
+    assert told(command) == 2 * once
+    assert len(list((command / "home").rglob("*.told"))) == 2, "under another id: a receiver that drops what it has takes it"
+
+
 def test_without_anybody_to_tell_nothing_is_kept(command: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(COMMAND)
     assert Notices(Home(command / "home")).tell(MESSAGE) == []
