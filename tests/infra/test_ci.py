@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from components.params import DVC_SOURCE
 
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "infra" / "ci"
@@ -66,6 +69,29 @@ def test_each_command_is_run_by_a_test() -> None:
     ours = {line for line in script.splitlines() if line.startswith("make ")}
     by_hand = {"make setup", "make images", "make audit"}  # before every other; for an hour; asks registries abroad
     assert commands() - tried_here - ours == by_hand
+
+
+def test_sources_that_are_named_as_examples_are_spelled_as_the_program_reads_them() -> None:
+    texts = "\n".join(path.read_text() for path in (CI / "README.md", CI / "retrain"))
+    named = set(re.findall(r"--data ([^\s`]+)", texts))
+    assert named == {"dvc:.@HEAD:data/raw", "s3://hospital/isic"}
+    assert DVC_SOURCE.fullmatch("dvc:.@HEAD:data/raw")
+
+
+def test_main_alone_trains_without_being_asked_and_no_job_drops_another_branch_s() -> None:
+    job = yaml.safe_load((CI / "github.yml").read_text())["jobs"]["retrain"]
+    assert job["environment"] == "${{ github.event_name == 'push' && 'dermacare' || 'dermacare-review' }}"
+    assert "github.ref" in job["concurrency"]["group"]
+    assert not job["concurrency"]["cancel-in-progress"]
+    rules = yaml.safe_load((CI / "gitlab.yml").read_text())["retrain"]["rules"]
+    assert [rule.get("when") for rule in rules] == ["never", "never", None]
+    assert "CI_MERGE_REQUEST_SOURCE_BRANCH_PROTECTED" in rules[1]["if"]
+
+
+def test_the_job_is_given_every_variable_of_the_readme() -> None:
+    job = yaml.safe_load((CI / "github.yml").read_text())["jobs"]["retrain"]
+    rows = [line.split("|")[1] for line in (CI / "README.md").read_text().splitlines() if re.match(r"\| `[A-Z]", line)]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} - {"DERMACARE_GITLAB_TOKEN"} == set(job["env"])
 
 
 @pytest.fixture
@@ -125,7 +151,7 @@ def test_each_end_of_a_retraining_is_told_apart(project: Path, code: int, passes
     assert done.returncode == (0 if passes else code)
     assert says in done.stdout + done.stderr
     assert (project / "retrain.json").read_text() == "{}\n"
-    asked = "retrain --if-changed --json --markdown comparison.md --profile best"
+    asked = "retrain --if-changed --wait --json --markdown comparison.md --profile best"
     assert (project / "calls").read_text().splitlines() == ["data pull", asked]
 
 
