@@ -212,14 +212,6 @@ class RemoteStore:
             file.write_bytes(data)
         return tag
 
-    def put_file(self, name: str, file: Path) -> None:
-        """Put a file in an object's place.
-
-        Raises:
-            StoreError: the store cannot be reached.
-        """
-        self._put(name, file.read_bytes())
-
     def stored(self, step: str, key: str) -> set[str]:
         """Digests of the files that lie there."""
         return self._names(self._key(step, key, "files/"))

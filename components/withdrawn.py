@@ -14,7 +14,8 @@ It lies beside params.yaml, git tracks it, and it holds no image: ids and digest
 
 import csv
 import io
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +41,24 @@ class Withdrawal:
     versions: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     seen_by: tuple[str, ...] = ()
+
+    def joined(self, later: "Withdrawal") -> "Withdrawal":
+        """This row, with what a later one of the same id, of another attempt or another machine, names besides."""
+
+        def both(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
+            return tuple(dict.fromkeys((*first, *second)))
+
+        images = both(self.image_ids, later.image_ids)
+        return replace(
+            self,
+            reason=self.reason or later.reason,
+            images=len(images),
+            image_ids=images,
+            sha256=both(self.sha256, later.sha256),
+            versions=both(self.versions, later.versions),
+            folders=both(self.folders, later.folders),
+            seen_by=both(self.seen_by, later.seen_by),
+        )
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Withdrawal))
@@ -73,6 +92,22 @@ class Withdrawn:
         """
         names = (("image", image_id), ("lesion", lesion_id or ""), ("patient", patient_id or ""))
         return next((self._ids[name] for name in names if name in self._ids), None) or self._digests.get(sha256)
+
+    def lacks(self, other: "Withdrawn") -> tuple[Withdrawal, ...]:
+        """Rows of another list that refuse something which this one lets pass."""
+        return tuple(row for row in other.rows if not self._covers(row))
+
+    def _covers(self, row: Withdrawal) -> bool:
+        images = all(("image", image) in self._ids for image in row.image_ids)
+        return (row.kind, row.id) in self._ids and images and self._digests.keys() >= set(row.sha256)
+
+    def joined(self, later: "Withdrawn") -> "Withdrawn":
+        """Both lists as one: it refuses what either refuses."""
+        rows = {(row.kind, row.id): row for row in self.rows}
+        for row in later.rows:
+            named = row.kind, row.id
+            rows[named] = rows[named].joined(row) if named in rows else row
+        return Withdrawn(tuple(rows.values()))
 
     @cached_property
     def digest(self) -> str:

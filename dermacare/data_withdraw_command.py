@@ -11,7 +11,7 @@ from components.errors import RunError, VersionError
 from components.remote_store import RemoteStore
 from dermacare.console import console
 from pipelines import runs
-from pipelines.data.outputs import Entry, RemoteOutputs
+from pipelines.data.outputs import RemoteOutputs
 from pipelines.data.project import Project
 from pipelines.data.traces import Search, Traces
 from pipelines.data.withdrawal import withdraw as carry_out
@@ -62,10 +62,10 @@ def _show(search: Search, traces: Traces) -> None:
         console.print(f"… and {more:,} rows more")
     console.print(f"data versions that hold them: {_listed(sorted(v[:8] for v in traces.versions))}")
     console.print(f"shards that hold them: {_listed(sorted(traces.shards))}")
-    console.print(f"the store's outputs that go: {_counted(traces.entries)}", markup=False)
+    console.print(f"the store's outputs that go: {_counted([place.parent.name for place in traces.entries])}", markup=False)
     if search.remote is not None:
-        console.print(f"outputs that go from {search.remote.place}: {_counted(traces.remote)}", markup=False)
-    files = [str(path) for path in (*traces.folders, *traces.files, *traces.pictures)]
+        console.print(f"outputs that go from {search.remote.place}: {_counted([step for step, _ in traces.remote])}", markup=False)
+    files = [str(path) for path in (*traces.folders, *traces.fetched, *traces.files, *traces.pictures)]
     console.print(f"folders and files that go: {_listed(files)}", markup=False)
     if traces.ingested is not None:
         console.print("data/ingest is written again without them; its other images keep their bytes")
@@ -90,8 +90,8 @@ def _rows(traces: Traces) -> Table:
     return table
 
 
-def _counted(entries: Sequence[Entry]) -> str:
-    return _listed([f"{step} {count}" for step, count in Counter(step for step, _ in entries).items()])
+def _counted(steps: Sequence[str]) -> str:
+    return _listed([f"{step} {count}" for step, count in Counter(steps).items()])
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:
@@ -106,7 +106,5 @@ def _tell_what_follows(search: Search, project: Project | None) -> None:
         console.print(f"  git add {search.record_file.name} dvc.lock, git commit; `dvc repro` makes what was deleted, without them")
         console.print("  colleagues: the same command in their clones, whose caches may still hold them")
     if search.remote is not None:
-        console.print(
-            "  Kubeflow: delete what its artifact root holds, and make schedules again, which know the older withdrawn.csv"
-        )
+        console.print("  Kubeflow: delete what its artifact root holds")
     console.print("  train again what is in production and saw them; delete the images where the sources keep them")

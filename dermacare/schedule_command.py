@@ -7,6 +7,7 @@ from rich.table import Table
 
 from components.errors import ParamsError, RunError
 from components.params import load_params
+from components.remote_store import RemoteStore
 from dermacare.console import console
 from pipelines import cluster_runs
 from pipelines.cluster_record import tell
@@ -16,6 +17,7 @@ from pipelines.kubeflow import Kubeflow
 from pipelines.plan import check_models
 from pipelines.start_from import check_reachable
 from pipelines.training import arguments
+from pipelines.withdrawn_list import share_withdrawn
 
 _FIELD = r"(\*|[\w,/*-]+)"
 _CRON = re.compile(rf"{_FIELD}( {_FIELD}){{4}}")
@@ -42,6 +44,7 @@ def schedule(
     Raises:
         ParamsError: `cron` is no such five fields, or a cluster could not read a source.
         RunError: Kubeflow cannot be reached, or has no schedule of the name.
+        StoreError: withdrawn.csv cannot be put where the cluster finds it, or is older than the one there.
     """
     params = load_params(file, profile=profile, data=data, assignments=assignments).params
     if cron is not None and not _CRON.fullmatch(cron):
@@ -54,8 +57,9 @@ def schedule(
     else:
         check_models(params)
         check_sources(params.ingest)
-        check_reachable(Home.here(), params)
-        cluster_runs.share_withdrawn()
+        home = Home.here()
+        check_reachable(home, params)
+        share_withdrawn(home, RemoteStore.here())
         name = name or f"dermacare-{profile or 'run'}"
         told = tell(params, profile=profile or "", command="dermacare schedule")
         kubeflow.schedule(

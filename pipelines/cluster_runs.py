@@ -10,13 +10,13 @@ from typing import Any
 from components.errors import MachineError, RunError
 from components.files import sha256_file
 from components.params import PODS, Params
-from components.remote_store import WITHDRAWN, RemoteStore
-from components.withdrawn import withdrawn_file
+from components.remote_store import RemoteStore
 from pipelines import runs
 from pipelines.cluster_record import tell
 from pipelines.home import Home
 from pipelines.kubeflow import Kubeflow, Standing, Task, TaskState, Version
 from pipelines.runs import RunRecord, RunState
+from pipelines.withdrawn_list import share_withdrawn
 
 _ENDED = {
     TaskState.SUCCEEDED: RunState.DONE,
@@ -55,13 +55,13 @@ def start(kubeflow: Kubeflow, home: Home, record: RunRecord) -> RunRecord:
 
     Raises:
         RunError: Kubeflow cannot be reached, or refuses it.
-        StoreError: withdrawn.csv cannot be put where the cluster finds it.
+        StoreError: withdrawn.csv cannot be put where the cluster finds it, or is older than the one there.
     """
     from pipelines.training import arguments
 
     params = Params.model_validate(record.params)
     fingerprint = record.steps["ingest"].salt
-    share_withdrawn()
+    share_withdrawn(home, RemoteStore.here())
     version = upload(kubeflow, params, fingerprint, registers=not record.offline)
     told = tell(params, profile=record.profile, command=record.command)
     run = kubeflow.start(
@@ -74,17 +74,6 @@ def start(kubeflow: Kubeflow, home: Home, record: RunRecord) -> RunRecord:
     started = replace(record, id=run, cluster=kubeflow.address, created=time.time())
     runs.save(home, started)
     return started
-
-
-def share_withdrawn() -> None:
-    """Put withdrawn.csv where ingest finds it on a cluster, if this machine knows the cluster's store.
-
-    Raises:
-        StoreError: the store cannot be written.
-    """
-    remote = RemoteStore.here()
-    if remote is not None:
-        remote.put_file(WITHDRAWN, withdrawn_file())
 
 
 def settled(home: Home, record: RunRecord, standing: Standing) -> RunRecord:

@@ -85,6 +85,11 @@ class Home:
         return self.root / "shared"
 
     @property
+    def repetitions(self) -> Path:
+        """Where `dermacare reproduce` makes a home for each run that it repeats."""
+        return self.root / "reproduce"
+
+    @property
     def kept(self) -> Path:
         """Images that were kept by consent."""
         return self.root / "kept"

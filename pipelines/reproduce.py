@@ -64,7 +64,7 @@ class Reproduction:
         self._home = home
         self._chain = chain
         self._run = chain.training.run_id
-        self.root = home.root / "reproduce" / self._run
+        self.root = home.repetitions / self._run
         self._params = self._read(sources)
         self._model = chain.model.name
         self._step = "train_unet" if self._model in self._params.train_unet.models else "train_classifier"

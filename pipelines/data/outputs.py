@@ -10,7 +10,7 @@ from typing import IO
 import pandas as pd
 
 from components.dataset import read_manifest
-from components.remote_store import WITHDRAWN, Files, RemoteStore
+from components.remote_store import Files, RemoteStore
 from pipelines.data.objects import MANIFEST
 from pipelines.data.seen import SHOWING
 
@@ -55,7 +55,7 @@ class RemoteOutputs:
     """
 
     def __init__(self, remote: RemoteStore) -> None:
-        self._remote = remote
+        self.store = remote
         self.place = remote.place
 
     @cached_property
@@ -85,14 +85,6 @@ class RemoteOutputs:
             if entry in held or _may_hold(entry, files) or self._version_of(entry) in versions or self._is_damaged(entry)
         ]
 
-    def put_record(self, file: Path) -> None:
-        """Put the list of what was withdrawn there, so that no run of the cluster takes it in again.
-
-        Raises:
-            StoreError: the store cannot be reached.
-        """
-        self._remote.put_file(WITHDRAWN, file)
-
     def delete(self, entry: Entry) -> None:
         """Delete an output; what tells that it must go is deleted last, so that a deletion that was killed is found again.
 
@@ -101,17 +93,17 @@ class RemoteOutputs:
         """
         files = self._files.get(entry) or {}
         telling = {files[name] for name in _TELLING if name in files}
-        self._remote.delete(*entry, last=telling)
+        self.store.delete(*entry, last=telling)
 
     @cached_property
     def _files(self) -> Mapping[Entry, Files | None]:
-        return {entry: self._remote.files(*entry) for entry in self._remote.entries()}
+        return {entry: self.store.files(*entry) for entry in self.store.entries()}
 
     @cached_property
     def _telling(self) -> Mapping[Entry, Mapping[str, bytes | None]]:
         """Output → those of its files that tell of images or their version; None: listed, but absent or not as it was written."""
         return {
-            entry: {name: self._remote.read(*entry, files[name]) for name in _TELLING if name in files}
+            entry: {name: self.store.read(*entry, files[name]) for name in _TELLING if name in files}
             for entry, files in ((entry, files or {}) for entry, files in self._files.items())
         }
 

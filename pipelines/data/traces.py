@@ -58,7 +58,9 @@ class Traces:
         requests: (kind, id) that was asked for → its images and files; `all` of them together.
         rows: the rows that go, one for each image and task, from the manifest that says most of it.
         versions: data versions that held them.
-        entries: (step, key) of the store that hold them, or pictures of them, or may hold them.
+        entries: folders `steps/<step>/<key>`, of the home and of its repetitions, that hold them, or pictures of them, or may hold
+            them.
+        fetched: what was fetched from S3 to be looked at, and what killed fetches left, whatever it holds.
         folders: folders of the project and of the home's runs that hold them.
         files: files of the project's data/ that are theirs, as they came.
         ingested: data/ingest, where it holds them.
@@ -70,14 +72,15 @@ class Traces:
         seen: runs and model versions of MLflow that used the data.
         made: models and releases of the store that did.
         pictures: pictures and pages of theirs, in the store and in what killed trainings left.
-        remote: (step, key) of the step store on S3 that go, as `entries` do.
+        remote: (step, key) of the step store on S3 that go, for the same reasons.
     """
 
     requests: dict[tuple[str, str], Taken] = field(default_factory=dict)
     all: Taken = field(default_factory=Taken)
     rows: pd.DataFrame = field(default_factory=pd.DataFrame)
     versions: set[str] = field(default_factory=set)
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[Path] = field(default_factory=list)
+    fetched: list[Path] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     ingested: Path | None = None
@@ -94,7 +97,7 @@ class Traces:
     @property
     def nothing_left(self) -> bool:
         """Whether nothing of the images lies anywhere any more."""
-        here = (self.entries, self.folders, self.files, self.ingested, self.pictures)
+        here = (self.entries, self.fetched, self.folders, self.files, self.ingested, self.pictures)
         return not any((*here, self.raw, self.objects, self.remote))
 
     @property
@@ -107,7 +110,7 @@ class Search:
     """Looks for images by the ids of images, lesions or patients.
 
     Args:
-        home: the home whose store, runs and tracking are looked through.
+        home: the home whose store, repetitions, runs and tracking are looked through.
         project: the project whose data/, cache and remotes are looked through, or None.
         remote: the step store on S3 that is looked through, or None.
     """
@@ -116,7 +119,7 @@ class Search:
         self.remote = remote
         self._home = home
         self._project = project
-        self._store = Store(home.root)
+        self._stores = [Store(home.root), *(Store(repetition) for repetition in sorted(home.repetitions.glob("*")))]
 
     @property
     def record_file(self) -> Path:
@@ -163,7 +166,7 @@ class Search:
     @cached_property
     def _local(self) -> dict[Path, pd.DataFrame]:
         """Dataset folder of the file system → its manifest."""
-        found = [path for state in _STATES for path in self._store.root.glob(f"*/*/{state}/{MANIFEST}")]
+        found = [path for store in self._stores for state in _STATES for path in store.root.glob(f"*/*/{state}/{MANIFEST}")]
         found += self._home.runs.glob(f"*/kfp/**/{MANIFEST}")
         if self._project is not None:
             found += (self._project.root / "data").glob(f"*/{MANIFEST}")
@@ -240,23 +243,25 @@ class Search:
             if gone.empty:
                 continue
             traces.shards |= {Path(shard).name for shard in shards_of(gone) if (root / shard).exists()}
-            if self._store.root in root.parents:
-                traces.entries.append((root.parent.parent.name, root.parent.name))
+            if any(store.root in root.parents for store in self._stores):
+                traces.entries.append(root.parent)
             elif self._project is not None and root == self._project.root / INGESTED:
                 traces.ingested = root
             else:
                 traces.folders.append(root)
-        traces.entries += [
-            (step, key)
-            for step, key in self._store.entries()
-            if step in NAMELESS or (step in HOLDING and self._is_begun(step, key))
-        ]
+        for step, place in self._places():
+            if step in NAMELESS or (step in HOLDING and _is_begun(place)):
+                traces.entries.append(place)
+            traces.fetched += [path for path in (place / "told", *sorted(place.glob(".*.fetched"))) if path.is_dir()]
         traces.files = [
             path for path in self._loose_pictures() if _is_named(path.name, traces.all) or sha256_file(path) in traces.all.digests
         ]
 
-    def _is_begun(self, step: str, key: str) -> bool:
-        return any((self._store.place(step, key) / state).is_dir() for state in ("work", "deleted"))
+    def _places(self) -> Iterator[tuple[str, Path]]:
+        """All folders `steps/<step>/<key>` of the home and of its repetitions, each with its step."""
+        for store in self._stores:
+            for step, key in store.entries():
+                yield step, store.place(step, key)
 
     def _loose_pictures(self) -> Iterator[Path]:
         """Pictures of the project's data/ that lie in no dataset folder: data that came, and was added to DVC as it is."""
@@ -329,14 +334,14 @@ class Search:
         known = {data_version(frame) for frame in self._manifests()}
         traces.seen = Tracked(self._home).find(traces.versions, known)
         published = {(model.model, model.number) for model in traces.seen.models}
-        for step, key in self._store.entries():
-            out = self._store.out(step, key)
+        for step, place in self._places():
+            out = place / "out"
             if _folder_version(out) in traces.versions:
-                traces.entries.append((step, key))
+                traces.entries.append(place)
             elif step.startswith("train_") and (out / "bundle.json").exists():
                 description = read_description(out)
                 if description.data_version in traces.versions:
-                    traces.made.append(f"model {description.name} ({step} {key[:8]})")
+                    traces.made.append(f"model {description.name} ({step} {place.name[:8]})")
                     traces.pictures += pictures_of(out)
             elif step == "register" and (out / "release.json").exists():
                 release = read_release(out)
@@ -345,7 +350,7 @@ class Search:
                     traces.made.append(f"release of run {release.run_id}: {', '.join(names)}")
                     traces.pictures += pictures_of(out)
             if step.startswith("train_"):  # what a killed attempt drew may be of any data
-                traces.pictures += pictures_of(self._store.place(step, key) / "work")
+                traces.pictures += pictures_of(place / "work")
         traces.entries = sorted(set(traces.entries))
         folders = [self._home.audit, *((self._project.root / "data").glob("*") if self._project else ())]
         traces.folders += [path for path in folders if path not in self._local and _folder_version(path) in traces.versions]
@@ -362,6 +367,10 @@ class Search:
             )
         kept = set(self._local[root]["image_id"]) if root in self._local else set()
         traces.neighbours -= kept
+
+
+def _is_begun(place: Path) -> bool:
+    return any((place / state).is_dir() for state in ("work", "deleted"))
 
 
 def _is_named(file: str, taken: Taken) -> bool:

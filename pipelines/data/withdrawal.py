@@ -7,11 +7,10 @@ of what lies beside it, and DVC's list of a folder last of what is in it.
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from components.files import sha256_bytes, write_text
+from components.files import locked, sha256_bytes, write_text
 from components.store import Store, made_by
 from components.withdrawn import FILE, Withdrawal, Withdrawn, write_withdrawn
 from pipelines.data.objects import MANIFEST
@@ -20,6 +19,7 @@ from pipelines.data.seen import Tracked
 from pipelines.data.traces import INGESTED, Search, Traces
 from pipelines.data.without import rewrite_without
 from pipelines.home import Home
+from pipelines.withdrawn_list import add_withdrawn
 
 Tell = Callable[[str], None]
 
@@ -38,7 +38,7 @@ def withdraw(home: Home, project: Project | None, search: Search, traces: Traces
         StoreError: a process is at work in an output that must go, or the store on S3 cannot be reached.
         TrackingError: MLflow does not answer or refuses.
     """
-    rows = _record(search, traces, reason)
+    rows = _record(home, search, traces, reason)
     tell(f"{FILE}: " + ", ".join(f"{row.kind} {row.id}, {row.images} images" for row in rows))
     pictures = Tracked(home).tag(traces.seen, "; ".join(f"{row.when}: {row.kind} {row.id}" for row in rows))
     tell(f"MLflow: {len(traces.seen.runs)} runs and {len(traces.seen.models)} model versions tagged, {pictures} pictures deleted")
@@ -49,57 +49,43 @@ def withdraw(home: Home, project: Project | None, search: Search, traces: Traces
         _delete_folder(root)
     for file in (*traces.files, *traces.pictures):
         file.unlink(missing_ok=True)
-    store = Store(home.root)
-    for step, key in traces.entries:
-        if store.place(step, key).is_dir():
-            store.delete(step, key)
-    files = len(traces.files) + len(traces.pictures)
-    tell(f"deleted: {len(traces.folders)} folders, {files} files, {len(traces.entries)} outputs of the step store")
+    for folder in traces.fetched:
+        with locked(folder.parent / "lock", wait=False):
+            shutil.rmtree(folder)
+    for place in traces.entries:
+        if place.is_dir():
+            Store(place.parents[2]).delete(place.parent.name, place.name)
+    folders, files = len(traces.folders) + len(traces.fetched), len(traces.files) + len(traces.pictures)
+    tell(f"deleted: {folders} folders, {files} files, {len(traces.entries)} outputs of the step store")
     if search.remote is not None:
         for entry in traces.remote:
             search.remote.delete(entry)
         tell(f"{search.remote.place}: {len(traces.remote)} outputs deleted")
 
 
-def _record(search: Search, traces: Traces, reason: str) -> list[Withdrawal]:
-    """Write withdrawn.csv: a row for each id that was asked for, new or with what was found since."""
-    rows = {(row.kind, row.id): row for row in search.record.rows}
-    for (kind, name), taken in traces.requests.items():
-        row = Withdrawal(
-            id=name,
-            kind=kind,
-            when=time.strftime("%Y-%m-%d"),
-            reason=reason,
-            images=len(taken.images),
-            image_ids=tuple(sorted(taken.images)),
-            sha256=tuple(sorted(taken.digests)),
-            versions=tuple(sorted(traces.versions)),
-            folders=tuple(sorted(traces.dvc)),
-            seen_by=tuple(traces.seen_by),
-        )
-        rows[kind, name] = _joined(rows[kind, name], row) if (kind, name) in rows else row
-    write_withdrawn(search.record_file, Withdrawn(tuple(rows.values())))
+def _record(home: Home, search: Search, traces: Traces, reason: str) -> list[Withdrawal]:
+    """Write withdrawn.csv: a row for each id that was asked for, new or with what was found since; and have S3's list name them."""
+    found = Withdrawn(tuple(_row(kind, name, traces, reason) for kind, name in traces.requests))
+    record = search.record.joined(found)
+    write_withdrawn(search.record_file, record)
     if search.remote is not None:
-        search.remote.put_record(search.record_file)
-    return [rows[request] for request in traces.requests]
+        add_withdrawn(home, search.remote.store, record)
+    return [row for row in record.rows if (row.kind, row.id) in traces.requests]
 
 
-def _joined(before: Withdrawal, new: Withdrawal) -> Withdrawal:
-    """A row that a killed attempt, or another machine, wrote, with what was found since."""
-
-    def both(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*first, *second)))
-
-    images = both(before.image_ids, new.image_ids)
-    return replace(
-        before,
-        reason=before.reason or new.reason,
-        images=len(images),
-        image_ids=images,
-        sha256=both(before.sha256, new.sha256),
-        versions=both(before.versions, new.versions),
-        folders=both(before.folders, new.folders),
-        seen_by=both(before.seen_by, new.seen_by),
+def _row(kind: str, name: str, traces: Traces, reason: str) -> Withdrawal:
+    taken = traces.requests[kind, name]
+    return Withdrawal(
+        id=name,
+        kind=kind,
+        when=time.strftime("%Y-%m-%d"),
+        reason=reason,
+        images=len(taken.images),
+        image_ids=tuple(sorted(taken.images)),
+        sha256=tuple(sorted(taken.digests)),
+        versions=tuple(sorted(traces.versions)),
+        folders=tuple(sorted(traces.dvc)),
+        seen_by=tuple(traces.seen_by),
     )
 
 

@@ -1,5 +1,6 @@
 """The list that keeps withdrawn images out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,26 @@ def test_the_digest_changes_with_what_is_refused_and_with_nothing_else() -> None
     assert Withdrawn((IMAGE, PATIENT)).digest == Withdrawn((PATIENT, IMAGE)).digest != one
     told = Withdrawal("I9", "image", "2030-01-01", "another reason", 1, ("I9",), ("b" * 64,), seen_by=("run 7",))
     assert Withdrawn((told,)).digest == one
+
+
+@pytest.mark.parametrize(
+    ("row", "lacking"),
+    [
+        (IMAGE, False),
+        (replace(PATIENT, reason="another", when="2030-01-01"), False),
+        (replace(PATIENT, image_ids=("I1", "I3")), True),
+        (replace(PATIENT, sha256=("c" * 64,)), True),
+        (replace(IMAGE, kind="lesion"), True),
+    ],
+)
+def test_a_list_lacks_what_another_refuses_besides(row: Withdrawal, lacking: bool) -> None:
+    assert Withdrawn((PATIENT, IMAGE)).lacks(Withdrawn((row,))) == ((row,) if lacking else ())
+
+
+def test_two_lists_are_joined_row_by_row() -> None:
+    more = replace(PATIENT, image_ids=("I2", "I3"), sha256=("c" * 64,), reason="")
+    joined = Withdrawn((PATIENT,)).joined(Withdrawn((IMAGE, more)))
+    assert joined.rows == (replace(PATIENT, images=3, image_ids=("I1", "I2", "I3"), sha256=("a" * 64, "c" * 64)), IMAGE)
 
 
 @pytest.mark.parametrize(

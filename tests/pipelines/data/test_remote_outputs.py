@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from components.dataset import Dataset, read_manifest, write_manifest
+from components.errors import StoreError
 from components.remote_store import VARIABLE, RemoteStore
 from components.store import Store, copy_tree
-from components.withdrawn import FILE
+from components.withdrawn import FILE, Withdrawal, Withdrawn, read_withdrawn, write_withdrawn
+from pipelines.home import Home
+from pipelines.withdrawn_list import add_withdrawn, share_withdrawn
 from tests.bundles import classifier_bundle
 from tests.data_project import STEPS, DataProject
 from tests.pipelines.data.test_withdrawal import IMAGES, LESION, Killed, dying, needles
@@ -89,10 +92,31 @@ def test_no_byte_is_left_on_s3_and_what_is_of_other_data_stays(project: DataProj
     assert objects.holding(pieces) == []
     assert objects.entries() == {"evaluate/other", "train_classifier/other", "ingest/of-others"}
     assert f"{objects.place}: 8 outputs deleted" in told
-    assert "make schedules again" in told
     assert dict(objects.all())[FILE] == (project.root / FILE).read_bytes()
     again = project("withdraw", LESION, "--yes")
     assert "nothing is left to withdraw" in again, again
+
+
+def test_of_two_machines_neither_takes_the_withdrawals_of_the_other_back(
+    project: DataProject, objects: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, name = RemoteStore(objects.place), "T_NV_002"
+    home = Home(project.home)
+    theirs = Withdrawn((Withdrawal(name, "lesion", "2026-11-25", "", 1, (f"{name}_0",), ("a" * 64,)),))
+    add_withdrawn(home, client, theirs)
+    project("withdraw", LESION, "--yes")
+    listed = dict(objects.all())[FILE]
+    assert {row.id for row in read_withdrawn(home.shared / FILE).rows} == {LESION, name}
+
+    monkeypatch.chdir(project.root)
+    with pytest.raises(StoreError, match=f"names withdrawals that {FILE} lacks .lesion {name}.; `git pull`, or take that list"):
+        share_withdrawn(home, client)
+    assert dict(objects.all())[FILE] == listed
+
+    own = read_withdrawn(project.root / FILE).joined(theirs)
+    write_withdrawn(project.root / FILE, Withdrawn(own.rows[::-1]))  # as git merges them
+    share_withdrawn(home, client)
+    assert dict(objects.all())[FILE] == (project.root / FILE).read_bytes()
 
 
 def test_what_only_s3_knows_of_is_found_by_its_id(project: DataProject, objects: Objects, tmp_path: Path) -> None:

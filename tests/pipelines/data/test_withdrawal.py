@@ -70,6 +70,29 @@ def test_no_byte_is_left_and_all_others_are_as_they_were(project: DataProject) -
     assert "MEL" in told
 
 
+def test_no_byte_is_left_in_homes_of_reproduce_nor_of_what_was_fetched(project: DataProject) -> None:
+    repetition = DataProject(project.root, project.home / "reproduce" / "20261124-153012-a1b2")
+    place = fill_store(repetition).place("preprocess", "preprocesskey")
+    store = Store(project.home)
+    for name in (".out.fetched", "told", ".told.fetched"):
+        copy_tree(project.root / "data/preprocess", store.place("preprocess", "killed") / name)
+    pieces = needles(project)
+    assert len(holding(pieces, project.home)) >= 6
+    project("withdraw", LESION, "--yes")
+    assert holding(pieces, project.home) == []
+    assert not place.exists()
+    assert "nothing is left to withdraw" in project("withdraw", LESION, "--yes")
+
+
+def test_what_a_repetition_alone_still_has_is_found_by_its_id(project: DataProject, tmp_path: Path) -> None:
+    (tmp_path / "laptop").mkdir()
+    alone = DataProject(tmp_path / "laptop", tmp_path / "laptop" / "home")
+    store = Store(alone.home / "reproduce" / "20261124-153012-a1b2")
+    store.execute("validate", "key", lambda work: copy_tree(project.root / "data/validate", work))
+    alone("withdraw", LESION, "--yes")
+    assert list(store.entries()) == []
+
+
 @pytest.mark.slow
 def test_dvc_holds_what_is_left_here_and_in_the_remote(project: DataProject, tmp_path: Path) -> None:
     project("push")
