@@ -30,6 +30,20 @@ export const refused: Prediction = {
   heat_map: null,
 };
 
+/** A release of a segmenter alone, and one of a classifier alone. */
+export const undiagnosed: Prediction = {
+  ...refused,
+  refusal: null,
+  lesion: prediction.lesion,
+  models: { ...prediction.models, classifier: null },
+  data_version: null,
+};
+export const unmeasured: Prediction = {
+  ...prediction,
+  lesion: null,
+  models: { ...prediction.models, segmenter: null },
+};
+
 export function problem(slug: string, status: number, detail = "image: is not right; mend it"): Problem {
   return { type: `urn:dermacare:problem:${slug}`, title: slug, status, detail, instance: "urn:uuid:1", errors: [] };
 }

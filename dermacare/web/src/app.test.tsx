@@ -3,7 +3,7 @@ import { render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { MemoryRouter } from "react-router";
 import { beforeEach, expect, test } from "vitest";
-import { lesionTypes, prediction, problem, refused, serving } from "./answers.test-data";
+import { lesionTypes, prediction, problem, refused, serving, undiagnosed, unmeasured } from "./answers.test-data";
 import type { Send, Told } from "./api/predict";
 import { ProblemError } from "./api/problem";
 import { createQueryClient } from "./api/queries";
@@ -84,6 +84,25 @@ test("a refused image gets no diagnosis and no probabilities", async () => {
   expect(await screen.findByText(strings.result.refused)).toBeVisible();
   expect(screen.queryByRole("heading", { name: strings.result.probabilities })).toBeNull();
   expect(screen.queryByText(strings.result.malignancy)).toBeNull();
+});
+
+test("where no classifier serves nothing is called refused", async () => {
+  const text = strings.predict;
+  const { user } = open("/predict", async () => undiagnosed);
+  await choose(user, jpeg());
+  expect(await screen.findByText(strings.result.noClassifier)).toBeVisible();
+  expect(screen.getByText(strings.result.noClassifierText)).toBeVisible();
+  expect(screen.queryByText(strings.result.refused)).toBeNull();
+  expect(screen.getByText(text.states.undiagnosed)).toBeVisible();
+  expect(screen.getByText(text.announce.undiagnosed("lesion.jpg"))).toBeInTheDocument();
+  expect(screen.getByText(/137,484 pixels/)).toBeVisible();
+});
+
+test("where no segmenter serves nobody says that there is no lesion", async () => {
+  const { user } = open("/predict", async () => unmeasured);
+  await choose(user, jpeg());
+  expect(await screen.findByText(strings.result.noSegmenter)).toBeVisible();
+  expect(screen.queryByText(strings.result.noLesion)).toBeNull();
 });
 
 test("a problem is told in plain words, and the image can be sent again", async () => {

@@ -19,6 +19,8 @@ from components.tracking import Ledger
 from dermacare.api.schemas import Health, Prediction, ServingModels
 from pipelines.home import Home
 from pipelines.releases import Releases
+from pipelines.serving.cache import ServingCache
+from pipelines.serving.fetch import fetch_release
 from tests.components.predict.drawn import lesion, png
 from tests.components.register.conftest import Made, classifier, judged
 from tests.dermacare_server import Server, serving
@@ -140,6 +142,18 @@ def test_it_starts_with_the_tracking_server_and_the_ledger_away(ready_home: Home
         assert "the ledger failed" in models(server).stale
         assert metric(server, "release_current") == 0
         assert models(server).classifier.figures != []
+
+
+def test_a_release_of_a_segmenter_alone_measures_and_refuses_nothing(ready_home: Home) -> None:
+    let_serve(ready_home, None)
+    ServingCache(ready_home.serving).remember(fetch_release(ready_home))
+    with serving(ready_home.root) as server:
+        answer = httpx.post(server.address + PREDICTIONS, files={"image": ("a.png", IMAGE)}, data={"heat_map": "true"})
+        said = Prediction.model_validate_json(answer.content)
+    assert (said.models.classifier, said.data_version) == (None, None)
+    assert (said.refusal, said.diagnoses, said.prediction_set, said.malignancy, said.heat_map) == (None, [], None, None, None)
+    assert said.models.segmenter.name == "lesion-segmenter"
+    assert said.lesion.measurements.area_pixels > 0
 
 
 def test_what_serves_is_fetched_where_nothing_is_cached(home: Home) -> None:

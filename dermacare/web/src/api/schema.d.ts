@@ -392,7 +392,7 @@ export interface components {
         /**
          * Lesion
          * @description Where the lesion is. `mask`: white lesion, transparent skin, of the image's size; `contours`: outlines, each a list of
-         *     [x, y]. Without a lesion the answer has none.
+         *     [x, y]. Without a lesion the answer has none, and none where `models` has no segmenter to look for it.
          */
         Lesion: {
             /** Contours */
@@ -552,8 +552,8 @@ export interface components {
          * Prediction
          * @description The answer to one image.
          *
-         *     `diagnoses` are sorted, the most probable first; refused, there are none. `malignancy`: that it is malignant, the
-         *     sum over such diagnoses. `data_version`: of the data that trained the classifier. `notice`: what must stand beside the answer
+         *     `diagnoses` are sorted, the most probable first; refused, or without a classifier in `models`, there are none.
+         *     `malignancy`: that it is malignant, the sum over such diagnoses. `data_version`: of the data that trained the classifier. `notice`: what must stand beside the answer
          *     wherever it is shown.
          */
         Prediction: {

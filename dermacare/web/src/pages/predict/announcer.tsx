@@ -32,9 +32,10 @@ export function newsOf({ file, state }: Item, before: State["kind"]): string[] {
   if (state.kind === "unreachable" || state.kind === "unready") news.push(text[state.kind]);
   if (state.kind === "failed") news.push(text.failed(file.name, problemKind(state.problem)));
   if (state.kind === "answered") {
-    const [first] = state.prediction.diagnoses;
+    const { diagnoses, models } = state.prediction;
+    const [first] = diagnoses;
     const words = first && text.answered(file.name, strings.lesions[first.code].name, probability(first.probability));
-    news.push(words ?? text.refused(file.name));
+    news.push(words ?? (models.classifier === null ? text.undiagnosed : text.refused)(file.name));
   }
   return news;
 }

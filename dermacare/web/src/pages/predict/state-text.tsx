@@ -27,7 +27,9 @@ export function wordsOf(state: State, now: number): string {
     case "busy":
       return text.busy(Math.max(0, Math.ceil((state.until - now) / 1000)));
     case "answered": {
-      const [first] = state.prediction.diagnoses;
+      const { diagnoses, models } = state.prediction;
+      const [first] = diagnoses;
+      if (models.classifier === null) return text.undiagnosed;
       return first ? text.answered(strings.lesions[first.code].name, probability(first.probability)) : text.refused;
     }
     default:

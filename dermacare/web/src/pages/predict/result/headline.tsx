@@ -5,10 +5,12 @@ import { Message } from "../../../layout/message";
 import { strings } from "../../../strings";
 import styles from "./headline.module.css";
 
-/** The answer in three figures of speech: the most probable, how likely malignant, what cannot be ruled out. Or the refusal. */
+/** The answer in three figures of speech: the most probable, how likely malignant, what cannot be ruled out. Or the refusal, or that
+ * no model was asked for a diagnosis. */
 export function Headline({ prediction }: { prediction: Prediction }) {
   const text = strings.result;
   const [first] = prediction.diagnoses;
+  if (prediction.models.classifier === null) return <Undiagnosed />;
   if (prediction.refusal || !first) return <Refusal refusal={prediction.refusal} />;
   return (
     <div className={styles.headline}>
@@ -58,6 +60,16 @@ function CannotRuleOut({ set }: { set: NonNullable<Prediction["prediction_set"]>
         </>
       )}
     </section>
+  );
+}
+
+/** A release without a classifier: nothing was refused, and nothing is wrong with the image. */
+function Undiagnosed() {
+  const text = strings.result;
+  return (
+    <Message tone="caution" title={text.noClassifier}>
+      {text.noClassifierText}
+    </Message>
   );
 }
 

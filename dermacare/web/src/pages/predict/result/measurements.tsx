@@ -4,15 +4,16 @@ import { count, figure, percent } from "../../../format";
 import { strings } from "../../../strings";
 import styles from "./facts.module.css";
 
-/** What was measured of the lesion, by its mask. */
-export function Measurements({ prediction: { lesion, refusal } }: { prediction: Prediction }) {
+/** What was measured of the lesion, by its mask; that none was found is said only where a segmenter looked. */
+export function Measurements({ prediction: { lesion, refusal, models } }: { prediction: Prediction }) {
   const text = strings.result;
   const heading = useId();
   if (refusal && !lesion) return null;
+  const nothing = models.segmenter === null ? text.noSegmenter : text.noLesion;
   return (
     <section className={styles.section} aria-labelledby={heading}>
       <h3 id={heading}>{text.measurements}</h3>
-      {lesion ? <Table measured={lesion.measurements} /> : <p>{text.noLesion}</p>}
+      {lesion ? <Table measured={lesion.measurements} /> : <p>{nothing}</p>}
     </section>
   );
 }
