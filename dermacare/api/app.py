@@ -43,7 +43,7 @@ def create_app() -> FastAPI:
     app.include_router(models.router, prefix=PREFIX)
     app.include_router(health.router)
     app.router.default = pages()
-    document.complete(app, PREFIX)
+    document.complete(app)
     return app
 
 

@@ -4,23 +4,24 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from dermacare.api.gate import OPEN
+
 _IMAGE = "image/jpeg, image/png"
 _FILES = {"image": _IMAGE, "images": f"{_IMAGE}, application/zip"}
 
 
-def complete(app: FastAPI, prefix: str) -> None:
+def complete(app: FastAPI) -> None:
     """Complete an app's document; it is made once and kept by the app.
 
     Args:
         app: with all its routes.
-        prefix: of the routes that a server asks for a key.
     """
     document = app.openapi()
     schemes = document["components"].setdefault("securitySchemes", {})
     schemes["key"] = {"type": "http", "scheme": "bearer", "description": "asked for beyond loopback alone"}
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            if path.startswith(prefix):
+            if path not in OPEN:
                 operation["security"] = [{}, {"key": []}]
             if "requestBody" in operation:
                 _complete_form(operation["requestBody"]["content"]["multipart/form-data"], document["components"]["schemas"])

@@ -15,7 +15,6 @@ BATCH_BYTES = 200 * MIB
 FORM_BYTES = 64 * 1024
 """What a form has beside its files: boundaries, headers, fields."""
 
-FIELD_BYTES = 1024
 ARRIVAL_SECONDS = 60.0
 """Until the last byte of a request is there."""
 

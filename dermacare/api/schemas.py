@@ -158,8 +158,8 @@ class Prediction(_Schema):
     """The answer to one image.
 
     `diagnoses` are sorted, the most probable first; refused, or without a classifier in `models`, there are none.
-    `malignancy`: that it is malignant, the sum over such diagnoses. `data_version`: of the data that trained the classifier. `notice`: what must stand beside the answer
-    wherever it is shown.
+    `malignancy`: that it is malignant, the sum over such diagnoses. `data_version`: of the data that trained the classifier.
+    `notice`: what must stand beside the answer wherever it is shown.
     """
 
     id: Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="`dermacare trace ID` tells where the answer comes from")]
@@ -233,7 +233,7 @@ class ConfusedWith(_Schema):
 
 class LesionType(_Schema):
     """A diagnosis. `example`: address of a drawn picture of it, never of a patient. `confused_with`: the serving model's mistakes,
-    the most frequent first."""
+    those of 1 % or more of the test images that show it, the most frequent first."""
 
     code: Diagnosis
     name: str

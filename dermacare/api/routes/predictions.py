@@ -77,7 +77,13 @@ async def predict(
     request: Request,
     service: ServiceOf,
     patient: Annotated[Patient, Depends(_patient)],
-    image: Annotated[UploadFile, File(description="dermoscopic image, JPEG or PNG, up to 25 MiB and 50 megapixels")],
+    image: Annotated[
+        UploadFile,
+        File(
+            description="dermoscopic image, JPEG or PNG, up to 25 MiB and 50 megapixels",
+            json_schema_extra={"maxLength": limits.IMAGE_BYTES},
+        ),
+    ],
     heat_map: HeatMap = False,
     consent: Consent = False,
 ) -> Response:

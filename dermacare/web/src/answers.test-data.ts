@@ -14,6 +14,7 @@ export const prediction = example("/api/v1/predictions", "post") as Prediction;
 export const serving = example("/api/v1/models", "get") as ServingModels;
 export const lesionTypes = example("/api/v1/classes", "get") as LesionType[];
 export const codes = document.components.schemas.Diagnosis.enum as LesionType["code"][];
+export const mostBytes = document.components.schemas.Body_predict.properties.image.maxLength;
 export const sites = document.components.schemas.Site.enum;
 export const sexes = document.components.schemas.Sex.enum;
 

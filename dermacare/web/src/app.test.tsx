@@ -5,7 +5,7 @@ import { MemoryRouter } from "react-router";
 import { beforeEach, expect, test } from "vitest";
 import { lesionTypes, prediction, problem, refused, serving, undiagnosed, unmeasured } from "./answers.test-data";
 import type { Send, Told } from "./api/predict";
-import { ProblemError } from "./api/problem";
+import { ownProblem, ProblemError } from "./api/problem";
 import { createQueryClient } from "./api/queries";
 import { Addresses } from "./app";
 import { QueueProvider } from "./queue/context";
@@ -13,10 +13,10 @@ import { Queue } from "./queue/queue";
 import { strings } from "./strings";
 
 /** The app at an address, with what the server told already in the cache; `send` answers images. */
-function open(address: string, send: Send = async () => prediction, types = lesionTypes) {
+function open(address: string, send: Send = async () => prediction, types = lesionTypes, served = serving) {
   const queries = createQueryClient();
   queries.setQueryDefaults(["serving"], { staleTime: Number.POSITIVE_INFINITY });
-  queries.setQueryData(["serving"], { ...serving, phantom: true, notice: "Trained on drawn images." });
+  queries.setQueryData(["serving"], { ...served, phantom: true, notice: "Trained on drawn images." });
   queries.setQueryData(["classes"], types);
   const queue = new Queue({ send, ready: () => new Promise(() => {}), now: Date.now });
   render(
@@ -119,7 +119,7 @@ test("a problem is told in plain words, and the image can be sent again", async 
   expect(await screen.findByRole("heading", { name: strings.result.probabilities })).toBeVisible();
 });
 
-test("what is told of the patient goes along, and consent only where it was ticked", async () => {
+test("what is told goes along until the next patient, and consent with the images it was ticked for", async () => {
   const told: Told[] = [];
   const { user } = open("/predict", async (_image, one) => {
     told.push(one);
@@ -131,24 +131,66 @@ test("what is told of the patient goes along, and consent only where it was tick
   await user.type(screen.getByLabelText(strings.predict.age), "54");
   await user.click(screen.getByLabelText(strings.predict.consent));
   await choose(user, jpeg("second.jpg"));
-  expect(told).toEqual([
-    { age: null, sex: null, site: null, consent: false },
-    { age: 54, sex: null, site: "posterior torso", consent: true },
-  ]);
+  await choose(user, jpeg("third.jpg"));
+  await user.click(screen.getByRole("button", { name: strings.predict.nextPatient }));
+  await choose(user, jpeg("of-another.jpg"));
+  const nothing = { age: null, sex: null, site: null, consent: false };
+  const patient = { age: 54, sex: null, site: "posterior torso" };
+  expect(told).toEqual([nothing, { ...patient, consent: true }, { ...patient, consent: false }, nothing]);
+  expect(screen.queryByRole("button", { name: strings.predict.nextPatient })).toBeNull();
 });
 
-test("that a diagnosis is never mistaken is said only where it was tested", async () => {
+test("that a diagnosis is never mistaken is said only where it was tested and never was", async () => {
   const types = lesionTypes.flatMap((type): typeof lesionTypes => [
     type,
-    { ...type, code: "NV", confused_with: [] }, // of which the example's confusion matrix has 1,281 images
-    { ...type, code: "DF", confused_with: [] }, // of which it has no row
+    { ...type, code: "NV", confused_with: [] },
+    { ...type, code: "BCC", confused_with: [] },
+    { ...type, code: "DF", confused_with: [] }, // of which the matrix has no row
   ]);
-  open("/lesion-types", undefined, types);
+  const counts = [
+    [357, 95, 0],
+    [5, 1276, 0],
+    [0, 0, 20],
+  ];
+  const classifier = serving.classifier && {
+    ...serving.classifier,
+    confusion: { codes: ["MEL", "NV", "BCC"] as const, counts },
+  };
+  open("/lesion-types", undefined, types, { ...serving, classifier: classifier as typeof serving.classifier });
   const told = (code: string) => document.getElementById(code)?.textContent;
   await screen.findByRole("heading", { name: strings.lesions.MEL.name });
   expect(told("MEL")).toContain("Melanocytic nevus: 21%");
-  expect(told("NV")).toContain("None: all its test images (1,281) were named right.");
+  expect(told("NV")).toContain("1,276 of its test images (1,281) were named right; each other diagnosis");
+  expect(told("BCC")).toContain("None: all its test images (20) were named right.");
   expect(told("DF")).toContain(strings.lesionTypes.confusionUnknown);
+});
+
+test("what the page finds by itself is told in its own words", async () => {
+  const { user } = open("/predict", async () => {
+    throw new ProblemError(ownProblem("too-large"));
+  });
+  await choose(user, jpeg());
+  expect(await screen.findByText(strings.predict.ownProblems["too-large"] ?? "")).toBeVisible();
+  expect(screen.queryByText(/The server says/)).toBeNull();
+});
+
+test("a lesion of few pixels is not called none of the image", async () => {
+  const lesion = prediction.lesion && {
+    ...prediction.lesion,
+    measurements: { ...prediction.lesion.measurements, area_share: 0.004 },
+  };
+  const { user } = open("/predict", async () => ({ ...prediction, lesion }));
+  await choose(user, jpeg());
+  expect(await screen.findByText(/0.4% of the image/)).toBeVisible();
+});
+
+test("a sensitivity short of all is not called 100 %", async () => {
+  const classifier = serving.classifier && {
+    ...serving.classifier,
+    diagnoses: [{ code: "MEL" as const, support: 500, sensitivity: 0.996 }],
+  };
+  open("/about", undefined, lesionTypes, { ...serving, classifier });
+  expect(await screen.findByRole("cell", { name: "99.6%" })).toBeVisible();
 });
 
 test("leaving the page loses no answer", async () => {

@@ -17,7 +17,7 @@ export function percent(share: number): string {
   return percents.format(share);
 }
 
-/** A probability as a reader may take it: one decimal, and never "0.0 %" or "100.0 %" for what is not impossible or certain. */
+/** A probability, or a share that may come near to none or all, as a reader may take it: one decimal, and never "0.0 %" or "100.0 %" for what is not impossible or certain. */
 export function probability(share: number): string {
   if (share > 0 && share < 0.0005) return `<${finePercents.format(0.001)}`;
   if (share < 1 && share >= 0.9995) return `>${finePercents.format(0.999)}`;

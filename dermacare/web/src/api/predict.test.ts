@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { prediction, problem } from "../answers.test-data";
-import { sendImage, type Told } from "./predict";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { mostBytes, prediction, problem } from "../answers.test-data";
+import { MOST_BYTES, sendImage, type Told } from "./predict";
 import { ProblemError, UnreachableError } from "./problem";
 
 // A real server at the page's own address: jsdom's XMLHttpRequest sends over a real socket.
@@ -79,6 +79,31 @@ test("a connection that breaks means that the server is unreachable", async () =
   await expect(send()).rejects.toBeInstanceOf(UnreachableError);
   await expect(client.fetchServing(new AbortController().signal)).rejects.toBeInstanceOf(UnreachableError);
   expect(await client.isReady()).toBe(false);
+});
+
+test("a file that is larger than the contract takes is told so, and not sent", async () => {
+  expect(MOST_BYTES).toBe(mostBytes);
+  const asked = vi.fn();
+  answer = asked;
+  const image = new File([new Uint8Array(MOST_BYTES + 1)], "a.jpg");
+  const options = { heatMap: false, signal: new AbortController().signal, onSent: () => {} };
+  await expect(sendImage(image, TOLD, options)).rejects.toMatchObject({
+    problem: { status: 0, type: "urn:dermacare:problem:too-large" },
+  });
+  expect(asked).not.toHaveBeenCalled();
+});
+
+test("an image that takes too long is a problem, not a server that is away", async () => {
+  const timeout = vi.spyOn(XMLHttpRequest.prototype, "timeout", "set").mockImplementation(function (
+    this: XMLHttpRequest,
+  ) {
+    // The browser's own clock is not waited for.
+    queueMicrotask(() => this.dispatchEvent(new ProgressEvent("timeout")));
+  });
+  answer = () => {};
+  await expect(send()).rejects.toMatchObject({ problem: { status: 0, type: "urn:dermacare:problem:too-slow" } });
+  expect(timeout).toHaveBeenCalledWith(120_000);
+  timeout.mockRestore();
 });
 
 test("whoever cancels gets his own reason back", async () => {

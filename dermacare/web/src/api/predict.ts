@@ -1,4 +1,4 @@
-import { ProblemError, problemOf, retryAfterOf, UnreachableError } from "./problem";
+import { ownProblem, ProblemError, problemOf, retryAfterOf, UnreachableError } from "./problem";
 import type { Prediction, Problem, Sex, Site } from "./types";
 
 /** What is told along with an image. */
@@ -20,6 +20,10 @@ export type Send = (image: File, told: Told, options: SendOptions) => Promise<Pr
 
 /** As long as the server itself waits for a request, and as long again for its answer. */
 const TIMEOUT_MS = 120_000;
+
+/** Bytes of an image that the contract takes (`maxLength` of the field; a test holds the two equal). Of a file that is far larger
+ * the server cuts the line before it could tell. */
+export const MOST_BYTES = 25 * 1024 * 1024;
 
 function formOf(image: File, told: Told, heatMap: boolean): FormData {
   const form = new FormData();
@@ -52,10 +56,12 @@ function settle(request: XMLHttpRequest): Prediction {
 
 /** Ask for a prediction. XMLHttpRequest, since `fetch` does not tell how much of a body has left.
  *
- * Throws ProblemError, UnreachableError, or the reason of `signal`. */
+ * Throws ProblemError, also for a file that is too large to be sent and for one that took too long, UnreachableError, or the reason
+ * of `signal`. */
 export const sendImage: Send = (image, told, { heatMap, signal, onSent }) =>
   new Promise((resolve, reject) => {
     signal.throwIfAborted();
+    if (image.size > MOST_BYTES) throw new ProblemError(ownProblem("too-large"));
     const request = new XMLHttpRequest();
     request.open("POST", new URL("/api/v1/predictions", location.origin));
     request.timeout = TIMEOUT_MS;
@@ -64,7 +70,7 @@ export const sendImage: Send = (image, told, { heatMap, signal, onSent }) =>
     request.upload.onprogress = ({ loaded, total }) => onSent(total > 0 ? loaded / total : 0);
     request.upload.onload = () => onSent(1);
     request.onerror = () => reject(new UnreachableError());
-    request.ontimeout = () => reject(new UnreachableError());
+    request.ontimeout = () => reject(new ProblemError(ownProblem("too-slow")));
     request.onabort = () => reject(signal.reason);
     request.onload = () => {
       try {

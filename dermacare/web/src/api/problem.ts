@@ -15,6 +15,11 @@ export class ProblemError extends Error {
 /** No answer came: the network or the server is away. */
 export class UnreachableError extends Error {}
 
+/** A problem that the page found by itself: no server said it, which its status 0 tells. The pages have words of their own for it. */
+export function ownProblem(slug: "too-slow" | "too-large" | "broken-off"): Problem {
+  return { type: `urn:dermacare:problem:${slug}`, title: "", status: 0, detail: "", instance: "", errors: [] };
+}
+
 /** The last part of a problem's type, by which the pages choose their words. */
 export function slug(problem: Problem): string {
   return problem.type.split(":").at(-1) ?? "";

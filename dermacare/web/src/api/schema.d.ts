@@ -410,7 +410,7 @@ export interface components {
         /**
          * LesionType
          * @description A diagnosis. `example`: address of a drawn picture of it, never of a patient. `confused_with`: the serving model's mistakes,
-         *     the most frequent first.
+         *     those of 1 % or more of the test images that show it, the most frequent first.
          */
         LesionType: {
             code: components["schemas"]["Diagnosis"];
@@ -553,8 +553,8 @@ export interface components {
          * @description The answer to one image.
          *
          *     `diagnoses` are sorted, the most probable first; refused, or without a classifier in `models`, there are none.
-         *     `malignancy`: that it is malignant, the sum over such diagnoses. `data_version`: of the data that trained the classifier. `notice`: what must stand beside the answer
-         *     wherever it is shown.
+         *     `malignancy`: that it is malignant, the sum over such diagnoses. `data_version`: of the data that trained the classifier.
+         *     `notice`: what must stand beside the answer wherever it is shown.
          */
         Prediction: {
             /**
@@ -1639,6 +1639,15 @@ export interface operations {
                 content: {
                     /** @example dermacare_release_current 1.0 */
                     "text/plain": string;
+                };
+            };
+            /** @description A key is missing */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request is for another host */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { prediction, problem } from "../answers.test-data";
-import type { Send, SendOptions } from "../api/predict";
+import type { Send, SendOptions, Told } from "../api/predict";
 import { ProblemError, UnreachableError } from "../api/problem";
 import type { Prediction } from "../api/types";
 import { Queue } from "./queue";
@@ -11,14 +11,15 @@ const TOLD = { age: 54, sex: null, site: null, consent: false };
 class Server {
   readonly calls: {
     image: File;
+    told: Told;
     options: SendOptions;
     answer: (value: Prediction) => void;
     fail: (error: Error) => void;
   }[] = [];
-  readonly send: Send = (image, _told, options) =>
+  readonly send: Send = (image, told, options) =>
     new Promise((answer, fail) => {
       options.signal.addEventListener("abort", () => fail(options.signal.reason));
-      this.calls.push({ image, options, answer, fail });
+      this.calls.push({ image, told, options, answer, fail });
     });
   call(index: number) {
     const call = this.calls[index];
@@ -103,6 +104,25 @@ test("without a network what was answered stays, and the rest is sent by itself 
   expect(kinds()).toEqual(["answered", "answered"]);
 });
 
+test("a connection that breaks three times, while the server is ready, is an end", async () => {
+  const { server, queue, back } = start();
+  queue.add([image("a")], TOLD);
+  for (const time of [0, 1]) {
+    server.call(time).fail(new UnreachableError());
+    await settle();
+    expect(queue.snapshot()[0]?.state.kind).toBe("unreachable");
+    back();
+    await settle();
+  }
+  server.call(2).fail(new UnreachableError());
+  await settle();
+  expect(queue.snapshot()[0]?.state).toMatchObject({
+    kind: "failed",
+    problem: { type: "urn:dermacare:problem:broken-off", status: 0 },
+  });
+  expect(server.calls).toHaveLength(3);
+});
+
 test("a server without a model yet is asked again when it has one", async () => {
   const { server, queue, kinds, back } = start();
   queue.add([image("a")], TOLD);
@@ -145,21 +165,44 @@ test("a removed image is forgotten, and what it was asked is broken off", async 
   expect(server.call(0).options.signal.aborted).toBe(true);
 });
 
-test("a heat map is asked for with the same image, and its answer takes the place of the first", async () => {
+test("a heat map is asked for without consent, and comes to stand in the first answer", async () => {
   const { server, queue } = start();
-  const [id] = queue.add([image("a")], TOLD);
-  server.call(0).answer({ ...prediction, heat_map: null });
+  const [id] = queue.add([image("a")], { ...TOLD, consent: true });
+  const first = { ...prediction, heat_map: null, image: { ...prediction.image, kept: true } };
+  server.call(0).answer(first);
   await settle();
   const asked = queue.explain(id ?? 0);
   expect(queue.snapshot()[0]?.explanation).toEqual({ kind: "asked" });
   expect(server.call(1).options.heatMap).toBe(true);
-  const second = { ...prediction, id: "1".repeat(32) };
-  server.call(1).answer(second);
+  expect(server.calls.map((call) => call.told.consent)).toEqual([true, false]);
+  server.call(1).answer({ ...prediction, id: "1".repeat(32) });
   await asked;
   expect(queue.snapshot()[0]).toMatchObject({
-    state: { kind: "answered", prediction: second },
+    told: { consent: true },
+    state: { kind: "answered", prediction: { ...first, heat_map: prediction.heat_map } },
     explanation: { kind: "none" },
   });
+});
+
+const { classifier } = prediction.models;
+test.each([
+  [
+    "of other models",
+    { models: { ...prediction.models, classifier: classifier && { ...classifier, digest: "f" } } },
+    "changed",
+  ],
+  ["of another diagnosis", { diagnoses: prediction.diagnoses.slice(1) }, "changed"],
+  ["of a model that cannot be explained", { heat_map: null }, "absent"],
+])("a heat map %s is not shown", async (_what, change, kind) => {
+  const { server, queue } = start();
+  const [id] = queue.add([image("a")], TOLD);
+  const first = { ...prediction, heat_map: null };
+  server.call(0).answer(first);
+  await settle();
+  const asked = queue.explain(id ?? 0);
+  server.call(1).answer({ ...prediction, ...change });
+  await asked;
+  expect(queue.snapshot()[0]).toMatchObject({ state: { prediction: first }, explanation: { kind } });
 });
 
 test("a heat map that is not to be had leaves the answer as it is", async () => {

@@ -1,5 +1,5 @@
 import type { Send, Told } from "../api/predict";
-import { ProblemError, slug, UnreachableError } from "../api/problem";
+import { ownProblem, ProblemError, slug, UnreachableError } from "../api/problem";
 import type { Prediction, Problem } from "../api/types";
 
 /** What an image of the queue is at: in order of its life; `answered`, `failed` and `cancelled` are ends. */
@@ -14,8 +14,11 @@ export type State =
   | { kind: "failed"; problem: Problem | null }
   | { kind: "cancelled" };
 
-/** A heat map that was asked for later: asked, or not to be had. Had, it stands in the prediction. */
-export type Explanation = { kind: "none" } | { kind: "asked" } | { kind: "failed"; problem: Problem | null };
+/** A heat map that was asked for later: asked, not to be had, of other models than the answer (`changed`), or of a model that
+ * cannot be explained (`absent`). Had, it stands in the prediction. */
+export type Explanation =
+  | { kind: "none" | "asked" | "changed" | "absent" }
+  | { kind: "failed"; problem: Problem | null };
 
 export interface Item {
   readonly id: number;
@@ -36,6 +39,9 @@ export interface Surroundings {
 
 /** How many images are sent at once; a small server computes no faster for more. */
 const AT_ONCE = 2;
+
+/** How often in a row an image's connection may break, though the server is ready each time; then it is the image or the line. */
+const MOST_BREAKS = 3;
 
 /** Wait; rejects when `signal` is aborted. */
 export function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
@@ -109,16 +115,17 @@ export class Queue {
     this.begin();
   }
 
-  /** Ask again, for a heat map too. The answer takes the place of the one before: it has a number of its own. */
+  /** Ask again, for the heat map alone: the first answer stays, with its number, and the image is not kept a second time. */
   async explain(id: number): Promise<void> {
     const item = this.find(id);
     if (item?.state.kind !== "answered" || item.explanation.kind === "asked") return;
+    const first = item.state.prediction;
+    const again = { ...item, told: { ...item.told, consent: false } };
     this.change(id, { explanation: { kind: "asked" } });
     const controller = new AbortController();
     this.controllers.set(id, controller);
     try {
-      const prediction = await this.persist(item, true, controller.signal, () => {});
-      this.change(id, { state: { kind: "answered", prediction }, explanation: { kind: "none" } });
+      this.change(id, explained(first, await this.persist(again, true, controller.signal, () => {})));
     } catch (error) {
       if (controller.signal.aborted) return; // the image was removed
       this.change(id, { explanation: { kind: "failed", problem: problemIn(error) } });
@@ -158,13 +165,15 @@ export class Queue {
   ): Promise<Prediction> {
     const { send, ready, now } = this.surroundings;
     const onSent = (share: number) => tell(share < 1 ? { kind: "sending", share } : { kind: "looking", since: now() });
-    for (;;) {
+    for (let breaks = 0; ; ) {
       try {
         tell({ kind: "sending", share: 0 });
         return await send(item.file, item.told, { heatMap, signal, onSent });
       } catch (error) {
         signal.throwIfAborted();
+        if (error instanceof ProblemError) breaks = 0;
         if (error instanceof UnreachableError) {
+          if (++breaks === MOST_BREAKS) throw new ProblemError(ownProblem("broken-off"));
           tell({ kind: "unreachable" });
           await ready(signal);
         } else if (error instanceof ProblemError && slug(error.problem) === "not-ready") {
@@ -190,6 +199,17 @@ export class Queue {
     this.items = items;
     for (const listener of this.listeners) listener();
   }
+}
+
+/** An answer with the heat map of a second one, where the same models say the same. */
+function explained(first: Prediction, second: Prediction): Pick<Item, "state" | "explanation"> {
+  const same =
+    first.models.classifier?.digest === second.models.classifier?.digest &&
+    first.models.segmenter?.digest === second.models.segmenter?.digest &&
+    first.diagnoses[0]?.code === second.diagnoses[0]?.code;
+  const prediction = same ? { ...first, heat_map: second.heat_map } : first;
+  const kind = !same ? "changed" : second.heat_map ? "none" : "absent";
+  return { state: { kind: "answered", prediction }, explanation: { kind } };
 }
 
 function problemIn(error: unknown): Problem | null {

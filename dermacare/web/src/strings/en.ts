@@ -189,6 +189,8 @@ export const en = {
     confusionUnknown: "Not known: no confusion matrix of a serving model can be had.",
     unseen: "Not known: no test image shows it.",
     noConfusion: (images: string) => `None: all its test images (${images}) were named right.`,
+    rareConfusion: (images: string, right: string) =>
+      `${right} of its test images (${images}) were named right; each other diagnosis was named in less than 1 % of them.`,
     risk: "Risk, and what is done",
     sources: "Sources",
     allSources: "Sources of the terms",
@@ -204,7 +206,9 @@ export const en = {
     camera: "Take a picture",
     details: "Patient and consent",
     imagesKept: "images are kept",
-    detailsHint: "Optional. Written down with the answer; no model looks at it.",
+    detailsHint:
+      "Optional. Written down with the answers to all images that are added from now on, until the next patient; no model looks at it.",
+    nextPatient: "Next patient",
     age: "Age",
     ageHint: "years, 0 to 120",
     sex: "Sex",
@@ -222,7 +226,8 @@ export const en = {
       "upper extremity": "arm or hand",
     },
     consent: "Keep these images on the server",
-    consentHint: "Off: no image is stored. On: stored without the camera's notes, because the patient agreed.",
+    consentHint:
+      "Off: no image is stored. On: those added next are stored without the camera's notes, because the patient agreed; then it is off again.",
     queue: "Images",
     notAnImage: (name: string) => `${name} is no image, and was left out.`,
     added: (count: number) => (count === 1 ? "1 image added" : `${count} images added`),
@@ -261,11 +266,19 @@ export const en = {
       "no-key": "The server asks for a key.",
       busy: "The server is busy.",
       fault: "The server made a mistake.",
-      "too-slow": "The image took too long to arrive.",
+      "too-slow": "The image took too long.",
+      "broken-off": "The image did not get through.",
       malformed: "The server did not understand the request.",
       "wrong-host": "This address is not the server's own.",
       "wrong-origin": "The server takes requests from its own pages alone.",
       "not-logged": "The answer could not be written down, so it is not given.",
+    } as Record<string, string>,
+    /** What the page found by itself. */
+    ownProblems: {
+      "too-slow": "No answer came within two minutes. Send it over a faster line, or scale the image down.",
+      "too-large": "An image may have 25 MiB. Scale it down.",
+      "broken-off":
+        "The connection broke three times in a row, though the server answers. Send it over a faster line, or scale the image down.",
     } as Record<string, string>,
     notAnswered: "There is no answer.",
     serverSays: (detail: string) => `The server says: ${detail}.`,
@@ -281,7 +294,8 @@ export const en = {
     refusedText:
       "Any diagnosis would be a guess. Take a dermoscopic image, sharp, with one lesion in the middle. If this is one, a dermatologist looks without the model.",
     noClassifier: "No classifier serves",
-    noClassifierText: "The release has a segmenter alone, so that nobody asked what the lesion is. The image was not refused.",
+    noClassifierText:
+      "The release has a segmenter alone, so that nobody asked what the lesion is. The image was not refused.",
     strangeness: (value: string, threshold: string) => `Strangeness ${value}; refused above ${threshold}.`,
     probabilities: "Probabilities",
     probabilitiesExplain: "They hold for images like those that the model was judged on.",
@@ -350,6 +364,10 @@ export const en = {
     onLesion: (share: string) => `${share} of it lies on the lesion.`,
     askHeatMap: "Show what speaks for it",
     askingHeatMap: "Asked for; it comes in a moment.",
+    noHeatMap: {
+      changed: "Not to be had: other models answer by now. Add the image again to have it answered by them.",
+      absent: "Not to be had: this model cannot be explained.",
+    },
     heatMapFailed: (detail: string) => `Not to be had: ${detail}`,
     zoomIn: "Zoom in",
     zoomOut: "Zoom out",

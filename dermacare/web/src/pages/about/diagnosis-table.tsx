@@ -1,6 +1,6 @@
 import { useLesionTypes } from "../../api/queries";
 import type { ModelFacts } from "../../api/types";
-import { count, percent } from "../../format";
+import { count, probability } from "../../format";
 import { Swatch } from "../../layout/swatch";
 import { strings } from "../../strings";
 import styles from "./diagnosis-table.module.css";
@@ -29,7 +29,7 @@ export function DiagnosisTable({ diagnoses }: { diagnoses: ModelFacts["diagnoses
                   <Swatch colour={type?.colour} /> {strings.lesions[code].name}
                 </th>
                 <td>{count(support)}</td>
-                <td>{sensitivity === null ? text.none : percent(sensitivity)}</td>
+                <td>{sensitivity === null ? text.none : probability(sensitivity)}</td>
               </tr>
             );
           })}

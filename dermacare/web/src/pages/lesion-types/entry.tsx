@@ -9,8 +9,13 @@ interface Props {
   code: DiagnosisCode;
   /** What the API tells; undefined while it has not. */
   type: LesionType | undefined;
-  /** Test images that show it; null: not known. */
-  tested: number | null;
+  tested: Tested | null;
+}
+
+/** Test images that show a diagnosis, and those of them that were named right; null: not known. */
+export interface Tested {
+  images: number;
+  right: number;
 }
 
 /** One diagnosis: picture, what it is, criteria, what it is confused with, risk, sources. */
@@ -73,8 +78,9 @@ export function Entry({ code, type, tested }: Props) {
   );
 }
 
-/** What the serving model took it for; that there were no mistakes is said only where it was tested. */
-function Mistakes({ type, tested }: { type: LesionType; tested: number | null }) {
+/** What the serving model took it for; that there were no mistakes is said only where it was tested and made none: the API leaves
+ * out what is below 1 %. */
+function Mistakes({ type, tested }: { type: LesionType; tested: Tested | null }) {
   const text = strings.lesionTypes;
   return (
     <div className={styles.mistakes}>
@@ -86,8 +92,17 @@ function Mistakes({ type, tested }: { type: LesionType; tested: number | null })
           ))}
         </ul>
       ) : (
-        <p>{tested === null ? text.confusionUnknown : tested === 0 ? text.unseen : text.noConfusion(count(tested))}</p>
+        <p>{noMistakes(tested)}</p>
       )}
     </div>
   );
+}
+
+/** What is said where the API names no mistake. */
+function noMistakes(tested: Tested | null): string {
+  const text = strings.lesionTypes;
+  if (tested === null) return text.confusionUnknown;
+  if (tested.images === 0) return text.unseen;
+  const images = count(tested.images);
+  return tested.right === tested.images ? text.noConfusion(images) : text.rareConfusion(images, count(tested.right));
 }

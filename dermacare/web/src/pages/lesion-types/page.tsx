@@ -3,7 +3,7 @@ import type { DiagnosisCode, LesionType, ServingModels } from "../../api/types";
 import { Message } from "../../layout/message";
 import { Page } from "../../layout/page";
 import { strings } from "../../strings";
-import { Entry } from "./entry";
+import { Entry, type Tested } from "./entry";
 import styles from "./page.module.css";
 
 const CODES = Object.keys(strings.lesions) as DiagnosisCode[];
@@ -42,8 +42,9 @@ export default function LesionTypes() {
 
 type Confusion = NonNullable<ServingModels["classifier"]>["confusion"];
 
-/** How many test images show a diagnosis; null where no confusion matrix tells. */
-function tested(confusion: Confusion | undefined, code: DiagnosisCode): number | null {
-  const row = confusion?.counts[confusion.codes.indexOf(code)];
-  return row ? row.reduce((sum, one) => sum + one, 0) : null;
+/** How a diagnosis's test images were named; null where no confusion matrix tells. */
+function tested(confusion: Confusion | undefined, code: DiagnosisCode): Tested | null {
+  const place = confusion?.codes.indexOf(code) ?? -1;
+  const row = confusion?.counts[place];
+  return row ? { images: row.reduce((sum, one) => sum + one, 0), right: row[place] ?? 0 } : null;
 }

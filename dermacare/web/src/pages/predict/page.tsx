@@ -1,5 +1,4 @@
 import { useRef, useState } from "react";
-import type { Told } from "../../api/predict";
 import { Page } from "../../layout/page";
 import { useItems, useQueue } from "../../queue/context";
 import { strings } from "../../strings";
@@ -8,9 +7,7 @@ import { Intake } from "./intake";
 import styles from "./page.module.css";
 import { QueueList } from "./queue-list";
 import { Result } from "./result/result";
-import { ToldForm } from "./told-form";
-
-const NOTHING_TOLD: Told = { age: null, sex: null, site: null, consent: false };
+import { NOTHING_TOLD, ToldForm } from "./told-form";
 
 export default function Predict() {
   const text = strings.predict;
@@ -26,7 +23,10 @@ export default function Predict() {
     const images = files.filter((file) => file.type === "" || file.type.startsWith("image/"));
     setLeft(files.filter((file) => !images.includes(file)).map((file) => file.name));
     const [first] = queue.add(images, told);
-    if (first !== undefined) setChosen(first);
+    if (first === undefined) return;
+    setChosen(first);
+    // Agreed to for these images: the next may be another patient's.
+    setTold((old) => ({ ...old, consent: false }));
   };
   const show = (id: number) => {
     setChosen(id);

@@ -1,7 +1,8 @@
-import { useId } from "react";
+import { useId, useRef } from "react";
 import { Checkbox, Input, Label, NumberField, Text } from "react-aria-components";
 import type { Told } from "../../api/predict";
 import type { Sex, Site } from "../../api/types";
+import { PlainButton } from "../../layout/button";
 import { strings } from "../../strings";
 import styles from "./told-form.module.css";
 import { toldWords } from "./told-words";
@@ -12,37 +13,53 @@ interface Props {
   onChange: (change: Partial<Told>) => void;
 }
 
-/** What may be told of the patient, and whether images may be kept. It goes along with images that are added afterwards. */
+export const NOTHING_TOLD: Told = { age: null, sex: null, site: null, consent: false };
+
+/** What may be told of the patient, and whether images may be kept. It goes along with images that are added afterwards, until the
+ * next patient. */
 export function ToldForm({ told, onChange }: Props) {
   const text = strings.predict;
+  const summary = useRef<HTMLElement>(null);
+  const clear = () => {
+    onChange(NOTHING_TOLD);
+    summary.current?.focus(); // the button goes, and would take the focus with it
+  };
   const words = [...toldWords(told), told.consent && text.imagesKept].filter(Boolean).join(", ");
   return (
-    <details className={styles.form}>
-      <summary>
-        {text.details}
-        {words && <span className={styles.hint}>: {words}</span>}
-      </summary>
-      <div className={styles.fields}>
-        <p className={styles.hint}>{text.detailsHint}</p>
-        <NumberField
-          className={styles.field}
-          minValue={0}
-          maxValue={120}
-          step={1}
-          value={told.age ?? Number.NaN}
-          onChange={(age) => onChange({ age: Number.isNaN(age) ? null : age })}
-        >
-          <Label>{text.age}</Label>
-          <Input />
-          <Text slot="description" className={styles.hint}>
-            {text.ageHint}
-          </Text>
-        </NumberField>
-        <Choice<Sex> label={text.sex} names={text.sexes} value={told.sex} onChange={(sex) => onChange({ sex })} />
-        <Choice<Site> label={text.site} names={text.sites} value={told.site} onChange={(site) => onChange({ site })} />
-        <Consent isSelected={told.consent} onChange={(consent) => onChange({ consent })} />
-      </div>
-    </details>
+    <div className={styles.form}>
+      <details>
+        <summary ref={summary}>
+          {text.details}
+          {words && <span className={styles.hint}>: {words}</span>}
+        </summary>
+        <div className={styles.fields}>
+          <p className={styles.hint}>{text.detailsHint}</p>
+          <NumberField
+            className={styles.field}
+            minValue={0}
+            maxValue={120}
+            step={1}
+            value={told.age ?? Number.NaN}
+            onChange={(age) => onChange({ age: Number.isNaN(age) ? null : age })}
+          >
+            <Label>{text.age}</Label>
+            <Input />
+            <Text slot="description" className={styles.hint}>
+              {text.ageHint}
+            </Text>
+          </NumberField>
+          <Choice<Sex> label={text.sex} names={text.sexes} value={told.sex} onChange={(sex) => onChange({ sex })} />
+          <Choice<Site>
+            label={text.site}
+            names={text.sites}
+            value={told.site}
+            onChange={(site) => onChange({ site })}
+          />
+          <Consent isSelected={told.consent} onChange={(consent) => onChange({ consent })} />
+        </div>
+      </details>
+      {words && <PlainButton onPress={clear}>{text.nextPatient}</PlainButton>}
+    </div>
   );
 }
 

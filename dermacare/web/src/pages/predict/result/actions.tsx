@@ -21,7 +21,7 @@ export function Actions({ prediction }: { prediction: Prediction }) {
   );
 }
 
-/** Save the answer as the server gave it. */
+/** Save the answer as the server gave it, with the heat map that was asked for later. */
 function download(prediction: Prediction): void {
   const url = URL.createObjectURL(new Blob([JSON.stringify(prediction, null, 2)], { type: "application/json" }));
   const link = document.createElement("a");

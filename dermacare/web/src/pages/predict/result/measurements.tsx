@@ -1,6 +1,6 @@
 import { useId } from "react";
 import type { Prediction } from "../../../api/types";
-import { count, figure, percent } from "../../../format";
+import { count, figure, percent, probability } from "../../../format";
 import { strings } from "../../../strings";
 import styles from "./facts.module.css";
 
@@ -22,7 +22,7 @@ function Table({ measured }: { measured: NonNullable<Prediction["lesion"]>["meas
   const text = strings.result;
   const colours = measured.colours.map(({ name, share }) => `${text.coloursNames[name]} ${percent(share)}`);
   const rows: [string, string, string?][] = [
-    [text.area, text.areaValue(count(measured.area_pixels), percent(measured.area_share))],
+    [text.area, text.areaValue(count(measured.area_pixels), probability(measured.area_share))],
     [text.diameter, text.pixels(count(measured.longest_diameter_pixels))],
     [text.asymmetry, figure(measured.asymmetry), text.asymmetryHint],
     [text.border, figure(measured.border_irregularity), text.borderHint],

@@ -1,6 +1,6 @@
 import { Checkbox, Label, Slider, SliderOutput, SliderThumb, SliderTrack } from "react-aria-components";
 import type { Prediction } from "../../../api/types";
-import { percent } from "../../../format";
+import { probability } from "../../../format";
 import { PlainButton } from "../../../layout/button";
 import { useQueue } from "../../../queue/context";
 import type { Item } from "../../../queue/queue";
@@ -94,7 +94,7 @@ function HeatMap({ item, prediction, onAsk }: { item: Item; prediction: Predicti
     return (
       <p className={styles.hint}>
         {text.heatMapOf(strings.lesions[heat_map.code].name)}
-        {heat_map.on_lesion !== null && ` ${text.onLesion(percent(heat_map.on_lesion))}`}
+        {heat_map.on_lesion !== null && ` ${text.onLesion(probability(heat_map.on_lesion))}`}
       </p>
     );
   }
@@ -111,6 +111,7 @@ function HeatMap({ item, prediction, onAsk }: { item: Item; prediction: Predicti
       <PlainButton onPress={ask}>{text.askHeatMap}</PlainButton>
       <span role="status" className={styles.hint}>
         {asked && text.askingHeatMap}
+        {(explanation.kind === "changed" || explanation.kind === "absent") && text.noHeatMap[explanation.kind]}
         {explanation.kind === "failed" && text.heatMapFailed(problemWords(explanation.problem))}
       </span>
     </div>
