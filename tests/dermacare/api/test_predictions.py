@@ -193,6 +193,26 @@ class TestBatch:
         assert len(bomb) < 1 << 20
         assert "more than 200 MiB unpacked" in problem(self.ask(client, ("a.zip", bomb)), 413, "images").detail
 
+    def test_a_zip_of_entries_alone_is_turned_down_before_they_are_read(self, client: httpx.Client) -> None:
+        data = self.archive(("a.png", b""))
+        start, end = data.rindex(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
+        entries = data[start:end] * 1001
+        size = len(entries).to_bytes(4, "little")
+        # Its end says that there is one, and zipfile reads them all the same.
+        lying = data[:start] + entries + data[end : end + 12] + size + data[end + 16 :]
+        assert len(zipfile.ZipFile(io.BytesIO(lying)).infolist()) == 1001
+        said = problem(self.ask(client, ("a.zip", lying)), 413, "images")
+        assert "a.zip holds more than 1,000 files and folders" in said.detail
+
+    def test_a_file_that_lzma_cannot_unpack_is_named(self, client: httpx.Client) -> None:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as archive:
+            archive.writestr("a.png", png(lesion()))
+        data = bytearray(out.getvalue())
+        start = 30 + len("a.png")
+        data[start + 4] = 0xFF  # lc, lp and pb, of which none is so large
+        assert "a.png in the ZIP is damaged" in problem(self.ask(client, ("a.zip", bytes(data))), 422, "images").detail
+
     def test_a_zip_that_hides_its_size_is_not_believed(self, client: httpx.Client) -> None:
         data = bytearray(self.archive(("a.png", bytes(40 << 20))))
         place = data.rindex(b"PK\x01\x02")
