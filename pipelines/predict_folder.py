@@ -65,6 +65,7 @@ COLUMNS: tuple[str, ...] = (
 )
 
 _JOURNAL = "predictions.jsonl"
+_MASKS, _OVERLAYS = "masks", "overlays"
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 _MOST_PIXELS = 100_000_000
 _SECONDS = 30.0
@@ -102,12 +103,12 @@ def predict_folder(folder: Path, output: Path, home: Home, tell: Callable[[int, 
 
     Args:
         folder: the images; nothing in it is changed.
-        output: the folder to write.
+        output: the folder to write; it may hold the images' folder, or lie in it.
         home: whose release answers, and whose log keeps the answers.
         tell: called with the number of images done and of all images.
 
     Raises:
-        SourceError: the folder is none, or holds no image.
+        SourceError: the folder is none, holds no image, or is the output.
         DermaCareError: no release can be had: what `fetch_release` raises.
         StoreError: the output cannot be written, or another process writes it.
     """
@@ -121,7 +122,11 @@ def predict_folder(folder: Path, output: Path, home: Home, tell: Callable[[int, 
             before = 0
             for number, image in enumerate(images):
                 tell(number, len(images))
-                data = (folder / image).read_bytes()
+                try:
+                    data = (folder / image).read_bytes()
+                except OSError as error:
+                    done.add(work.unread(image, error))
+                    continue
                 if done.has(image, sha256_bytes(data)):
                     before += 1
                 else:
@@ -139,10 +144,13 @@ def _images(folder: Path, output: Path) -> list[Path]:
     """Paths below the folder, sorted; what an earlier call wrote into it is none of them."""
     if not folder.is_dir():
         raise SourceError(f"{folder}: is no folder; name one that holds JPEG or PNG images")
+    if folder.resolve() == output.resolve():
+        raise SourceError(f"{output}: holds the images themselves, which what is written could replace; name another output")
+    own = [(output / name).resolve() for name in (_MASKS, _OVERLAYS)]
     files = (path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
-    found = sorted(path.relative_to(folder) for path in files if not path.resolve().is_relative_to(output.resolve()))
+    found = sorted(path.relative_to(folder) for path in files if not any(path.resolve().is_relative_to(one) for one in own))
     if not found:
-        raise SourceError(f"{folder}: holds no JPEG or PNG image; name another folder")
+        raise SourceError(f"{folder}: holds no JPEG or PNG image beside what was written by this command; name another folder")
     return found
 
 
@@ -219,15 +227,7 @@ class _Work:
 
     def row(self, image: Path, data: bytes) -> Row:
         """Answer an image, write its pictures, log the answer; the line of the table."""
-        classifier, segmenter = _models(self.release)
-        row: Row = dict.fromkeys(COLUMNS, "") | {
-            "image": image.as_posix(),
-            "sha256": sha256_bytes(data),
-            "classifier": classifier,
-            "segmenter": segmenter,
-            "entry": self.release.entry,
-            "phantom": self.release.phantom,
-        }
+        row = self._begun(image, sha256_bytes(data))
         try:
             decoded = self.decoder.decode_now(data, image.as_posix(), self.predictor.reading, keep=True)
         except ImageFormatError as error:
@@ -239,6 +239,22 @@ class _Work:
         if answer.refused:
             return row
         return row | _diagnosis(answer) | _lesion(decoded.picture, answer) | self._pictures(image, decoded.kept, answer)
+
+    def unread(self, image: Path, error: OSError) -> Row:
+        """The line of an image whose file cannot be read; the next call tries again."""
+        reason = f"{image.as_posix()}: cannot be read ({error.strerror}); see that it is there and its permissions"
+        return self._begun(image, "") | {"error": reason}
+
+    def _begun(self, image: Path, sha256: str) -> Row:
+        classifier, segmenter = _models(self.release)
+        return dict.fromkeys(COLUMNS, "") | {
+            "image": image.as_posix(),
+            "sha256": sha256,
+            "classifier": classifier,
+            "segmenter": segmenter,
+            "entry": self.release.entry,
+            "phantom": self.release.phantom,
+        }
 
     def _log(self, image: Path, sha256: str, picture: Picture, answer: Answer) -> str:
         """The answer's id: the same for the same question, so that a call which was killed in between logs it once."""
@@ -252,7 +268,7 @@ class _Work:
     def _pictures(self, image: Path, encoded: bytes | None, answer: Answer) -> Row:
         if answer.mask is None or encoded is None:
             return {}
-        mask, overlay = f"masks/{self.places[image]}.png", f"overlays/{self.places[image]}.jpg"
+        mask, overlay = f"{_MASKS}/{self.places[image]}.png", f"{_OVERLAYS}/{self.places[image]}.jpg"
         with atomic_write(self.output / mask) as file:
             file.write(bytes(cv2.imencode(".png", answer.mask.astype(np.uint8) * 255)[1]))
         outlines = [] if answer.shape is None else answer.shape.outlines

@@ -89,6 +89,27 @@ def test_images_that_differ_in_their_suffix_alone_have_masks_of_their_own(home: 
     assert predict_folder(tmp_path / "images", tmp_path / "images" / "out", home, untold).before == 2
 
 
+def test_the_output_may_hold_the_images_but_not_be_their_folder(home: Home, folder: Path, tmp_path: Path) -> None:
+    (folder / "masks").mkdir()
+    (folder / "masks" / "of-the-user.png").write_bytes(png(lesion()))
+    with pytest.raises(SourceError, match="holds the images themselves"):
+        predict_folder(folder, folder / ".", home, untold)
+    assert predict_folder(folder, tmp_path, home, untold).answered == 3
+    assert predict_folder(folder, tmp_path, home, untold).before == 5
+
+
+def test_a_file_that_is_gone_since_it_was_listed_has_its_line(home: Home, folder: Path, tmp_path: Path) -> None:
+    def take_away(done: int, total: int) -> None:
+        (folder / "a.png").unlink(missing_ok=True)
+
+    done = predict_folder(folder, tmp_path / "out", home, take_away)
+    assert (done.answered, done.refused, done.unreadable) == (1, 1, 2)
+    assert "a.png: cannot be read (No such file or directory)" in rows(tmp_path / "out")["a.png"]["error"]
+    (folder / "a.png").write_bytes(png(lesion()))
+    assert predict_folder(folder, tmp_path / "out", home, untold).before == 3
+    assert rows(tmp_path / "out")["a.png"]["diagnosis"] == "MEL"
+
+
 def test_what_answered_last_answers_while_everything_else_is_away(home: Home, folder: Path, tmp_path: Path) -> None:
     predict_folder(folder, tmp_path / "one", home, untold)
     (home.root / "ledger.db").unlink()
