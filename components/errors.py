@@ -5,6 +5,7 @@ DermaCareError                 anything that we raise on purpose; its text is on
 ├── SourceError                a data source cannot be read: absent, empty, unreadable, changed while it was read
 │   ├── TableError             a table of a source breaks its format: column, code, encoding
 │   └── PictureError           one picture of a source cannot be read; it is set aside and the rest goes on
+├── DecoderBusy                an image was not decoded, since no worker came to it
 ├── ImageFormatError           a file or array is not an image or mask that we can use
 ├── DatasetError               a dataset folder breaks its contract
 ├── DataRefused                too much of the data is bad, or a class or a split would be empty
@@ -45,6 +46,10 @@ class TableError(SourceError):
 
 class PictureError(SourceError):
     """One picture of a source cannot be read; it is set aside and the rest goes on."""
+
+
+class DecoderBusy(DermaCareError):
+    """An image was not decoded, since no worker came to it; nothing is wrong with the image."""
 
 
 class ImageFormatError(DermaCareError):

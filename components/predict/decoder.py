@@ -5,6 +5,7 @@ arrays: it knows no model, no address and no patient.
 """
 
 import asyncio
+import math
 import multiprocessing
 import resource
 import sys
@@ -19,14 +20,14 @@ import cv2
 import psutil
 from pebble import ProcessExpired, ProcessPool
 
-from components.errors import ImageFormatError
+from components.errors import DecoderBusy, ImageFormatError
 from components.predict.picture import Picture, Reading, encoded_anew, read_with_pixels
 
 MEMORY = 1 << 30
 """Bytes a worker may have beside what it starts with: 50 megapixels of RGB seven times over."""
 
-# Seconds, and times as long as one image may take, that an image waits for those before it; then no worker is at work any more.
-_QUEUE = (30.0, 5)
+# Seconds that an image waits longer than those before it can take at worst; then no worker is at work any more.
+_MARGIN = 30.0
 
 _TASKS = 1000  # a worker is replaced now and then, so that what a decoder leaks is given back
 
@@ -54,8 +55,8 @@ class Decoder:
         self._most_pixels = most_pixels
         self._seconds = seconds
         self._memory = memory
-        self._patience = max(_QUEUE[0], _QUEUE[1] * seconds)
-        self._change = threading.Lock()
+        self._inside = 0  # images that wait or are decoded
+        self._change = threading.RLock()  # a pool that is stopped may call back at once
         self._pool = self._made()
 
     def warm_up(self) -> None:
@@ -74,11 +75,12 @@ class Decoder:
 
         Raises:
             ImageFormatError: it cannot be read, or not within time and memory.
+            DecoderBusy: no worker came to it.
         """
         for again in (True, False):
-            pool, future = self._submit(data, name, reading, keep)
+            pool, future, patience = self._submit(data, name, reading, keep)
             try:
-                return await asyncio.wait_for(asyncio.wrap_future(future), self._patience)
+                return await asyncio.wait_for(asyncio.wrap_future(future), patience)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if not again or task is None or task.cancelling():
@@ -91,9 +93,9 @@ class Decoder:
     def decode_now(self, data: bytes, name: str, reading: Reading, *, keep: bool = False) -> Decoded:
         """As `decode`, for who has no event loop."""
         for again in (True, False):
-            pool, future = self._submit(data, name, reading, keep)
+            pool, future, patience = self._submit(data, name, reading, keep)
             try:
-                return future.result(self._patience)
+                return future.result(patience)
             except Exception as error:
                 if not (again and self._mended(pool, error)):
                     raise _ours(error, name, self._seconds) from error
@@ -104,18 +106,29 @@ class Decoder:
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
-    def _submit(self, data: bytes, name: str, reading: Reading, keep: bool) -> "tuple[ProcessPool, Future[Decoded]]":
+    def patience(self, inside: int) -> float:
+        """Seconds until the image that came last of so many is decoded, where each takes as long as it may."""
+        return _MARGIN + self._seconds * math.ceil(inside / self._workers)
+
+    def _submit(self, data: bytes, name: str, reading: Reading, keep: bool) -> "tuple[ProcessPool, Future[Decoded], float]":
+        """Hand an image to the pool; also how long to wait for it."""
         arguments = (data, name, reading, self._most_pixels, keep)
         with self._change:
             if not self._pool.active:
                 self._replace()
             future: Future[Decoded] = self._pool.schedule(_decode, args=arguments, timeout=self._seconds)
-            return self._pool, future
+            self._inside += 1
+            submitted = self._pool, future, self.patience(self._inside)
+        future.add_done_callback(self._leave)  # outside of the lock: it may be called at once
+        return submitted
+
+    def _leave(self, _: "Future[Decoded]") -> None:
+        with self._change:
+            self._inside -= 1
 
     def _mended(self, pool: ProcessPool, error: Exception) -> bool:
         """Whether the pool itself was at fault, as when somebody kills a worker that waits for work, and another took its place."""
-        stuck = isinstance(error, Late) and not error.args  # no worker took the picture; of one that took too long, pebble says so
-        if not (stuck or isinstance(error, BrokenProcessPool)):
+        if not (_is_untaken(error) or isinstance(error, BrokenProcessPool)):
             return False
         with self._change:
             if pool is self._pool:
@@ -135,10 +148,17 @@ class Decoder:
         )
 
 
+def _is_untaken(error: Exception) -> bool:
+    """Whether no worker took the picture; of one that took too long, pebble says so."""
+    return isinstance(error, Late) and not error.args
+
+
 def _ours(error: Exception, name: str, seconds: float) -> Exception:
     """What is told of a picture that cannot be read; any other error is the program's own."""
     if isinstance(error, ImageFormatError):
         return error
+    if _is_untaken(error):
+        return DecoderBusy(f"{name}: could not be decoded, since no decoder came to it; send it again")
     if isinstance(error, Late):
         return ImageFormatError(f"{name}: was not decoded within {seconds:g} seconds; send it as another file")
     if isinstance(error, ProcessExpired):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from components.errors import ImageFormatError, StoreError
+from components.errors import DecoderBusy, ImageFormatError, StoreError
 from components.files import sha256_bytes, writing
 from components.predict.decoder import Decoded, Decoder
 from dermacare.api import answers, limits, schemas
@@ -23,6 +23,8 @@ from dermacare.api.watcher import NOTHING, Serving, Watcher
 from pipelines.serving.record import Asked, record_of
 
 T = TypeVar("T")
+
+_DECODER_RETRY = "10"  # seconds
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Service:
         """Answer an image. The release that serves when this begins answers, whatever comes to serve meanwhile.
 
         Raises:
-            ApiError: nothing serves, the image cannot be read, or the answer cannot be logged.
+            ApiError: nothing serves, the image cannot be read, no decoder came to it, or the answer cannot be logged.
         """
         serving, started = self.require_serving(), time.perf_counter()
         try:
@@ -111,6 +113,9 @@ class Service:
         except ImageFormatError as error:
             self.metrics.unreadable.inc()
             raise ApiError(Kind.UNREADABLE, str(error), field=question.field) from error
+        except DecoderBusy as error:
+            self.metrics.turned_away.inc()
+            raise ApiError(Kind.BUSY, str(error), headers={"Retry-After": _DECODER_RETRY}) from error
         read = time.perf_counter()
         return await self.run(lambda: self._answer(data, question, decoded, serving, started, read))
 

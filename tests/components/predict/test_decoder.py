@@ -10,7 +10,8 @@ import numpy as np
 import psutil
 import pytest
 
-from components.errors import ImageFormatError
+from components.errors import DecoderBusy, ImageFormatError
+from components.predict import decoder as module
 from components.predict.decoder import Decoder
 from components.predict.picture import Reading
 from tests.components.predict.drawn import jpeg, lesion, png
@@ -102,3 +103,26 @@ def test_nobody_waiting_any_more_the_worker_is_stopped(large: bytes, decoder: De
         assert time.monotonic() < end
         time.sleep(0.02)
     assert decoder.decode_now(png(lesion()), "next", NOTHING).picture.width == 200
+
+
+def never_ready(_: int) -> None:
+    """In the place of what a worker does before its first picture."""
+    time.sleep(600)
+
+
+def test_an_image_waits_as_long_as_those_before_it_may_take() -> None:
+    two = Decoder(2, MOST, seconds=10)
+    two.close()
+    assert two.patience(32) > 160
+    assert 10 < two.patience(1) == two.patience(2) < two.patience(3)
+
+
+def test_an_image_that_no_worker_came_to_is_not_to_blame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_confine", never_ready)
+    monkeypatch.setattr(module, "_MARGIN", 0.2)
+    stuck = Decoder(1, MOST, seconds=0.1)
+    try:
+        with pytest.raises(DecoderBusy, match="small: could not be decoded, since no decoder came to it"):
+            stuck.decode_now(png(lesion()), "small", NOTHING)
+    finally:
+        stuck.close()
