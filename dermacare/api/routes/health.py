@@ -50,7 +50,11 @@ async def read_readiness(service: ServiceOf) -> Response:
     summary="What Prometheus reads",
     response_class=PlainTextResponse,
     response_description="counts and times, without any personal data",
-    responses={200: {"content": {"text/plain": {"example": "dermacare_release_current 1.0\n"}}}, **_PROBLEMS, **answers(Kind.NO_KEY)},
+    responses={
+        200: {"content": {"text/plain": {"example": "dermacare_release_current 1.0\n"}}},
+        **_PROBLEMS,
+        **answers(Kind.NO_KEY),
+    },
 )
 async def read_metrics(service: ServiceOf) -> PlainTextResponse:
     """In Prometheus's text format."""

@@ -87,6 +87,7 @@ class TestWhoMayAsk:
                 {},
                 {"Authorization": "Bearer wrong"},
                 {"Authorization": "Basic !"},
+                {"Authorization": "Basic é".encode("latin-1")},
                 {"Authorization": f"Bearer {key}x"},
             ):
                 for path in ("/", "/api/v1/models", "/metrics", "/api/v1/openapi.json"):
