@@ -145,14 +145,18 @@ def test_each_end_of_a_retraining_is_told_apart(project: Path, code: int, passes
     """With a stand-in for `dermacare`, which tests/e2e/test_retrain.py runs in earnest."""
     program = project / ".venv" / "bin" / "dermacare"
     program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\necho "$@" >> calls\n[ "$1" = retrain ] || exit 0\necho "{{}}"\nexit {code}\n')
+    program.write_text(f'#!/bin/sh\necho "$@" >> calls\nenv > given\n[ "$1" = retrain ] || exit 0\necho "{{}}"\nexit {code}\n')
     program.chmod(0o755)
-    done = run("infra/ci/retrain", cwd=project, env={**os.environ, "DERMACARE_RETRAIN": "--profile best"})
+    given = {"DERMACARE_RETRAIN": "--profile best", "AWS_DEFAULT_REGION": "", "DERMACARE_STORE": "s3://bucket"}
+    done = run("infra/ci/retrain", cwd=project, env={**os.environ, **given})
     assert done.returncode == (0 if passes else code)
     assert says in done.stdout + done.stderr
     assert (project / "retrain.json").read_text() == "{}\n"
     asked = "retrain --if-changed --wait --json --markdown comparison.md --profile best"
     assert (project / "calls").read_text().splitlines() == ["data pull", asked]
+    names = {line.partition("=")[0] for line in (project / "given").read_text().splitlines()}
+    assert "AWS_DEFAULT_REGION" not in names, "a variable that is not set is an empty one in a job of GitHub's"
+    assert "DERMACARE_STORE" in names
 
 
 @contextmanager
