@@ -69,7 +69,7 @@ def obstacle(write: Callable[[], None]) -> str | None:
         write()
     except MlflowException as error:
         if is_denied(error):
-            return "the tracking server does not let you write that: the next `dermacare history` of somebody who may does so"
+            return "the tracking server does not let you: the next `dermacare history` of somebody who may does so"
         if is_absent(error):
             return "MLflow has no such version any more: it was deleted there; let another one serve if it is needed"
         raise

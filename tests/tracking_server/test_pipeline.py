@@ -110,7 +110,7 @@ def an_engineer(project: Project, server: TrackingServer) -> None:
         assert project.finished()[model].count("done") == 1  # offline, and never again
     assert ask(server, _VERSIONS) == [("lesion-classifier", 1), ("lesion-segmenter", 1)]
     assert ask(server, _ALIASES) == []
-    assert "does not let you move it" in (project.home.root / "runs" / all_runs(project.home)[-1].id / "events.jsonl").read_text()
+    assert "does not let you: the next" in (project.home.root / "runs" / all_runs(project.home)[-1].id / "events.jsonl").read_text()
 
 
 def a_promoter(project: Project, server: TrackingServer) -> None:

@@ -46,7 +46,7 @@ def test_who_may_and_what_is_away(made: Made, tmp_path: Path, monkeypatch: pytes
         made.register(as_user(server, "eva", monkeypatch), tmp_path / "out")
         assert ask(server, "select count(*) from model_versions") == 2
         assert ask(server, "select count(*) from registered_model_aliases") == 0
-        assert (tmp_path / "out.jsonl").read_text().count("does not let you move it") == 2
+        assert (tmp_path / "out.jsonl").read_text().count("does not let you: the next") == 2
 
         release = made.register(as_user(server, "pia", monkeypatch), tmp_path / "out")
         assert release.classifier is not None
