@@ -64,6 +64,7 @@ class Parent(BaseModel):
         name: the model's name.
         data_version: of the data that it was trained on.
         phantom: whether any of that data was drawn, or of the data that it was trained on from.
+        earlier: data versions of the models that it was trained on from in turn, the newest first.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,6 +73,7 @@ class Parent(BaseModel):
     name: str
     data_version: str
     phantom: bool
+    earlier: tuple[str, ...] = ()
 
 
 class Int8(BaseModel):
@@ -239,7 +241,14 @@ def read_parent(root: Path) -> Parent | None:
     if not folder.is_dir():
         return None
     parent = read_description(folder)
-    return Parent(digest=bundle_digest(folder), name=parent.name, data_version=parent.data_version, phantom=parent.saw_drawn)
+    before = parent.parent
+    return Parent(
+        digest=bundle_digest(folder),
+        name=parent.name,
+        data_version=parent.data_version,
+        phantom=parent.saw_drawn,
+        earlier=() if before is None else (before.data_version, *before.earlier),
+    )
 
 
 class Bundle:

@@ -10,6 +10,7 @@ from typing import Any
 from components.errors import DermaCareError, ParamsError
 from components.files import write_text
 from components.params import Resolved, load_params
+from components.remote_store import RemoteStore
 from dermacare.cluster_command import reach_cluster
 from dermacare.console import console
 from pipelines.home import Home
@@ -20,6 +21,7 @@ from pipelines.retraining.turn import turn
 from pipelines.runner import Runner, check_runner
 from pipelines.runs import RunRecord, RunState
 from pipelines.start import Prepared
+from pipelines.withdrawn_list import share_withdrawn
 
 
 def retrain_models(
@@ -95,6 +97,7 @@ def _asked(
 def _retrained(home: Home, ask: Callable[[], Asked], notices: Notices) -> Result:
     """What came of it; that it failed is told too, and raised."""
     try:
+        share_withdrawn(home, RemoteStore.here())
         result = retrain(home, ask())
     except ParamsError:
         raise

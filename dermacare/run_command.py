@@ -10,6 +10,7 @@ from rich.table import Table
 
 from components.errors import StepFailed
 from components.params import Params, Resolved, load_params, version_of
+from components.remote_store import RemoteStore
 from components.store import Store
 from dermacare.cluster_command import reach_cluster, run_on_cluster
 from dermacare.console import console, duration
@@ -25,6 +26,7 @@ from pipelines.runner import Runner, check_runner
 from pipelines.runs import EventTail, RunRecord, RunState
 from pipelines.start import Prepared, prepare
 from pipelines.start_from import Start, find_starts, weights_of
+from pipelines.withdrawn_list import share_withdrawn
 
 _LOG_LINES = 15
 
@@ -84,6 +86,7 @@ def carry_out(
     if prepared.equals is not None and not fresh:
         _show_equal(home, prepared.equals)
         return prepared.equals
+    share_withdrawn(home, RemoteStore.here())
     states = {step.name: state_of(step, Store(home.root)) for step in prepared.plan.steps}
     done = sum(state == "reuse" for state in states.values())
     what = f"{done} done already" + (f", goes on from {prepared.resumes.id}" if prepared.resumes else "")

@@ -246,8 +246,8 @@ def _refuse_another_list(fingerprint: str, withdrawn: Withdrawn) -> None:
     """Nothing is taken in past a list of withdrawn images that is not the one with which the run was planned."""
     if withdrawn_of(fingerprint) != withdrawn.digest:
         raise StoreError(
-            f"{WITHDRAWN}: is not the list with which the run was planned; put that one at {WITHDRAWN} of the store that "
-            "DERMACARE_STORE names, or build the images anew, and start the run again"
+            f"{WITHDRAWN}: is not the list with which the run was planned; `git pull`, or build the images anew, and start the run "
+            "again: it brings the list of the store that DERMACARE_STORE names up to date"
         )
 
 

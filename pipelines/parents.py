@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.bundle import PARENT, read_parent
+from components.bundle import PARENT, Parent, read_parent
 from components.dataset import Dataset
 from components.errors import DataRefused, TrackingError
 from components.lesion_crop import SEGMENTER
@@ -32,7 +32,7 @@ def take_parent(home: Home, params: TrainingParams, task: Task, dataset: Path, o
         _fetch(home, params.weights, out / PARENT)
     parent = read_parent(out)
     assert parent is not None
-    learned = count_learned(KnownSplits(home), parent.data_version, Dataset(dataset), task, params.folds)
+    learned = count_learned_before(KnownSplits(home), parent, Dataset(dataset), task, params.folds)
     if learned:
         raise DataRefused(
             f"weights: {params.weights}: learned from {learned:,} images that would judge what is trained on from it, so that no "
@@ -98,6 +98,15 @@ class KnownSplits:
         from components.registered import fetch_splits
 
         return fetch_splits(ledger, data_version)
+
+
+def count_learned_before(splits: KnownSplits, parent: Parent, dataset: Dataset, task: Task, folds: int) -> int | None:
+    """The same of all models that one goes on from in turn: the most that any learned from; None where it is not known of one."""
+    counts = [
+        count_learned(splits, version, dataset, task, folds) for version in dict.fromkeys((parent.data_version, *parent.earlier))
+    ]
+    known = [count for count in counts if count is not None]
+    return None if len(known) < len(counts) and not any(known) else max(known)
 
 
 def count_learned(splits: KnownSplits, learned_from: str, dataset: Dataset, task: Task, folds: int) -> int | None:

@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from components.errors import DermaCareError, ImageFormatError, SourceError
+from components.errors import DecoderBusy, DermaCareError, ImageFormatError, SourceError
 from components.files import atomic_write, locked, sha256_bytes, writing
 from components.images import RGBImage
 from components.lesions import CODES
@@ -232,6 +232,8 @@ class _Work:
             decoded = self.decoder.decode_now(data, image.as_posix(), self.predictor.reading, keep=True)
         except ImageFormatError as error:
             return row | {"error": str(error)}
+        except DecoderBusy as error:
+            return row | {"sha256": "", "error": str(error)}  # without its digest, so that the next call tries again
         answer = self.predictor.answer(decoded.picture)
         row |= {"id": self._log(image, row["sha256"], decoded.picture, answer), "refused": answer.refused}
         row |= {"width": decoded.picture.width, "height": decoded.picture.height}

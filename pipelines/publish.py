@@ -27,7 +27,7 @@ from components.tracking import Ledger, RunStatus, Tracker
 from pipelines import runs
 from pipelines.data.revision import dvc_revision
 from pipelines.home import Home, open_ledger
-from pipelines.parents import KnownSplits, count_learned, learned_of
+from pipelines.parents import KnownSplits, count_learned_before, learned_of
 from pipelines.runs import RunRecord, RunState
 
 _STATUS: dict[RunState, RunStatus] = {RunState.DONE: "FINISHED", RunState.FAILED: "FAILED", RunState.KILLED: "KILLED"}
@@ -136,7 +136,7 @@ def _learned(splits: KnownSplits, models: Sequence[Path], dataset: Path) -> dict
     """Of each model that was trained on from another, how many images that judge it the other learned from; None: not known."""
     described = [read_description(model) for model in models]
     return {
-        one.name: count_learned(splits, one.parent.data_version, Dataset(dataset), one.task, one.training["folds"])
+        one.name: count_learned_before(splits, one.parent, Dataset(dataset), one.task, one.training["folds"])
         for one in described
         if one.parent
     }

@@ -16,6 +16,10 @@ class AuditCounts:
     counts: Mapping[str, int]
 
 
+FROM_FILE = "but its weights started from a file, and what that learned from nobody knows"
+"""What a gate that holds says besides."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """A challenger.
@@ -30,6 +34,7 @@ class Evidence:
         judged_on: data version of what it was judged on.
         parent_learned: images that judge it and that the model learned from which it was trained on from, 0 where there is no such
             model; None: not known.
+        from_file: whether its weights started from a file, of which nobody knows what it learned from.
         commit, dirty: the code; an empty commit: outside git.
         megabytes: of all its files.
         milliseconds: of a prediction of one image, median.
@@ -54,6 +59,7 @@ class Evidence:
     megabytes: float
     milliseconds: float
     parent_learned: int | None = 0
+    from_file: bool = False
     champion: Version | None = None
     comparison: Comparison | None = None
     incomparable: str = ""

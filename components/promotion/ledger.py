@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from components.append_only import SCHEMA, first_line, make_table, open_database, refuse_changes
 from components.errors import LedgerError
-from components.promotion.entries import Content, Entry
+from components.promotion.entries import Content, Entry, Release
 from components.promotion.keys import SigningKey, fingerprint, own_key, verifies
 from components.promotion.signers import Signers
 
@@ -140,15 +140,19 @@ class ReleaseLedger:
             rows = connection.execute(select(_ledger).order_by(_ledger.c.number)).all()
         problems: list[Problem] = []
         known: dict[int, str] = {}
-        before = ""
+        before, served = "", Release()
         for place, row in enumerate(rows, 1):
             try:
                 entry = self._parse(row.number, row.entry)
             except LedgerError:
                 problems.append(Problem(row.number, "is not what this program writes"))
                 continue
-            problems += _look_at(entry, place, before, row.hash, signers)
+            problems += _look_at(entry, place, before, row.hash)
+            if not signers.trusts(entry, served):
+                told = f"is signed by key {fingerprint(entry.key)}, which the policy does not list for an entry like this"
+                problems.append(Problem(entry.number, told))
             known[entry.number] = before = entry.hash
+            served = entry.release
         return problems + [_missing(where, head, known) for where, head in heads.items() if not _holds(head, known)]
 
     def _write(self, entry: Entry) -> None:
@@ -158,7 +162,8 @@ class ReleaseLedger:
                 connection.execute(insert(_ledger).values(**row, entry=entry.model_dump_json()))
         except IntegrityError as error:
             raise LedgerError(
-                f"{self.url}: somebody else decided at the same moment; see what with `dermacare history`, then decide again"
+                f"{self.url}: somebody else decided at the same moment; `dermacare history` tells what; run this command again "
+                "if it still holds"
             ) from error
         except (SQLAlchemyError, OSError):
             with self._engine.connect() as connection:
@@ -207,7 +212,7 @@ def _missing(where: str, head: str, known: Mapping[int, str]) -> Problem:
     return Problem(int(number), f"{what}: {where} notes that its hash was {digest[:12]}…")
 
 
-def _look_at(entry: Entry, place: int, before: str, column: str, signers: Signers) -> Iterator[Problem]:
+def _look_at(entry: Entry, place: int, before: str, column: str) -> Iterator[Problem]:
     if entry.number != place:
         yield Problem(entry.number, f"stands at place {place}: entries are missing before it")
     if entry.previous != before:
@@ -216,7 +221,3 @@ def _look_at(entry: Entry, place: int, before: str, column: str, signers: Signer
         yield Problem(entry.number, "was changed since it was signed")
     if not verifies(entry.key, entry.hash, entry.signature):
         yield Problem(entry.number, f"its signature is not by its key {fingerprint(entry.key)}")
-    if not signers.trusts(entry):
-        yield Problem(
-            entry.number, f"is signed by key {fingerprint(entry.key)}, which the policy does not list for an entry like this"
-        )

@@ -8,10 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from components.errors import LedgerError
-from components.promotion.entries import Action, Entry
+from components.promotion.entries import Action, Entry, Release
 from components.promotion.keys import fingerprint
-
-_JUDGING = (Action.DECIDE, Action.ADOPT)
 
 
 class Signer(BaseModel):
@@ -30,8 +28,8 @@ class Signer(BaseModel):
         return {"key": value} if isinstance(value, str) else value
 
     def may_sign(self, action: Action) -> bool:
-        """Whether it may sign an entry of this kind."""
-        return self.may == "decide" or action in _JUDGING
+        """Whether it may sign an entry of this kind; one that may only judge signs none from which on something else serves."""
+        return self.may == "decide" or action is Action.DECIDE
 
 
 class Signers(RootModel[dict[str, Signer]]):
@@ -39,12 +37,24 @@ class Signers(RootModel[dict[str, Signer]]):
 
     model_config = ConfigDict(frozen=True)
 
-    def trusts(self, entry: Entry) -> bool:
-        """Whether an entry is signed by somebody who might."""
+    def trusts(self, entry: Entry, before: Release) -> bool:
+        """Whether an entry is signed by somebody who might.
+
+        Args:
+            entry: the entry.
+            before: what served before it.
+        """
         return not self.root or any(
-            one.key == entry.key and one.may_sign(entry.action) and (one.until is None or entry.number <= one.until)
+            one.key == entry.key
+            and one.may_sign(entry.action)
+            and (one.may == "decide" or entry.release == before)
+            and (one.until is None or entry.number <= one.until)
             for one in self.root.values()
         )
+
+    def decides(self, key: str) -> bool:
+        """Whether what a key judges may serve at once, where the policy asks for no person."""
+        return not self.root or any(one.key == key and one.until is None and one.may == "decide" for one in self.root.values())
 
     def require(self, key: str, action: Action) -> None:
         """Refuse a key that may not sign an entry of this kind from now on.

@@ -9,7 +9,7 @@ from components.bundle import Bundle
 from components.dataset import Dataset
 from components.evaluate.judged import read_predictions, split_judged
 from components.lesions import Task
-from components.params import RegisterParams
+from components.params import RegisterParams, names_file
 from components.promotion.decide import decide
 from components.promotion.entries import Comparison, Decision, Outcome, Release, Version
 from components.promotion.evidence import Evidence
@@ -92,7 +92,7 @@ class Judgement:
         return [self._decide(task, challenger, now.of(task)) for task, challenger in challengers.items()]
 
     def _decide(self, task: Task, challenger: Challenger, champion: Version | None) -> Decision:
-        if champion is not None and champion.digest == challenger.version.digest:
+        if champion is not None and champion.digest == challenger.version.digest and not self._is_deleted(champion):
             return Decision(
                 task=task, subject=champion, outcome=Outcome.SERVES, reason="it is the model that serves", champion=champion
             )
@@ -100,7 +100,7 @@ class Judgement:
         return decide(self._evidence(task, challenger, champion, compared), self._policy)
 
     def _compare(self, task: Task, challenger: Challenger, champion: Version) -> Comparison | Incomparable:
-        if Registry(self._ledger).named(champion.name, str(champion.number)) is None:
+        if self._is_deleted(champion):
             return Incomparable("it was deleted in MLflow")
         name = challenger.published.record.name
         _, test = split_judged(read_predictions(self._evaluation / "predictions" / f"{name}.parquet"))
@@ -108,6 +108,9 @@ class Judgement:
             fetch_bundle(self._ledger, champion, Path(folder) / task.value)
             bundle = Bundle.load(Path(folder) / task.value)
             return compare(bundle, champion, self._judge, test, self._data.learned(bundle.description), self._tell)
+
+    def _is_deleted(self, version: Version) -> bool:
+        return Registry(self._ledger).named(version.name, str(version.number)) is None
 
     def _evidence(
         self, task: Task, challenger: Challenger, champion: Version | None, compared: Comparison | Incomparable | None
@@ -122,6 +125,7 @@ class Judgement:
             intervals={name: (one.low, one.high) for name, one in scores.test.intervals.items()},
             phantom=record.description.saw_drawn,
             data_version=record.description.data_version,
+            from_file=names_file(record.description.training.get("weights", "")),
             judged_on=self._judge.dataset.version,
             parent_learned=0 if record.description.parent is None else self._run.learned.get(record.name),
             commit=self._run.commit or "",
@@ -158,7 +162,7 @@ def _entry(task: Task, best: PublishedModel, reason: str, run: RunContext) -> En
         "data_version": description.data_version,
         "commit": run.commit or "",
         "dirty": str(run.dirty).lower(),
-        "phantom": str(description.phantom).lower(),
+        "phantom": str(description.saw_drawn).lower(),
         **({"parent": best.record.parent} if best.record.parent else {}),
     }
     return Entry(task, best.digest, best.model_id, best.run, reason, tags)

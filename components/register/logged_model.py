@@ -101,7 +101,7 @@ def _put_together(folder: Path, model: "LoggedModel", bundle: Path, description:
         input_example=_example(description),
         pip_requirements=_requirements(),
         mlflow_model=Model(model_id=model.model_id, run_id=model.source_run_id),
-        metadata={"phantom": description.phantom, "data_version": description.data_version},
+        metadata={"phantom": description.saw_drawn, "data_version": description.data_version},
     )
     stored = folder / "artifacts" / "bundle"
     stored.mkdir(parents=True)

@@ -58,7 +58,7 @@ def model_note(record: ModelRecord, data: UsedData, run: RunContext) -> str:
         f"{record.name}: {description.task} at {height} x {width} pixels (height x width), "
         f"{description.parameters_total:,} parameters, {description.parameters_trainable:,} of them trainable. {origin}",
         "",
-        *([DRAWN, ""] if description.phantom else []),
+        *([DRAWN, ""] if description.saw_drawn else []),
         _data_line(data),
         "",
         *_table([record.scores]),

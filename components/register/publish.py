@@ -130,7 +130,7 @@ class Publisher:
         return {
             **code_tags(self._run),
             "dermacare.data_version": record.description.data_version,
-            "dermacare.phantom": str(record.description.phantom).lower(),
+            "dermacare.phantom": str(record.description.saw_drawn).lower(),
             "dermacare.val_rows": record.scores.val_rows,
             STEP_KEY: self._run.step_key(record.name),
             TEST_SET: self._test_sets[record.scores.task],

@@ -173,6 +173,8 @@ class _Registration:
         entry = decisions_of(entries, self._run.run_id)
         if entry is None:
             decisions = judgement.decide(challengers, serving(entries))
+            if not self._promotion.signers.decides(releases.public_key):
+                decisions = [_left_to_a_person(decision) for decision in decisions]
             entry = releases.append(self._content(decisions, serving(entries)), after=entries[-1] if entries else None)
             entries = [*entries, entry]
             for sentence in follow(registry, entries).left:
@@ -212,6 +214,7 @@ class _Registration:
         entries = releases.entries()
         refuse_another_ledger(registry, releases.url, entries)
         if not entries and (served := adopted(registry)) != Served():
+            self._promotion.signers.require(releases.public_key, Action.ADOPT)
             reason = "it served before there was a ledger"
             return [releases.append(Content(action=Action.ADOPT, release=served, reason=reason), after=None)]
         return entries
@@ -261,7 +264,7 @@ class _Registration:
             metric=metric,
             validation=figures.get(f"val/{metric}"),
             test=figures.get(f"test/{metric}"),
-            phantom=record.description.phantom,
+            phantom=record.description.saw_drawn,
         )
 
     def _headline(self, release: Release) -> dict[str, float]:
@@ -279,6 +282,14 @@ class _Registration:
             reporter.progress(done, total, "images, what serves")
 
         return tell
+
+
+def _left_to_a_person(decision: Decision) -> Decision:
+    """The decision where the key that judges may not decide."""
+    if decision.outcome is not Outcome.PROMOTE:
+        return decision
+    reason = f"{decision.reason}, and the key that judged it may not decide"
+    return decision.model_copy(update={"outcome": Outcome.NEEDS_APPROVAL, "reason": reason, "approvals": 1})
 
 
 def _champion(ledger: Ledger, version: Version | None) -> Champion | None:

@@ -36,7 +36,7 @@ def write_card(description: Description, dataset: Dataset) -> str:
         _limits_section(description),
         _licence_section(description, dataset),
     ]
-    return (_DRAWN if description.phantom else "") + "\n".join(sections)
+    return (_DRAWN if description.saw_drawn else "") + "\n".join(sections)
 
 
 def _data_section(description: Description, dataset: Dataset) -> str:

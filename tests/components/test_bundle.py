@@ -214,6 +214,7 @@ def test_drawn_images_are_remembered_however_often_a_model_is_trained_on(tmp_pat
     for generation in range(3):
         shutil.copytree(drawn, tmp_path / f"next {generation}" / PARENT)
         parent = read_parent(tmp_path / f"next {generation}")
+        assert len(parent.earlier) == generation
         drawn = rebuilt(photographs, tmp_path / f"child {generation}", phantom=False, parent=parent)
         assert read_description(drawn).saw_drawn
 

@@ -83,6 +83,8 @@ def test_main_alone_trains_without_being_asked_and_no_job_drops_another_branch_s
     assert job["environment"] == "${{ github.event_name == 'push' && 'dermacare' || 'dermacare-review' }}"
     assert "github.ref" in job["concurrency"]["group"]
     assert not job["concurrency"]["cancel-in-progress"]
+    whole = yaml.safe_load((CI / "github.yml").read_text())["concurrency"]
+    assert whole["group"].endswith("${{ github.event_name == 'pull_request' && github.ref || github.run_id }}")
     rules = yaml.safe_load((CI / "gitlab.yml").read_text())["retrain"]["rules"]
     assert [rule.get("when") for rule in rules] == ["never", "never", None]
     assert "CI_MERGE_REQUEST_SOURCE_BRANCH_PROTECTED" in rules[1]["if"]

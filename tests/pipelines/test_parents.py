@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from components.bundle import Bundle, bundle_digest, read_description
+from components.bundle import Bundle, Parent, bundle_digest, read_description
 from components.dataset import Dataset, read_manifest, write_manifest
 from components.errors import DataRefused, TrackingError
 from components.lesions import Split, Task
@@ -16,7 +16,7 @@ from components.registered import fetch_splits
 from components.store import Store, copy_tree
 from components.tracking import Ledger
 from pipelines.home import Home
-from pipelines.parents import KnownSplits, count_learned, take_parent, take_segmenter
+from pipelines.parents import KnownSplits, count_learned, count_learned_before, take_parent, take_segmenter
 from tests.bundles import classifier_bundle, segmenter_bundle
 from tests.components.register.conftest import Made, judged, trained
 from tests.datasets import preprocessed_dataset
@@ -102,6 +102,22 @@ def test_data_that_grew_gives_no_image_another_split(home: Home, dataset: Path, 
     # What was judged may be learned from: nobody has learned from it before.
     fewer = moved(dataset, tmp_path / "fewer", Split.VAL, Split.TRAIN)
     assert count_learned(KnownSplits(home), Dataset(dataset).version, Dataset(fewer), Task.CLASSIFICATION, 1) == 0
+
+
+def test_what_any_model_before_it_learned_from_counts(home: Home, dataset: Path, tmp_path: Path) -> None:
+    splits, version = KnownSplits(home), Dataset(dataset).version
+    now = Dataset(moved(dataset, tmp_path / "now", Split.TRAIN, Split.TEST))
+    learned = len(Dataset(dataset).rows(Task.CLASSIFICATION, Split.TRAIN))
+
+    def count(newest: str, *earlier: str) -> int | None:
+        parent = Parent(digest="d" * 64, name="tiny_cnn", data_version=newest, phantom=False, earlier=earlier)
+        return count_learned_before(splits, parent, now, Task.CLASSIFICATION, 1)
+
+    assert count(version) == learned
+    assert count("e" * 64, version) == learned, "of the other nothing is known, but this is enough"
+    assert count("e" * 64) is None
+    same = Parent(digest="d" * 64, name="tiny_cnn", data_version=version, phantom=False, earlier=("e" * 64,))
+    assert count_learned_before(splits, same, Dataset(dataset), Task.CLASSIFICATION, 1) is None
 
 
 def test_what_nobody_registered_is_not_known(home: Home, dataset: Path) -> None:

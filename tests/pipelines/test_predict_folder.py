@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from components.errors import LedgerError, SourceError
+from components.errors import DecoderBusy, LedgerError, SourceError
 from components.lesions import Diagnosis
+from components.predict.decoder import Decoder
 from pipelines.home import Home
 from pipelines.predict_folder import predict_folder
 from tests.components.predict.drawn import jpeg, lesion, png
@@ -106,6 +108,25 @@ def test_a_file_that_is_gone_since_it_was_listed_has_its_line(home: Home, folder
     assert (done.answered, done.refused, done.unreadable) == (1, 1, 2)
     assert "a.png: cannot be read (No such file or directory)" in rows(tmp_path / "out")["a.png"]["error"]
     (folder / "a.png").write_bytes(png(lesion()))
+    assert predict_folder(folder, tmp_path / "out", home, untold).before == 3
+    assert rows(tmp_path / "out")["a.png"]["diagnosis"] == "MEL"
+
+
+def test_an_image_that_no_worker_came_to_is_tried_again_by_the_next_call(
+    home: Home, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = Decoder.decode_now
+
+    def busy(decoder: Decoder, data: bytes, name: str, *more: Any, **and_more: Any) -> Any:
+        if name == "a.png":
+            raise DecoderBusy(f"{name}: no worker came to it")  # as where all of them are replaced at once
+        return decode(decoder, data, name, *more, **and_more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Decoder, "decode_now", busy)
+        done = predict_folder(folder, tmp_path / "out", home, untold)
+    assert (done.answered, done.unreadable) == (1, 2)
+    assert rows(tmp_path / "out")["a.png"]["error"] == "a.png: no worker came to it"
     assert predict_folder(folder, tmp_path / "out", home, untold).before == 3
     assert rows(tmp_path / "out")["a.png"]["diagnosis"] == "MEL"
 

@@ -1,6 +1,6 @@
 """The version of the data."""
 
-from components.promotion.evidence import Evidence
+from components.promotion.evidence import FROM_FILE, Evidence
 from components.promotion.policy import Policy
 
 
@@ -16,4 +16,5 @@ def data(model: Evidence, policy: Policy) -> tuple[bool, str]:
         return False, "trained on from a model of which it is not known whether it learned from images that judge this one"
     if model.parent_learned:
         return False, f"trained on from a model that learned from {model.parent_learned:,} images that judge this one"
-    return True, f"trained and judged on data version {model.judged_on[:12]}, whose manifest keeps its splits apart"
+    told = f"trained and judged on data version {model.judged_on[:12]}, whose manifest keeps its splits apart"
+    return True, f"{told}; {FROM_FILE}" if model.from_file else told

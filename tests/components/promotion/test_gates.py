@@ -189,6 +189,13 @@ def test_what_it_was_trained_on_from_must_not_have_seen_what_judges(policy, lear
     assert GATES["data"](replace(GOOD, parent_learned=learned), policy) == (False, told)
 
 
+@pytest.mark.parametrize("gate", ["data", "phantom"])
+def test_a_gate_that_holds_says_what_nobody_knows_of_weights_from_a_file(policy, gate):
+    holds, sentence = GATES[gate](replace(GOOD, from_file=True), policy)
+    assert holds
+    assert sentence.endswith("; but its weights started from a file, and what that learned from nobody knows")
+
+
 def test_figures_that_a_policy_may_name_are_those_that_are_compared():
     rng = np.random.default_rng(0)
     said, truth = rng.dirichlet(np.ones(8), 80).astype(np.float32), list(CODES) * 10

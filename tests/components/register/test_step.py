@@ -16,9 +16,10 @@ import pytest
 
 from components.bundle import Bundle, bundle_digest
 from components.dataset import Dataset
-from components.errors import TrackingError
+from components.errors import LedgerError, TrackingError
 from components.images import decode_image
 from components.lesions import CODES, Diagnosis
+from components.promotion import reading
 from components.promotion.entries import Action, Outcome
 from components.register import register, step
 from components.register.context import DataContext, RunContext
@@ -463,6 +464,29 @@ class TestProduction:
         assert (adopt.action, adopt.release.classifier.number) == (Action.ADOPT, 1)
         assert decide.decisions[0].champion == adopt.release.classifier
         assert aliases(ledger) == {"production": 2, "previous": 1}
+
+    def test_a_key_that_may_only_judge_lets_nothing_serve(self, skilled, ledger, tmp_path, monkeypatch):
+        text = reading.project_file(reading.FILE).read_text()
+        key = releases_of(tmp_path / "out").public_key
+        (tmp_path / "promotion.yaml").write_text(text.replace("signers: {}", f"signers: {{pipeline: {{key: {key}, may: judge}}}}"))
+        monkeypatch.setattr(reading, "project_file", lambda _: tmp_path / "promotion.yaml")
+        release = skilled.register(ledger, tmp_path / "out")
+        assert release.classifier.outcome is Outcome.NEEDS_APPROVAL
+        assert release.classifier.reason == "every gate holds, and the key that judged it may not decide"
+        assert aliases(ledger) == {}
+        assert releases_of(tmp_path / "out").verify({}, reading.read_promotion().signers) == []
+        (tmp_path / "promotion.yaml").write_text(text.replace("signers: {}", f"signers: {{somebody: {'A' * 44}}}"))
+        with pytest.raises(LedgerError, match="signers does not list your key"):
+            skilled.register(ledger, tmp_path / "again")
+
+    def test_a_champion_that_was_deleted_in_mlflow_stops_no_run(self, skilled, ledger, tmp_path):
+        skilled.register(ledger, tmp_path / "first")
+        ledger.client.delete_model_version(CLASSIFIER, "1")
+        release = skilled.register(ledger, tmp_path / "second", RunContext(run_id="second"))
+        assert (release.classifier.version, release.classifier.outcome) == (2, Outcome.PROMOTE)
+        assert aliases(ledger) == {"production": 2}
+        last = releases_of(tmp_path / "second").newest()
+        assert (last.decisions[0].champion.number, last.decisions[0].comparison) == (1, None)
 
     def test_an_alias_that_was_moved_by_hand_is_named_and_set_back(self, skilled, ledger, tmp_path):
         skilled.register(ledger, tmp_path / "first")
