@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 from rich.table import Table
 
+from components.cores import usable_cores
 from components.errors import MachineError
 from dermacare.console import console, size
 from dermacare.extras import require
@@ -48,7 +49,7 @@ def _findings() -> Iterator[Finding]:
     yield "free disk", size(free), "" if free > 5 * 2**30 else "the demo needs 5 GiB; free some, or set DERMACARE_HOME", True
     memory = psutil.virtual_memory().total
     yield "memory", size(memory), "" if memory > 6 * 2**30 else "training ResNet152 takes up to 4 GiB; train fewer models", False
-    yield "cores", str(os.cpu_count()), "", False
+    yield "cores", str(usable_cores()), "", False
     yield _containers()
     weights = list((Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models").glob("resnet*"))
     advice = "" if weights else "Keras fetches them at the first run where a network is; else --set train_classifier.weights=none"
