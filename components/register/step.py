@@ -77,9 +77,10 @@ def register(
         BundleError: a bundle breaks its contract.
         DatasetError: `dataset` or `evaluation` breaks its contract.
     """
+    read_promotion().signers.require(releases.public_key, Action.DECIDE)
     scores = read_scores(evaluation)
     records = [ModelRecord.read(model, scores.models, run) for model in models]
-    work = _Registration(Dataset(dataset), evaluation, records, params, run, known, appendix, releases.public_key)
+    work = _Registration(Dataset(dataset), evaluation, records, params, run, known, appendix)
     pictures = {"evaluate": evaluation / "figures", **(figures or {})}
     for pause in (*_PAUSES, None):
         try:
@@ -108,7 +109,6 @@ class _Registration:
         run: RunContext,
         known: DataContext,
         appendix: str,
-        signer: str,
     ) -> None:
         self._scores = read_scores(evaluation)
         self._records = records
@@ -118,7 +118,6 @@ class _Registration:
         self._images = {task: image_list_digest(dataset, task) for task in dataset.tasks()}
         self._params = params
         self._promotion = read_promotion()
-        self._promotion.signers.require(signer, Action.DECIDE)
         self._policy = self._promotion.policy(params.policy)
         self._run = run
         self._known = known
