@@ -22,7 +22,7 @@ from components.reporter import Reporter
 from components.training.averaging import RunningMean
 from components.training.backend import keras, ops
 from components.training.checkpoint import Checkpoint, Checkpoints, Standing
-from components.training.devices import compiles, join_all, mean_over_all, on_each, sum_over_all
+from components.training.devices import join_all, mean_over_all, on_each, sum_over_all
 from components.training.more_epochs import would_more_help
 from components.training.objective import Objective, Tensor, Values
 from components.training.optimizer import make_optimizer
@@ -36,6 +36,8 @@ import tensorflow as tf  # isort: skip  # after Keras, whose import sets how Ten
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 # Measured to cost nothing here; it holds on machines with more cores, or a GPU, too.
 tf.config.experimental.enable_op_determinism()
+# Newer GPUs multiply float32 with ten bits of mantissa unless they are told not to; whoever wants less asks for bfloat16.
+tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 # (images, targets, weights) → sums over the batch.
@@ -285,7 +287,7 @@ def _graphs(step: Step) -> Step:
     @cache
     def graph(shapes: tuple[tuple[int, ...], ...]) -> Step:
         signature = [tf.TensorSpec((None, *shape), tf.float32) for shape in shapes]
-        traced: Step = tf.function(step, input_signature=signature, autograph=False, jit_compile=compiles() or None)
+        traced: Step = tf.function(step, input_signature=signature, autograph=False)
         return traced
 
     def run(*batch: Any) -> tuple[Tensor, ...]:
