@@ -177,6 +177,9 @@ class AugmentBalanceParams(Section):
     max_images: int | None = Field(
         ge=1, description="most images of a diagnosis in an epoch, drawn anew each epoch; null: all of them, every epoch"
     )
+    max_masks: int | None = Field(
+        ge=1, description="most images with masks of a source in an epoch, drawn anew each epoch; null: all of them, every epoch"
+    )
     oversample: bool = Field(description="repeat images of minority classes")
     max_repeats: int = Field(ge=1, le=100, description="most times one image comes in an epoch")
     class_weights: bool = Field(description="weigh the loss by balanced class weights")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from components.augment_balance.plan import Balance, ClassificationPlan, Plan, Ranges, SegmentationPlan, read_plan, write_plan
+from components.augment_balance.planning import count_sources
 from components.dataset import Dataset, read_manifest, write_manifest
 from components.lesions import Diagnosis, Split, Task
 from components.params import TrainClassifierParams, TrainUnetParams, for_model, load_params
@@ -50,7 +51,7 @@ def planned(dataset: Path, plan: Path, *, folds: int = 5) -> Data:
                 repeats=once,
                 class_weights=dict.fromkeys(images, 1.0),
             ),
-            segmentation=SegmentationPlan(images=len(data.rows(Task.SEGMENTATION, Split.TRAIN))),
+            segmentation=SegmentationPlan(images=count_sources(data.rows(Task.SEGMENTATION, Split.TRAIN))),
         ),
     )
     return Data(dataset, plan)

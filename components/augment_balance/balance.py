@@ -1,13 +1,16 @@
 """How often each diagnosis comes, and how much it weighs."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from components.lesions import Diagnosis
 
+Kind = TypeVar("Kind")
 
-def limit_images(images: Mapping[Diagnosis, int], most: int | None) -> dict[Diagnosis, int]:
-    """Images of each diagnosis that an epoch shows: all, or `most` of them."""
-    return {label: count if most is None else min(count, most) for label, count in images.items()}
+
+def limit_images(images: Mapping[Kind, int], most: int | None) -> dict[Kind, int]:
+    """Images of each diagnosis, or of each source, that an epoch shows: all, or `most` of them."""
+    return {kind: count if most is None else min(count, most) for kind, count in images.items()}
 
 
 def count_repeats(images: Mapping[Diagnosis, int], most: int) -> dict[Diagnosis, int]:

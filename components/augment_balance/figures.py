@@ -37,7 +37,9 @@ def draw_segmentation_sheet(dataset: Dataset, plan: Plan) -> "Figure":
     rows = dataset.rows(Task.SEGMENTATION, Split.TRAIN)
     chosen = _spread(rows)
     ids = chosen["image_id"].tolist()
-    title = f"{len(rows):,} training images, the mask's outline moves with the lesion:\n{_stages(plan)}"
+    assert plan.segmentation is not None
+    count = f"{plan.segmentation.samples:,} samples an epoch from {len(rows):,} training images"
+    title = f"{count}, the mask's outline moves with the lesion:\n{_stages(plan)}"
     return _sheet(dataset.images(chosen), dataset.masks(chosen), ids, ids, plan, title)
 
 

@@ -95,18 +95,21 @@ class ClassificationPlan(_Part):
 
 
 class SegmentationPlan(_Part):
-    """Segmentation has no classes to balance: an epoch shows each image once.
+    """Segmentation has no classes to balance, but sources: an epoch shows an image once, or those of a large source in turn.
 
     Attributes:
-        images: training images.
+        images: training images of each source.
+        max_images: most images of a source that an epoch shows; the next epoch goes on with those that come after them. None: each
+            epoch shows all of them.
     """
 
-    images: _Count
+    images: dict[str, _Count]
+    max_images: _Count | None = None
 
     @property
     def samples(self) -> int:
         """Samples of one epoch."""
-        return self.images
+        return sum(limit_images(self.images, self.max_images).values())
 
 
 class Plan(_Part):

@@ -16,6 +16,11 @@ def count_images(rows: pd.DataFrame) -> dict[Diagnosis, int]:
     return {label: labels.count(label.value) for label in Diagnosis if label.value in labels}
 
 
+def count_sources(rows: pd.DataFrame) -> dict[str, int]:
+    """Images of each source that rows hold."""
+    return {str(source): int(count) for source, count in rows["source"].value_counts().sort_index().items()}
+
+
 def balance_images(images: Mapping[Diagnosis, int], max_images: int | None, balance: Balance) -> ClassificationPlan:
     """Balance the diagnoses.
 
@@ -44,9 +49,12 @@ def plan_rows(plan: Plan, task: Task, rows: pd.DataFrame) -> Plan:
     """
     if task not in plan.tasks():
         raise DatasetError(f"plan.json: {task} is null: no image is planned for it; add images for it, or train no model of it")
-    if plan.classification is None or task is Task.SEGMENTATION:
-        return plan.model_copy(update={"classification": None, "segmentation": SegmentationPlan(images=len(rows))})
+    if task is Task.SEGMENTATION:
+        assert plan.segmentation is not None
+        segmentation = SegmentationPlan(images=count_sources(rows), max_images=plan.segmentation.max_images)
+        return plan.model_copy(update={"classification": None, "segmentation": segmentation})
     own = plan.classification
+    assert own is not None
     if own.balance is None or balance_images(own.images, own.max_images, own.balance) != own:
         raise DatasetError(
             "plan.json: classification.repeats or class_weights do not follow from classification.balance, by which other rows "

@@ -108,12 +108,23 @@ class TrainingReader:
     def _list_samples(self, epoch: int) -> npt.NDArray[np.int64]:
         """Samples of an epoch, N x 2: place in the rows, and which time it comes (from 0)."""
         if self._balance is None:
-            return np.stack([np.arange(len(self._rows)), np.zeros(len(self._rows), np.int64)], axis=1)
-        turns = [_take_turn(self._rows, label, self._balance, self._plan.seed, epoch) for label in self._balance.images]
+            places = self._list_masks(epoch)
+            return np.stack([places, np.zeros(len(places), np.int64)], axis=1)
+        turns = [_list_label(self._rows, label, self._balance, self._plan.seed, epoch) for label in self._balance.images]
         # In the order of the rows, so that the limit, where it holds nothing back, changes nothing.
         samples = np.concatenate(turns)
         ordered: npt.NDArray[np.int64] = samples[np.lexsort((samples[:, 1], samples[:, 0]))]
         return ordered
+
+    def _list_masks(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Images of a segmentation epoch, N: places in the rows."""
+        assert self._plan.segmentation is not None
+        most, sources = self._plan.segmentation.max_images, self._rows["source"]
+        turns = [
+            _take_turn(np.flatnonzero(sources == source), most, epoch, [self._plan.seed, int.from_bytes(source.encode()), 2])
+            for source in sorted(set(sources))
+        ]
+        return np.sort(np.concatenate(turns))
 
     def _prepare(self, step: int, samples: npt.NDArray[np.int64], epoch: int, size: tuple[int, int] | None) -> Batch:
         rows = self._rows.iloc[samples[:, 0]]
@@ -166,18 +177,24 @@ def _refuse_unplanned(rows: pd.DataFrame, balance: ClassificationPlan) -> None:
         raise DatasetError(f"plan.json: classification leaves out {unplanned[0]}, of which train has images; make the plan again")
 
 
-def _take_turn(rows: pd.DataFrame, label: Diagnosis, balance: ClassificationPlan, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """Samples of a diagnosis in an epoch.
-
-    Where there are more images than an epoch shows, they stand in a circle in an order drawn once, and each epoch goes on where the
-    one before it ended: none comes twice in an epoch, and all have come after as few epochs as can be.
-    """
+def _list_label(rows: pd.DataFrame, label: Diagnosis, balance: ClassificationPlan, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """Samples of a diagnosis in an epoch, N x 2."""
     places = np.flatnonzero(rows["label"] == label.value)
-    if balance.max_images is not None and len(places) > balance.max_images:
-        circle = np.random.default_rng([seed, list(Diagnosis).index(label), 1]).permutation(places)
-        places = circle[(epoch * balance.max_images + np.arange(balance.max_images)) % len(circle)]
+    places = _take_turn(places, balance.max_images, epoch, [seed, list(Diagnosis).index(label), 1])
     repeats = balance.repeats[label]
     return np.stack([np.repeat(places, repeats), np.tile(np.arange(repeats), len(places))], axis=1)
+
+
+def _take_turn(places: npt.NDArray[np.int64], most: int | None, epoch: int, seed: list[int]) -> npt.NDArray[np.int64]:
+    """Those of some images that an epoch shows.
+
+    Where there are more than `most`, they stand in a circle in an order drawn once, and each epoch goes on where the one before it
+    ended: none comes twice in an epoch, and all have come after as few epochs as can be.
+    """
+    if most is None or len(places) <= most:
+        return places
+    circle = np.random.default_rng(seed).permutation(places)
+    return circle[(epoch * most + np.arange(most)) % len(circle)]
 
 
 def _augmented(stored: RGBImage, draws: list[Draw], size: tuple[int, int] | None) -> Floats:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from components.augment_balance.figures import draw_classification_sheet, draw_segmentation_sheet
 from components.augment_balance.plan import Balance, ClassificationPlan, Plan, Ranges, SegmentationPlan, write_plan
-from components.augment_balance.planning import balance_images, count_images
+from components.augment_balance.planning import balance_images, count_images, count_sources
 from components.dataset import Dataset
 from components.errors import DataRefused
 from components.lesions import Split, Task
@@ -47,7 +47,7 @@ def plan_training(source: Dataset, params: AugmentBalanceParams) -> Plan:
         seed=params.seed,
         ranges=Ranges(**params.model_dump(include=set(Ranges.model_fields))),
         classification=_plan_classification(source, params) if Task.CLASSIFICATION in source.tasks() else None,
-        segmentation=_plan_segmentation(source) if Task.SEGMENTATION in source.tasks() else None,
+        segmentation=_plan_segmentation(source, params) if Task.SEGMENTATION in source.tasks() else None,
     )
 
 
@@ -59,11 +59,11 @@ def _plan_classification(source: Dataset, params: AugmentBalanceParams) -> Class
     return balance_images(images, params.max_images, balance)
 
 
-def _plan_segmentation(source: Dataset) -> SegmentationPlan:
-    images = len(source.rows(Task.SEGMENTATION, Split.TRAIN))
+def _plan_segmentation(source: Dataset, params: AugmentBalanceParams) -> SegmentationPlan:
+    images = count_sources(source.rows(Task.SEGMENTATION, Split.TRAIN))
     if not images:
         raise DataRefused(_nothing_to_train_on(source, Task.SEGMENTATION))
-    return SegmentationPlan(images=images)
+    return SegmentationPlan(images=images, max_images=params.max_masks)
 
 
 def _nothing_to_train_on(source: Dataset, task: Task) -> str:

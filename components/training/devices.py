@@ -5,9 +5,9 @@ are summed before they are clipped, and batch norm takes its moments over all pa
 a single device would have taken, but for the order of sums: after three epochs of tiny networks, losses agree within 1e-4 and
 weights within 3e-3 of their size. What differs: each GPU draws the dropout of its own part, from the same seed.
 
-Nothing is compiled with XLA. On a processor that takes minutes and then runs slower; for a GPU it has no max pooling that learns the
-same way twice, and it mixes up the precisions of a bilinear resize (TensorFlow 2.21: no network with one of them took a step on an
-H100). Memory of a GPU is taken as it is needed (backend.py).
+Nothing is compiled with XLA. On a processor that takes minutes and then runs slower; for a GPU it has no max pooling that learns
+the same way twice, and it mixes up the precisions of a bilinear resize (TensorFlow 2.21: no network with one of them took a step on
+an H100). Memory of a GPU is taken as it is needed (backend.py).
 """
 
 from collections.abc import Callable, Sequence

@@ -14,7 +14,8 @@ def plan(ranges: Ranges) -> Plan:
         repeats={Diagnosis.NV: 1, Diagnosis.DF: 10},
         class_weights={Diagnosis.NV: 2 / 3, Diagnosis.DF: 2.0},
     )
-    return Plan(data_version="ab" * 32, seed=7, ranges=ranges, classification=balance, segmentation=SegmentationPlan(images=5))
+    masks = SegmentationPlan(images={"here": 4, "there": 2}, max_images=3)
+    return Plan(data_version="ab" * 32, seed=7, ranges=ranges, classification=balance, segmentation=masks)
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path, plan: Plan) -> None:
@@ -27,12 +28,12 @@ def test_samples_are_images_times_repeats(plan: Plan) -> None:
     assert plan.classification is not None
     assert plan.classification.samples == 60 + 2 * 10
     assert plan.segmentation is not None
-    assert plan.segmentation.samples == 5
+    assert plan.segmentation.samples == 3 + 2
 
 
 def test_a_plan_without_colour_hair_and_limit_is_read_as_one_that_has_none(tmp_path: Path, plan: Plan) -> None:
     fields = ("contrast", "saturation", "hue", "hair", "max_images")
-    write_plan(tmp_path, plan)
+    write_plan(tmp_path, plan.model_copy(update={"segmentation": None}))
     lines = (tmp_path / "plan.json").read_text().splitlines()
     kept = "\n".join(line for line in lines if not any(f'"{field}"' in line for field in fields))
     (tmp_path / "plan.json").write_text(kept.replace('"brightness": 0.2,', '"brightness": 0.2'))

@@ -51,11 +51,13 @@ def test_other_rows_are_balanced_by_their_own_counts(dataset: Dataset, tmp_path:
 
 
 def test_masks_are_counted(dataset: Dataset, tmp_path: Path, params: AugmentBalanceParams) -> None:
-    plan = planned(dataset, tmp_path / "out", params)
-    other = plan_rows(plan, Task.SEGMENTATION, dataset.rows(Task.SEGMENTATION, Split.VAL))
+    plan = planned(dataset, tmp_path / "out", params.model_copy(update={"max_masks": 3}))
+    rows = dataset.rows(Task.SEGMENTATION, Split.VAL).assign(source=["small", *["large"] * 7])
+    other = plan_rows(plan, Task.SEGMENTATION, rows)
     assert other.classification is None
     assert other.segmentation is not None
-    assert other.segmentation.images == 8
+    assert other.segmentation.images == {"large": 7, "small": 1}
+    assert other.segmentation.samples == 3 + 1
 
 
 def test_a_balance_that_was_edited_by_hand_is_not_followed_in_silence(

@@ -12,6 +12,7 @@ from components.augment_balance import augment_balance
 from components.augment_balance import reader as module
 from components.augment_balance.mix import Mix
 from components.augment_balance.plan import Plan, read_plan
+from components.augment_balance.planning import plan_rows
 from components.augment_balance.reader import Batch, TrainingReader, read_rows
 from components.dataset import COLUMNS, Dataset, write_manifest, write_pixels_shard
 from components.errors import DatasetError
@@ -90,6 +91,25 @@ def test_a_limit_that_holds_nothing_back_changes_nothing(dataset: Dataset, param
     assert limited.classification.model_copy(update={"max_images": None}) == without.classification
     one, other = (_joined(TrainingReader(dataset, Task.CLASSIFICATION, plan, None, 9).epoch(2)) for plan in (without, limited))
     np.testing.assert_array_equal(one.images, other.images)
+
+
+def test_of_a_large_source_of_masks_other_images_come_each_epoch(
+    dataset: Dataset, still: AugmentBalanceParams, tmp_path: Path
+) -> None:
+    plan = _plan(dataset, still.model_copy(update={"max_masks": 5}), tmp_path / "plan")
+    rows = dataset.rows(Task.SEGMENTATION, Split.TRAIN).assign(source=["large"] * 22 + ["small"] * 4)
+    planned = plan_rows(plan, Task.SEGMENTATION, rows)
+    reader = TrainingReader(dataset, Task.SEGMENTATION, planned, None, 50, rows=rows)
+    assert planned.segmentation is not None
+    assert reader.samples == planned.segmentation.samples == 9
+    large, small = (set(rows["image_id"][rows["source"] == source]) for source in ("large", "small"))
+    epochs = [_names(_joined(reader.epoch(number)).images, dataset, Task.SEGMENTATION) for number in range(22)]
+    for shown in epochs:
+        assert len(shown) == len(set(shown)) == 9
+        assert small < set(shown)
+    # 22 epochs show 110, five times each of the 22; after five epochs all have come.
+    assert set().union(*epochs[:5]) == large | small
+    assert {times for name, times in Counter(name for shown in epochs for name in shown).items() if name in large} == {5}
 
 
 @pytest.mark.parametrize("mix", [None, Mix("mixup", 0.5), Mix("cutmix", 0.5)])

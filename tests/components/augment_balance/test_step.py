@@ -36,7 +36,7 @@ def test_the_plan_is_what_one_works_out_by_hand(dataset: Path, tmp_path: Path, p
     by_hand = {Diagnosis.MEL: 40 / 48, Diagnosis.NV: 40 / 48, Diagnosis.DF: 40 / 24}
     assert plan.classification.class_weights == pytest.approx(by_hand)
     assert plan.segmentation is not None
-    assert plan.segmentation.images == 26
+    assert plan.segmentation.images == {"phantom": 26}
     assert (plan.seed, plan.ranges.rotation, plan.ranges.zoom) == (2019, 45, 0.2)
     assert plan.data_version == Dataset(dataset).version
 
