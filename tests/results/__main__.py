@@ -7,7 +7,7 @@
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.results import batches, calibration, classification, segmentation
+from tests.results import batches, calibration, classification, quick, segmentation
 
 ROWS: dict[str, Callable[..., Iterator[str]]] = {
     "ham10000": classification.measure_ham10000,
@@ -16,6 +16,9 @@ ROWS: dict[str, Callable[..., Iterator[str]]] = {
     "resnets": classification.measure_resnets,
     "segmentation": segmentation.measure_both,
     "wang": segmentation.measure_wang,
+    "quick": quick.measure_quick,
+    "crop": quick.measure_crop,
+    "leak": quick.measure_leak,
     "calibration": calibration.measure_table,
     "batches": batches.measure_batches,
 }

@@ -1,6 +1,6 @@
 """Classification: folds by group, every image predicted by the one model that did not learn from its group."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,14 @@ from tests.results.intervals import interval
 from tests.results.run import Finished, assigned, folder, real_data, run
 from tests.results.subset import copy_labelled, is_square_256, labelled_ids
 
-_FIGURES = {
-    "balanced accuracy": lambda scores: scores.balanced_accuracy,
-    "macro AUC": lambda scores: scores.macro_auc,
-    "macro F1": lambda scores: scores.macro.f1,
-    "accuracy": lambda scores: scores.accuracy,
+FIGURES: dict[str, Callable[[pd.DataFrame], float]] = {
+    "balanced accuracy": lambda table: _scores(table).balanced_accuracy,
+    "macro AUC": lambda table: _scores(table).macro_auc,
+    "macro F1": lambda table: _scores(table).macro.f1,
+    "accuracy": lambda table: _scores(table).accuracy,
 }
+"""Of a table of labels and probabilities."""
+
 # Nearly all images are train or val, of which the folds are cut.
 _SPLIT = {"validate.test_share": 0.02, "validate.val_share": 0.02, "validate.audit_fail_on": "never", "train_unet.models": []}
 _LITE0 = "efficientnet_lite0"
@@ -69,15 +71,14 @@ def report(finished: Finished, architecture: str, ids: Set[str] | None = None) -
     if ids is not None:
         table = table[table["image_id"].isin(ids)].reset_index(drop=True)
     yield f"{architecture}: {len(table)} images out of fold, {finished.minutes(step):.0f} minutes"
-    whole = _scores(table)
-    folds = [_scores(part) for _, part in table.groupby("fold")]
+    folds = [part for _, part in table.groupby("fold")]
     groups = table["group_id"].tolist()
-    for name, figure in _FIGURES.items():
-        low, high = interval(lambda rows, figure=figure: figure(_scores(table.iloc[rows])), groups)
+    for name, figure in FIGURES.items():
+        low, high = interval(lambda rows, figure=figure: figure(table.iloc[rows]), groups)
         each = ", ".join(f"{figure(fold):.3f}" for fold in folds)
         mean = np.mean([figure(fold) for fold in folds])
-        yield f"  {name} {figure(whole):.3f} ({low:.3f} to {high:.3f}); by fold {each}, mean {mean:.3f}"
-    for code, one in whole.classes.items():
+        yield f"  {name} {figure(table):.3f} ({low:.3f} to {high:.3f}); by fold {each}, mean {mean:.3f}"
+    for code, one in _scores(table).classes.items():
         yield f"  {code} sensitivity {one.recall:.3f} of {one.support}"
 
 
