@@ -15,6 +15,7 @@ from typing import TypeVar
 from components.errors import DecoderBusy, ImageFormatError, StoreError
 from components.files import sha256_bytes, writing
 from components.predict.decoder import Decoded, Decoder
+from components.prediction_log import LoggedPrediction
 from dermacare.api import answers, limits, schemas
 from dermacare.api.metrics import Metrics
 from dermacare.api.problems import ApiError, Kind
@@ -38,6 +39,7 @@ class Question:
         heat_map: whether to show what speaks for the most probable diagnosis.
         consent: whether the image may be kept.
         asked_by: who asks; None: nobody was asked.
+        key: what whoever asks calls this question, 32 hexadecimal digits; asked again under it, it is logged once. None: nothing.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Question:
     heat_map: bool
     consent: bool
     asked_by: str | None
+    key: str | None = None
 
 
 class Service:
@@ -122,18 +125,19 @@ class Service:
     def _answer(
         self, data: bytes, question: Question, decoded: Decoded, serving: Serving, started: float, read: float
     ) -> schemas.Prediction:
-        prediction_id, created = uuid.uuid4().hex, datetime.now(UTC)
         answer = serving.predictor.answer(decoded.picture, heat_map=question.heat_map)
         asked = Asked(sha256_bytes(data), question.consent, question.asked_by, **question.patient.model_dump())
-        record = record_of(prediction_id, created, asked, decoded.picture, answer, serving.release)
+        name = question.key or uuid.uuid4().hex
+        record = record_of(name, datetime.now(UTC), asked, decoded.picture, answer, serving.release)
         try:
-            kept = None if decoded.kept is None else _keep(self.settings.home.kept, prediction_id, decoded.kept)
-            try:
-                self._log.append(record)
-            except StoreError:
-                if kept is not None:
-                    kept.unlink(missing_ok=True)
-                raise
+            logged = None if question.key is None else self._log.find(name)
+            if logged is None:
+                self._write_down(record, decoded.kept)
+            elif logged == record.model_copy(update={"created": logged.created}):
+                record = logged  # what was said of it was lost on the way
+            else:
+                record = record.model_copy(update={"id": uuid.uuid4().hex})
+                self._write_down(record, decoded.kept)
         except StoreError as error:
             raise ApiError(Kind.NOT_LOGGED, str(error)) from error
         took = schemas.Milliseconds(
@@ -143,9 +147,23 @@ class Service:
             explain=answer.times.explain,
             total=(time.perf_counter() - started) * 1000,
         )
-        said = answers.prediction(prediction_id, created, asked, decoded.picture, answer, serving.release, took)
+        said = answers.prediction(record.id, record.created, asked, decoded.picture, answer, serving.release, took)
         self._count(said)
         return said
+
+    def _write_down(self, record: LoggedPrediction, encoded: bytes | None) -> None:
+        """Log an answer, and keep its image where it may be kept: both or neither.
+
+        Raises:
+            StoreError: it cannot be done.
+        """
+        kept = None if encoded is None else _keep(self.settings.home.kept, record.id, encoded)
+        try:
+            self._log.append(record)
+        except StoreError:
+            if kept is not None:
+                kept.unlink(missing_ok=True)
+            raise
 
     def _count(self, said: schemas.Prediction) -> None:
         if said.refusal is not None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Header, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import BeforeValidator, Field
 
@@ -49,6 +49,17 @@ Consent = Annotated[
 ]
 
 
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern="^[0-9a-f]{32}$",
+        description="32 hexadecimal digits, drawn anew for each question and sent with it again where no answer came: as long as "
+        "the answer is the same, it has one id and one row in the log",
+    ),
+]
+
+
 _SINGLE = frozenset({"image", "age", "sex", "site", "heat_map", "consent"})
 
 
@@ -86,11 +97,12 @@ async def predict(
     ],
     heat_map: HeatMap = False,
     consent: Consent = False,
+    key: Key = None,
 ) -> Response:
     """Segment the lesion, measure it and classify it; what was told of the patient is written down with the answer alone."""
     service.require_serving()
     data = await uploads.read_image_file(image)
-    question = Question("image", "image", patient, heat_map, consent, asked_by(request))
+    question = Question("image", "image", patient, heat_map, consent, asked_by(request), key)
     said = await while_there(request, service.predict(data, question))
     return _json(said)
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import secrets
 import sqlite3
 import zipfile
 import zlib
@@ -26,8 +27,9 @@ from tests.components.register.conftest import Made
 PREDICTIONS = "/api/v1/predictions"
 
 
-def ask(client: httpx.Client, data: bytes, **fields: str) -> Prediction:
-    answer = client.post(PREDICTIONS, files={"image": ("image", data)}, data=fields)
+def ask(client: httpx.Client, data: bytes, key: str | None = None, **fields: str) -> Prediction:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    answer = client.post(PREDICTIONS, files={"image": ("image", data)}, data=fields, headers=headers)
     assert answer.status_code == 200, answer.text
     return Prediction.model_validate_json(answer.content)
 
@@ -259,6 +261,38 @@ class TestWhatIsKept:
         assert "base64" not in row
         assert len(row) < 2000
         assert (fetched_home.root / "predictions.db").stat().st_mode & 0o077 == 0
+
+    def test_what_is_sent_again_under_its_key_is_logged_once(self, client: httpx.Client, fetched_home: Home) -> None:
+        key, image = secrets.token_hex(16), png(lesion())
+        first, again = (ask(client, image, key=key, age="61", consent="true") for _ in range(2))
+        assert first.id == key
+        assert again.model_copy(update={"milliseconds": first.milliseconds}) == first
+        assert self.logged(fetched_home, "$.id", key) == [key]
+        assert len(list(fetched_home.kept.glob(f"{key}*"))) == 1
+
+    @pytest.mark.parametrize("other", [{"age": "62"}, {"consent": "true"}, {}])
+    def test_another_question_under_the_same_key_is_another_answer(
+        self, client: httpx.Client, fetched_home: Home, other: dict[str, str]
+    ) -> None:
+        key = secrets.token_hex(16)
+        image = png(lesion())
+        first = ask(client, image, key=key)
+        second = ask(client, image if other else png(lesion(size=(200, 240))), key=key, **other)
+        assert second.id not in (first.id, "")
+        assert self.logged(fetched_home, "$.id", second.id) == [second.id]
+        assert self.logged(fetched_home, "$.image_sha256", first.image.sha256).count(first.id) == 1
+
+    @pytest.mark.parametrize("key", ["", "no", "G" * 32, "a" * 31, "A" * 32])
+    def test_a_key_that_is_none_is_named(self, client: httpx.Client, key: str) -> None:
+        answer = client.post(PREDICTIONS, files={"image": ("image", png(lesion()))}, headers={"Idempotency-Key": key})
+        problem(answer, 422, "Idempotency-Key")
+
+    @staticmethod
+    def logged(home: Home, field: str, value: str) -> list[str]:
+        """Ids of the rows with a value in a field."""
+        with sqlite3.connect(f"file:{home.root}/predictions.db?mode=ro", uri=True) as database:
+            found = database.execute("SELECT id FROM predictions WHERE json_extract(record, ?) = ?", (field, value))
+            return [name for (name,) in found]
 
     def test_without_consent_no_image_comes_to_lie_on_the_disk(self, client: httpx.Client, fetched_home: Home) -> None:
         before = set(fetched_home.root.rglob("*"))

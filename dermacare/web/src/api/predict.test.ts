@@ -2,11 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { mostBytes, prediction, problem } from "../answers.test-data";
-import { MOST_BYTES, sendImage, type Told } from "./predict";
+import { MOST_BYTES, newKey, sendImage, type Told } from "./predict";
 import { ProblemError, UnreachableError } from "./problem";
 
 // A real server at the page's own address: jsdom's XMLHttpRequest sends over a real socket.
 declare const jsdom: { reconfigure: (settings: { url: string }) => void };
+const KEY = "0123456789abcdef".repeat(2);
 const TOLD: Told = { age: 54, sex: "female", site: null, consent: true };
 
 let server: Server;
@@ -38,13 +39,20 @@ beforeAll(async () => {
 afterAll(() => void server.close());
 
 function send(signal = new AbortController().signal, onSent = (_share: number) => {}) {
-  return sendImage(new File(["lesion"], "a.jpg", { type: "image/jpeg" }), TOLD, { heatMap: false, signal, onSent });
+  return sendImage(new File(["lesion"], "a.jpg", { type: "image/jpeg" }), TOLD, {
+    heatMap: false,
+    key: KEY,
+    signal,
+    onSent,
+  });
 }
 
 test("an image goes out as the form that the contract asks for, and what was not told stays out of it", async () => {
   let sent = "";
-  answer = (_request, body, response) => {
+  let key: string | string[] | undefined;
+  answer = (request, body, response) => {
     sent = body;
+    key = request.headers["idempotency-key"];
     json(response, 200, prediction);
   };
   const shares: number[] = [];
@@ -54,7 +62,14 @@ test("an image goes out as the form that the contract asks for, and what was not
   expect(sent).toMatch(/name="sex"\r\n\r\nfemale\r\n/);
   expect(sent).toMatch(/name="consent"\r\n\r\ntrue\r\n/);
   expect(sent).not.toContain('name="site"');
+  expect(key).toBe(KEY);
   expect(shares.at(-1)).toBe(1);
+});
+
+test("each key is another one, as the contract wants it", () => {
+  const keys = Array.from({ length: 100 }, newKey);
+  expect(new Set(keys).size).toBe(100);
+  for (const key of keys) expect(key).toMatch(/^[0-9a-f]{32}$/);
 });
 
 test("a problem document is thrown as it came, with the seconds to wait", async () => {
@@ -86,7 +101,7 @@ test("a file that is larger than the contract takes is told so, and not sent", a
   const asked = vi.fn();
   answer = asked;
   const image = new File([new Uint8Array(MOST_BYTES + 1)], "a.jpg");
-  const options = { heatMap: false, signal: new AbortController().signal, onSent: () => {} };
+  const options = { heatMap: false, key: KEY, signal: new AbortController().signal, onSent: () => {} };
   await expect(sendImage(image, TOLD, options)).rejects.toMatchObject({
     problem: { status: 0, type: "urn:dermacare:problem:too-large" },
   });

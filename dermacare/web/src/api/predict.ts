@@ -11,6 +11,8 @@ export interface Told {
 
 export interface SendOptions {
   heatMap: boolean;
+  /** Names the question: sent again under the same key it is logged once. 32 hexadecimal digits. */
+  key: string;
   signal: AbortSignal;
   /** Share of the bytes that have left, 0 to 1; 1 when all have, and the server has the word. */
   onSent: (share: number) => void;
@@ -20,6 +22,11 @@ export type Send = (image: File, told: Told, options: SendOptions) => Promise<Pr
 
 /** As long as the server itself waits for a request, and as long again for its answer. */
 const TIMEOUT_MS = 120_000;
+
+/** A new key. Not `randomUUID`, which browsers withhold from pages that came without TLS. */
+export function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 /** Bytes of an image that the contract takes (`maxLength` of the field; a test holds the two equal). Of a file that is far larger
  * the server cuts the line before it could tell. */
@@ -58,12 +65,13 @@ function settle(request: XMLHttpRequest): Prediction {
  *
  * Throws ProblemError, also for a file that is too large to be sent and for one that took too long, UnreachableError, or the reason
  * of `signal`. */
-export const sendImage: Send = (image, told, { heatMap, signal, onSent }) =>
+export const sendImage: Send = (image, told, { heatMap, key, signal, onSent }) =>
   new Promise((resolve, reject) => {
     signal.throwIfAborted();
     if (image.size > MOST_BYTES) throw new ProblemError(ownProblem("too-large"));
     const request = new XMLHttpRequest();
     request.open("POST", new URL("/api/v1/predictions", location.origin));
+    request.setRequestHeader("Idempotency-Key", key);
     request.timeout = TIMEOUT_MS;
     const abort = () => request.abort();
     signal.addEventListener("abort", abort, { once: true });

@@ -971,7 +971,10 @@ export interface operations {
     predict: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 32 hexadecimal digits, drawn anew for each question and sent with it again where no answer came: as long as the answer is the same, it has one id and one row in the log */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };

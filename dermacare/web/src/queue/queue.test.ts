@@ -104,6 +104,25 @@ test("without a network what was answered stays, and the rest is sent by itself 
   expect(kinds()).toEqual(["answered", "answered"]);
 });
 
+test("an image that is sent again goes under the same key, another image or question under another", async () => {
+  const { server, queue, back } = start();
+  const [id] = queue.add([image("a")], TOLD);
+  server.call(0).fail(new UnreachableError());
+  await settle();
+  back();
+  await settle();
+  server.call(1).fail(new ProblemError(problem("not-logged", 503)));
+  await settle();
+  queue.retry(id ?? 0);
+  server.call(2).answer(prediction);
+  await settle();
+  queue.add([image("b")], TOLD);
+  void queue.explain(id ?? 0);
+  const [first, ...others] = server.calls.map((call) => call.options.key);
+  expect(others.slice(0, 2)).toEqual([first, first]);
+  expect(new Set(others.slice(1)).size).toBe(3);
+});
+
 test("a connection that breaks three times, while the server is ready, is an end", async () => {
   const { server, queue, back } = start();
   queue.add([image("a")], TOLD);

@@ -1,4 +1,4 @@
-import type { Send, Told } from "../api/predict";
+import { newKey, type Send, type Told } from "../api/predict";
 import { ownProblem, ProblemError, slug, UnreachableError } from "../api/problem";
 import type { Prediction, Problem } from "../api/types";
 
@@ -22,6 +22,8 @@ export type Explanation =
 
 export interface Item {
   readonly id: number;
+  /** What the server knows the question by, however often it is sent. */
+  readonly key: string;
   readonly file: File;
   /** Of the image's own bytes, for `img`; nothing is sent by showing it. */
   readonly url: string;
@@ -82,7 +84,8 @@ export class Queue {
   add(files: readonly File[], told: Told): number[] {
     const added = files.map((file): Item => {
       const state: State = { kind: "waiting" };
-      return { id: this.nextId++, file, url: URL.createObjectURL(file), told, state, explanation: { kind: "none" } };
+      const url = URL.createObjectURL(file);
+      return { id: this.nextId++, key: newKey(), file, url, told, state, explanation: { kind: "none" } };
     });
     this.publish([...this.items, ...added]);
     this.begin();
@@ -120,7 +123,7 @@ export class Queue {
     const item = this.find(id);
     if (item?.state.kind !== "answered" || item.explanation.kind === "asked") return;
     const first = item.state.prediction;
-    const again = { ...item, told: { ...item.told, consent: false } };
+    const again = { ...item, key: newKey(), told: { ...item.told, consent: false } };
     this.change(id, { explanation: { kind: "asked" } });
     const controller = new AbortController();
     this.controllers.set(id, controller);
@@ -168,7 +171,7 @@ export class Queue {
     for (let breaks = 0; ; ) {
       try {
         tell({ kind: "sending", share: 0 });
-        return await send(item.file, item.told, { heatMap, signal, onSent });
+        return await send(item.file, item.told, { heatMap, key: item.key, signal, onSent });
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof ProblemError) breaks = 0;
