@@ -23,6 +23,11 @@ setup: .venv/.installed ## the environment in .venv, from the hashed lock
 	$(UNSET) $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.PHONY: setup-gpu
+setup-gpu: setup ## TensorFlow for NVIDIA's GPUs in place of the processor's (Linux on x86-64; 8 GB)
+	$(BIN)/uv pip uninstall --quiet --python $(BIN)/python tensorflow-cpu
+	$(UNSET) $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r infra/images/train-gpu.lock
+
 # Tests of a file stay in one process, since they share what takes long to make; who is done first takes over the other's last ones.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 

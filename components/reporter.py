@@ -5,6 +5,8 @@ outlive a tracking server that is away; the same lines go, live, to the run's ev
 """
 
 import json
+import math
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +17,9 @@ from components.files import writing
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
+
+
+_MINUTE = 60.0
 
 
 class Reporter:
@@ -74,6 +79,26 @@ class Reporter:
     def _send(self, line: dict[str, Any]) -> None:
         if self._events is not None:
             append_event(self._events, self.step, line)
+
+
+class LogReporter(Reporter):
+    """Tells a log that people read, such as a pod's, where nobody listens to events: progress once a minute, all else at once."""
+
+    _said = -math.inf
+
+    def _send(self, line: dict[str, Any]) -> None:
+        match line:
+            case {"kind": "message", "text": text}:
+                self._say(text)
+            case {"kind": "metrics", "epoch": int() as epoch, "values": values}:
+                self._say(f"epoch {epoch + 1}: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items()))
+            case {"kind": "progress", "done": done, "total": total, "what": what} if time.monotonic() - self._said >= _MINUTE:
+                self._said = time.monotonic()
+                self._say(f"{done / max(total, 1):.0%} {what}")
+
+    def _say(self, text: str) -> None:
+        sys.stdout.write(f"{self.step}: {text}\n")
+        sys.stdout.flush()
 
 
 def append_event(path: Path, step: str, line: Mapping[str, Any]) -> None:

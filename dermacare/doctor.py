@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 from rich.table import Table
 
+from components import nvidia
 from components.cores import usable_cores
 from components.errors import MachineError
 from dermacare.console import console, size
@@ -37,11 +38,13 @@ def examine() -> int:
 def _findings() -> Iterator[Finding]:
     fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
     yield "Python", sys.version.split()[0], "" if fits else "install Python 3.11 to 3.13 and run `make run` again", True
-    for package in (*_PACKAGES, "tensorflow-cpu" if sys.platform == "linux" else "tensorflow"):
+    for package in _PACKAGES:
         try:
             yield package, version(package), "", True
         except PackageNotFoundError:
             yield package, "absent", "run `make setup`", True
+    yield _tensorflow()
+    yield _gpu()
     home = Home.here().root
     place = next(folder for folder in (home, *home.parents) if folder.exists())
     yield "state", str(home), "" if os.access(place, os.W_OK) else f"make {place} writable, or set DERMACARE_HOME", True
@@ -61,6 +64,20 @@ def _findings() -> Iterator[Finding]:
         "" if real else "DERMACARE_REAL_DATA names a folder with isic/ and ham10000/, for tests",
         False,
     )
+
+
+def _tensorflow() -> Finding:
+    installed, wanted = nvidia.tensorflow_packages(), nvidia.wanted_packages()
+    found = ", ".join(f"{package} {version(package)}" for package in installed) or "absent"
+    if len(installed) > 1:
+        return "TensorFlow", found, "these overwrite each other: remove .venv, then `make setup`, or `make setup-gpu`", True
+    return "TensorFlow", found, "" if installed and installed[0] in wanted else "run `make setup`", True
+
+
+def _gpu() -> Finding:
+    """NVIDIA's GPUs, and whether the TensorFlow that is installed is made for them."""
+    found = nvidia.gpus()
+    return "GPU", ", ".join(found) or "none", nvidia.UNUSED if found and not nvidia.usable_gpus() else "", False
 
 
 def _containers() -> Finding:

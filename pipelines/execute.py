@@ -15,7 +15,7 @@ from components.lesions import Task
 from components.params import IngestParams, Params, Section, for_model
 from components.provenance.machine import note_machine
 from components.remote_store import GROUPS, WITHDRAWN, RemoteStore
-from components.reporter import Reporter, append_event
+from components.reporter import LogReporter, Reporter, append_event
 from components.store import Finished, Store, code_digest, link_tree, made_by, step_key
 from components.withdrawn import Withdrawn, read_withdrawn
 from pipelines.home import Home
@@ -85,7 +85,7 @@ def run_step(call: StepCall, home: Home, run: str = "") -> Finished:
             finished = Store(home.root, remote).execute(
                 call.name,
                 _key(call),
-                lambda work: _function(call, home, run, remote)(work, Reporter(work, call.name, events)),
+                lambda work: _function(call, home, run, remote)(work, _reporter(work, call.name, events)),
                 code=code_digest(call.step),
                 run=run or os.environ.get(CLUSTER_RUN, ""),
             )
@@ -99,6 +99,10 @@ def run_step(call: StepCall, home: Home, run: str = "") -> Finished:
             raise
         _tell(events, call.name, "finished", outcome=finished.outcome, seconds=round(finished.seconds, 2))
     return finished
+
+
+def _reporter(work: Path, step: str, events: Path | None) -> Reporter:
+    return LogReporter(work, step) if events is None else Reporter(work, step, events)
 
 
 def _key(call: StepCall) -> str:

@@ -11,13 +11,14 @@ from typing import Any
 
 from components.cores import usable_cores
 from components.files import write_text
+from components.nvidia import usable_gpus
 
 FILE = "machine.json"
 
 
 def this_machine() -> str:
     """This machine, as far as it decides how sums are rounded: `x86_64, Intel(R) Xeon(R) CPU @ 2.20GHz, 2 threads, no GPU`."""
-    gpus = ", ".join(_gpus()) or "no GPU"
+    gpus = ", ".join(usable_gpus()) or "no GPU"
     return f"{platform.machine()}, {_processor()}, {usable_cores()} threads, {gpus}"
 
 
@@ -41,10 +42,3 @@ def _processor() -> str:
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, "") or platform.processor() or "unknown processor"
-
-
-def _gpus() -> list[str]:
-    """Names of NVIDIA's GPUs, as its driver for Linux lists them."""
-    files = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
-    lines = (line for file in files for line in file.read_text(encoding="utf-8").splitlines())
-    return [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]

@@ -15,7 +15,7 @@ from components.train_classifier.registry import build, check_sizes, load_weight
 from components.training.backend import keras
 from components.training.checkpoint import Standing
 from components.training.delivery import deliver
-from components.training.devices import set_precision, start_afresh
+from components.training.devices import enough_memory, set_precision, start_afresh
 from components.training.ensemble import refuse_too_many
 from components.training.feed import Feed
 from components.training.folds import plan_members
@@ -46,6 +46,7 @@ def learn(learning: Learning[TrainClassifierParams], out: Path, reporter: Report
     remove_members(out)
 
 
+@enough_memory()
 def _train_member(feed: Feed, params: TrainClassifierParams, run: Run, newest: Standing | None) -> tuple[keras.Model, Parameters]:
     """Train one classifier; see `train_members`."""
     classifier = _start(feed, params, newest, run.reporter.out / PARENT)

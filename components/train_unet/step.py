@@ -13,7 +13,7 @@ from components.train_unet.registry import build, check_sizes, load_weights
 from components.training.backend import keras
 from components.training.checkpoint import Standing
 from components.training.delivery import deliver
-from components.training.devices import set_precision, start_afresh
+from components.training.devices import enough_memory, set_precision, start_afresh
 from components.training.ensemble import refuse_too_many
 from components.training.feed import Feed
 from components.training.folds import plan_members
@@ -35,6 +35,7 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporte
     remove_members(out)
 
 
+@enough_memory()
 def _train_member(feed: Feed, params: TrainUnetParams, run: Run, newest: Standing | None) -> tuple[keras.Model, Parameters]:
     """Train one segmenter; see `train_members`."""
     (name,) = params.models

@@ -10,9 +10,15 @@ the same way twice, and it mixes up the precisions of a bilinear resize (TensorF
 an H100). Memory of a GPU is taken as it is needed (backend.py).
 """
 
-from collections.abc import Callable, Sequence
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from components.errors import MachineError
+from components.nvidia import NEEDED, UNUSED, gpus
+from components.reporter import Reporter
 from components.training.backend import keras, ops
 
 import tensorflow as tf  # isort: skip  # after Keras, whose import sets how TensorFlow runs
@@ -52,11 +58,53 @@ def set_precision(precision: str) -> None:
     Args:
         precision: `float32`, `bfloat16`, or `auto`: bfloat16 where every GPU is of compute capability 8.0 or more.
     """
-    if precision == "auto":
-        details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
-        made_for_it = [detail.get("compute_capability", (0, 0)) >= _BFLOAT16 for detail in details]
-        precision = "bfloat16" if made_for_it and all(made_for_it) else "float32"
-    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else precision)
+    meant = _meant(precision)
+    keras.config.set_dtype_policy("mixed_bfloat16" if meant == "bfloat16" else meant)
+
+
+def tell_devices(precision: str, reporter: Reporter) -> None:
+    """Say what trains, and in what it computes: whoever has a GPU should know before hours have gone by that it is not used.
+
+    Args:
+        precision: see `set_precision`.
+        reporter: is told.
+
+    Raises:
+        MachineError: a GPU was asked for (a pod with an accelerator), and TensorFlow finds none.
+    """
+    found = Counter(str(detail.get("device_name", "GPU")) for detail in _details())
+    if not found and os.environ.get(NEEDED) == "needed":
+        raise MachineError(
+            "this step asked for a GPU, and TensorFlow finds none; look at the node's driver and its device plugin, or leave "
+            "cluster.steps' accelerator out"
+        )
+    devices = ", ".join(f"{count} x {name}" for name, count in found.items()) or "the processor"
+    reporter.message(f"it trains on {devices}, in {_meant(precision)}")
+    if not found and gpus():
+        reporter.message(f"{', '.join(gpus())} is here, and TensorFlow does not use it; {UNUSED}")
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """In here a device without memory for a batch is one sentence."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        what = error.message.splitlines()[0]
+        raise MachineError(
+            f"the device has too little memory for a batch ({what}); set batch_size or input_size smaller, or end what else uses it"
+        ) from error
+
+
+def _meant(precision: str) -> str:
+    if precision != "auto":
+        return precision
+    made_for_it = [detail.get("compute_capability", (0, 0)) >= _BFLOAT16 for detail in _details()]
+    return "bfloat16" if made_for_it and all(made_for_it) else "float32"
+
+
+def _details() -> list[dict[str, Any]]:
+    return [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
 
 
 def replicas() -> int:

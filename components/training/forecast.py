@@ -19,7 +19,7 @@ memory of trainings of two epochs with their checkpoints (TensorFlow 2.21, two c
 
 The constants below were set on the first seven; the others were measured afterwards.
 
-The process's own 0.7 GiB are there already when this is asked. On a GPU the figure is a guess: cuDNN takes what it finds.
+The process's own 0.7 GiB are there already when this is asked.
 """
 
 import math
@@ -127,7 +127,7 @@ def check_memory(
         available: gives the bytes that are free.
 
     Raises:
-        MachineError: it is more than there is. Not where a GPU trains: there the GPU itself says so (`components.training.loop`).
+        MachineError: it is more than there is. Where a GPU trains, its own memory is left to itself (`devices.enough_memory`).
     """
     image = (*feed.size, 3)
     memory, free = training_memory(model, image, params.ema is not None), available()
@@ -135,8 +135,12 @@ def check_memory(
     features = 0
     if isinstance(params, TrainClassifierParams) and params.frozen_epochs and backbone is not None:
         features = features_memory(backbone, image, feed.train.samples + len(feed.rows.judged), params.batch_size)
-    reporter.message(f"training will take about {size(max(need, features))} of memory; {size(free)} are free")
-    if tf.config.list_physical_devices("GPU") or max(need, features) <= free:
+    if tf.config.list_physical_devices("GPU"):
+        # What a GPU has too little of it says itself; features lie in the machine's memory.
+        need = 0
+    if max(need, features):
+        reporter.message(f"training will take about {size(max(need, features))} of memory; {size(free)} are free")
+    if max(need, features) <= free:
         return
     section = "train_classifier" if isinstance(params, TrainClassifierParams) else "train_unet"
     what = f"{params.models[0]} at {image[0]} x {image[1]} with batches of {params.batch_size}"

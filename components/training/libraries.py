@@ -3,8 +3,11 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-# What draws, what augments, what trains, what exports. TensorFlow comes as one package or the other.
-_PACKAGES = ("numpy", "opencv-python-headless", "tensorflow", "tensorflow-cpu", "keras", "onnx", "onnxruntime")
+# What draws, what augments, what trains (TensorFlow comes as one package or the other; NVIDIA's with the former), what exports.
+_PACKAGES = (
+    *("numpy", "opencv-python-headless", "tensorflow", "tensorflow-cpu", "keras"),
+    *("nvidia-cudnn-cu12", "nvidia-cublas-cu12", "onnx", "onnxruntime"),
+)
 
 
 def library_versions() -> dict[str, str]:

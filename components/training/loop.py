@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from components.augment_balance.reader import Batch
-from components.errors import MachineError, TrainingDiverged
+from components.errors import TrainingDiverged
 from components.reporter import Reporter
 from components.training.averaging import RunningMean
 from components.training.backend import keras, ops
@@ -179,19 +179,6 @@ class Trainer:
         return sum_over_all(sums[0]), sum_over_all(sums[1]), join_all(predictions)
 
 
-@contextmanager
-def _enough_memory() -> Iterator[None]:
-    """In here a device without memory for a batch is one sentence."""
-    try:
-        yield
-    except tf.errors.ResourceExhaustedError as error:
-        what = error.message.splitlines()[0]
-        raise MachineError(
-            f"the device has too little memory for a batch ({what}); set batch_size or input_size smaller"
-        ) from error
-
-
-@_enough_memory()
 def fit(
     model: keras.Model,
     objective: Objective,
@@ -221,7 +208,6 @@ def fit(
     Raises:
         TrainingDiverged: the loss is no number any more; no checkpoint holds such weights.
         StoreError: a checkpoint cannot be written; the ones before it are whole.
-        MachineError: the device has too little memory for a batch.
     """
     trainer = Trainer(model, objective, phase, phase.epochs * train.steps)
     standing, best = _resume(trainer, phase, run, begun)

@@ -103,6 +103,8 @@ def test_one_step_gets_a_gpu_and_the_others_do_not(gpu: Compiled) -> None:
     assert (toleration.key, toleration.operator, toleration.effect) == ("nvidia.com/gpu", "Exists", "NoSchedule")
     assert gpu.tasks["train-classifier"].retry_policy.max_retry_count == 5
     assert "accelerator" not in gpu.container("train-unet")["resources"]
+    assert {"name": "DERMACARE_GPU", "value": "needed"} in gpu.container("train-classifier")["env"]
+    assert "DERMACARE_GPU" not in {one["name"] for one in gpu.container("train-unet")["env"]}
     assert not gpu.pods["train-unet"].tolerations
     assert gpu.spec.default_pipeline_root == "s3://artifacts/kubeflow"
 

@@ -124,7 +124,8 @@ def test_memory_is_told_before_the_first_step_and_minutes_after_the_first_ones(d
     train_tiny(data, tmp_path / "out", unet_params(epochs=2))
     told = [json.loads(line) for line in (tmp_path / "out.events").read_text().splitlines()]
     lines = [line.get("text", line.get("what")) for line in told if line["kind"] in ("message", "progress")]
-    assert lines[0].startswith("training will take about")
+    assert lines[0] == "it trains on the processor, in float32"
+    assert lines[1].startswith("training will take about")
     foretold = [line for line in lines if line.startswith("up to")]
     assert len(foretold) == 1
     assert re.fullmatch(r"up to [\d.:]+( s)? for 2 epochs of \d+ steps, [\d,.]+ images/s, judging on val aside", foretold[0])

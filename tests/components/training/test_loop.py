@@ -19,6 +19,7 @@ from components.reporter import Reporter
 from components.train_classifier.objective import DIAGNOSES
 from components.training.backend import keras, layers
 from components.training.checkpoint import Checkpoints
+from components.training.devices import enough_memory
 from components.training.loop import Run, Trainer, fit, predictor
 from components.training.objective import Tensor
 from components.training.phase import Phase, phase_of
@@ -278,7 +279,10 @@ def test_a_device_without_memory_for_a_batch_is_one_sentence(tmp_path: Path) -> 
     huge = replace(
         DIAGNOSES, loss=lambda targets, said: DIAGNOSES.loss(targets, said) + keras.ops.sum(keras.ops.zeros([2**24] * 2))
     )
-    with pytest.raises(MachineError, match=r"too little memory for a batch .*; set batch_size or input_size smaller"):
+    with (
+        pytest.raises(MachineError, match=r"too little memory for a batch .*; set batch_size or input_size smaller"),
+        enough_memory(),
+    ):
         fit(model(), huge, Points(), Points().val, PHASE, run(tmp_path))
 
 

@@ -9,7 +9,9 @@ import pytest
 from components.bundle import Bundle
 from components.calibration import calibrate
 from components.dataset import Dataset
+from components.errors import MachineError
 from components.lesions import Split, Task
+from components.nvidia import NEEDED
 from components.params import TrainClassifierParams, TrainUnetParams
 from components.train_classifier.registry import build
 from components.training.backend import keras
@@ -25,6 +27,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
 def losses(folder: Path) -> list[float]:
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return [line["values"]["loss"] for line in lines if line["epoch"] is not None]
+
+
+def test_where_a_gpu_was_asked_for_nothing_else_trains(data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NEEDED, "needed")
+    with pytest.raises(MachineError, match="this step asked for a GPU, and TensorFlow finds none"):
+        train_tiny(data, tmp_path / "out", unet_params(epochs=1))
 
 
 PARAMS = (classifier_params(frozen_epochs=1, epochs=2), unet_params(epochs=4))
