@@ -26,7 +26,8 @@ class PlainView:
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}
-        self._first: dict[str, tuple[float, float]] = {}
+        # When a step was first heard of in what it counts now, how far it was then, and is; what it counts.
+        self._counted: dict[str, tuple[float, float, float, int]] = {}
         self._last = 0.0
 
     def show(self, event: dict[str, Any]) -> None:
@@ -44,7 +45,10 @@ class PlainView:
             console.print(f"{step}: {event['text']}", markup=False)
         elif event["kind"] == "progress" and event["total"]:
             share = event["done"] / event["total"]
-            self._first.setdefault(step, (now, share))
+            then, begun, before, total = self._counted.get(step, (now, share, share, event["total"]))
+            if share < before or total != event["total"]:  # it counts something else now
+                then, begun = now, share
+            self._counted[step] = then, begun, share, event["total"]
             if now - self._last > _PLAIN_EVERY:
                 self._last = now
                 console.print(f"{step}: {share:.0%}{self._left(event, share)}, {event['what']}", markup=False)
@@ -52,7 +56,7 @@ class PlainView:
     def _left(self, event: dict[str, Any], share: float) -> str:
         """Time left: what the step says, else by how far it came since it was first heard of (it may have gone on from a break)."""
         left = event.get("left")
-        then, begun = self._first[event["step"]]
+        then, begun, *_ = self._counted[event["step"]]
         if left is None and share > begun:
             left = (event["time"] - then) * (1 - share) / (share - begun)
         return "" if left is None else f", {duration(left)} left"
