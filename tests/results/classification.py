@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Set
 import numpy as np
 import pandas as pd
 
+from components.evaluate.bootstrap import intervals
 from components.evaluate.classification import measure_classification
 from components.predictions import probabilities_of
 from components.scores import ClassificationScores
-from tests.results.intervals import interval
 from tests.results.run import Finished, assigned, folder, real_data, run
 from tests.results.subset import copy_labelled, is_square_256, labelled_ids
 
@@ -19,6 +19,8 @@ FIGURES: dict[str, Callable[[pd.DataFrame], float]] = {
     "accuracy": lambda table: _scores(table).accuracy,
 }
 """Of a table of labels and probabilities."""
+FLAT = {"balanced accuracy": "balanced_accuracy", "macro AUC": "macro_auc", "macro F1": "macro_f1", "accuracy": "accuracy"}
+"""What `intervals` calls them."""
 
 # Nearly all images are train or val, of which the folds are cut.
 _SPLIT = {"validate.test_share": 0.02, "validate.val_share": 0.02, "validate.audit_fail_on": "never", "train_unet.models": []}
@@ -46,7 +48,6 @@ def measure_both(*changes: str) -> Iterator[str]:
     twice = labelled_ids(small)
     large = copy_labelled(labelled, folder("isic-large"), lambda path: f"{path.stem}_large" if path.stem in twice else path.stem)
     more = {"augment_balance.max_images": 700, "train_classifier.ema": 0.995}
-    more |= {"train_classifier.epochs": 12, "train_classifier.progressive": [{"epochs": 8, "size": [144, 192]}]}
     sources = ("--data", str(small), "--data", str(large))
     finished = run("both", "--profile", "best", *sources, *assigned(_SPLIT | more), *changes)
     squares = {path.stem for path in (large / "images").iterdir() if is_square_256(path)}
@@ -72,12 +73,12 @@ def report(finished: Finished, architecture: str, ids: Set[str] | None = None) -
         table = table[table["image_id"].isin(ids)].reset_index(drop=True)
     yield f"{architecture}: {len(table)} images out of fold, {finished.minutes(step):.0f} minutes"
     folds = [part for _, part in table.groupby("fold")]
-    groups = table["group_id"].tolist()
+    ends = intervals(table["label"].tolist(), probabilities_of(table), table["group_id"].tolist())
     for name, figure in FIGURES.items():
-        low, high = interval(lambda rows, figure=figure: figure(table.iloc[rows]), groups)
+        one = ends[FLAT[name]]
         each = ", ".join(f"{figure(fold):.3f}" for fold in folds)
         mean = np.mean([figure(fold) for fold in folds])
-        yield f"  {name} {figure(table):.3f} ({low:.3f} to {high:.3f}); by fold {each}, mean {mean:.3f}"
+        yield f"  {name} {figure(table):.3f} ({one.low:.3f} to {one.high:.3f}); by fold {each}, mean {mean:.3f}"
     for code, one in _scores(table).classes.items():
         yield f"  {code} sensitivity {one.recall:.3f} of {one.support}"
 

@@ -15,13 +15,12 @@ from components.lesions import Split
 from components.predictions import probabilities_of
 from components.scores import Difference
 from pipelines.home import VARIABLE
-from tests.results.classification import FIGURES
+from tests.results.classification import FIGURES, FLAT
 from tests.results.run import Finished, assigned, folder, real_data, run
 from tests.results.segmentation import report as report_masks
 
 _HOME = "quick"
 _CLASSIFIER, _SEGMENTER = "efficientnet_lite0", "unet_efficientnet_lite0"
-_NAMES = {"balanced accuracy": "balanced_accuracy", "macro AUC": "macro_auc", "macro F1": "macro_f1", "accuracy": "accuracy"}
 
 
 def measure_quick(*changes: str) -> Iterator[str]:
@@ -35,7 +34,7 @@ def measure_quick(*changes: str) -> Iterator[str]:
     yield f"{_CLASSIFIER}: {len(test)} images of test"
     ends = intervals(test["label"].tolist(), probabilities_of(test), test["group_id"].tolist())
     for name, figure in FIGURES.items():
-        one = ends[_NAMES[name]]
+        one = ends[FLAT[name]]
         yield f"  {name} {figure(test):.3f} ({one.low:.3f} to {one.high:.3f})"
 
 
@@ -48,7 +47,7 @@ def measure_crop(*changes: str) -> Iterator[str]:
     said = [probabilities_of(table) for table in (whole, cropped)]
     apart = paired_differences(whole["label"].tolist(), said[0], said[1], whole["group_id"].tolist())
     for name, figure in FIGURES.items():
-        yield f"  {name}: whole {figure(whole):.3f}, cropped {figure(cropped):.3f}, {_told(apart[_NAMES[name]])}"
+        yield f"  {name}: whole {figure(whole):.3f}, cropped {figure(cropped):.3f}, {_told(apart[FLAT[name]])}"
 
 
 def measure_leak(*changes: str) -> Iterator[str]:
