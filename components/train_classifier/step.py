@@ -81,7 +81,7 @@ def _train_phases(classifier: Classifier, feed: Feed, params: TrainClassifierPar
     if params.frozen_epochs and (newest is None or newest.phase == _FROZEN):
         begun = _train_head(classifier, feed, params, run)
     if params.epochs:
-        phase = phase_of(params, _WHOLE)
+        phase = phase_of(params, _WHOLE, feed.size)
         fit(classifier.model, _objective(feed, params), feed.train, feed.val, phase, run, begun)
 
 

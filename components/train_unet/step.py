@@ -49,6 +49,6 @@ def _train_member(feed: Feed, params: TrainUnetParams, run: Run, newest: Standin
         parent = run.reporter.out / PARENT
         load_weights(name, model, params.weights, parent, place_in_folder(parent, params, feed.member))
     run.reporter.metrics({"parameters_total": parameters.total, "parameters_trainable": parameters.trainable})
-    fit(model, MASKS, feed.train, feed.val, phase_of(params), run)
+    fit(model, MASKS, feed.train, feed.val, phase_of(params, size=feed.size), run)
     show_worst(model, MASKS, feed, params.mask_threshold or 0.5, run.reporter)
     return as_used(model, feed.size, lambda: build(name, feed.size, params.dropout)), parameters

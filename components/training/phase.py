@@ -1,5 +1,6 @@
 """How a model is trained from one epoch to another, said once: a phase, made of the parameters."""
 
+import math
 from dataclasses import dataclass, replace
 
 from components.params import TrainClassifierParams, TrainingParams
@@ -14,6 +15,7 @@ class Phase:
         epochs: most epochs.
         learning_rate: the greatest.
         sizes: height, width of the images in the first epochs; the others see the model's own size.
+        own_size: that size; None: nobody asks how long an epoch takes, compared to another.
     """
 
     name: str
@@ -29,14 +31,19 @@ class Phase:
     keep: str
     ema: float | None
     sizes: tuple[tuple[int, int], ...]
+    own_size: tuple[int, int] | None = None
 
     def size(self, epoch: int) -> tuple[int, int] | None:
         """Height, width of the images in an epoch of the phase, counted from 0; None: the model's own."""
         return self.sizes[epoch] if epoch < len(self.sizes) else None
 
+    def pixels(self, epoch: int) -> int:
+        """Pixels of an image in an epoch of the phase, counted from 0, which its time grows with; 1 where no size is known."""
+        return 1 if self.own_size is None else math.prod(self.size(epoch) or self.own_size)
 
-def phase_of(params: TrainingParams, name: str = "") -> Phase:
-    """The phase that trains all layers."""
+
+def phase_of(params: TrainingParams, name: str = "", size: tuple[int, int] | None = None) -> Phase:
+    """The phase that trains all layers of a model that sees images of this `size`."""
     return Phase(
         name=name,
         epochs=params.epochs,
@@ -51,6 +58,7 @@ def phase_of(params: TrainingParams, name: str = "") -> Phase:
         keep=params.keep,
         ema=params.ema,
         sizes=tuple(stage.size for stage in params.progressive for _ in range(stage.epochs)),
+        own_size=size,
     )
 
 

@@ -19,8 +19,8 @@ class Progress:
 
     Only steps of this process are timed, so that a training which goes on from a checkpoint tells the time of what is left. The
     first step of all is not: it is traced. Time left is of this phase, with the judging on val and the checkpoint after each epoch,
-    which are known from the second epoch on. It is the most there can be: training may stop earlier. Where the first epochs see
-    smaller images it is that of epochs as they are now.
+    which are known from the second epoch on. It is the most there can be: training may stop earlier. Epochs that will see larger
+    images are taken to be longer by as much.
 
     Args:
         reporter: is told.
@@ -94,8 +94,9 @@ class Progress:
         step = self.seconds_a_step
         if step is None:
             return None
-        epochs = standing.begun + self._phase.epochs - standing.epoch
-        return (epochs * self._steps - done) * step + epochs * self._between
+        epoch = standing.epoch - standing.begun
+        pixels = [self._phase.pixels(one) for one in range(epoch, self._phase.epochs)]
+        return (sum(pixels) / pixels[0] * self._steps - done) * step + len(pixels) * self._between
 
     def _epoch(self, standing: Standing) -> str:
         name = f"{self._phase.name}: " if self._phase.name else ""

@@ -79,3 +79,14 @@ def test_time_left_is_of_the_phase_and_epochs_of_earlier_ones_do_not_count(tmp_p
     steps(progress, clock, replace(BEGIN, begun=3, epoch=3), [60, 1])
     assert told[1][:2] == (17, 35)
     assert told[1][3] == 18
+
+
+def test_epochs_that_will_see_larger_images_take_longer(tmp_path: Path, clock: Clock, told: list[Any]) -> None:
+    phase = replace(PHASE, sizes=((8, 8), (8, 16)), own_size=(16, 16))
+    progress = Progress(Reporter(tmp_path, "test"), phase, steps=5, epochs=4, headline="val_macro_f1")
+    progress.start_epoch()
+    steps(progress, clock, BEGIN, [60, 2])
+    # Three steps are left of one length, five of twice, ten of four times that.
+    assert told[1][3] == pytest.approx((3 + 5 * 2 + 10 * 4) * 2.0)
+    steps(progress, clock, replace(BEGIN, epoch=2), [2, 2])
+    assert told[3][3] == pytest.approx(8 * 2.0)
