@@ -26,7 +26,7 @@ _CLASSIFIER, _SEGMENTER = "efficientnet_lite0", "unet_efficientnet_lite0"
 def measure_quick(*changes: str) -> Iterator[str]:
     """Minutes of each step, and both models on test."""
     finished = _quick(*changes)
-    minutes = {step: finished.minutes(step) for step in finished.record.steps}
+    minutes = {step.name: finished.minutes(step.name) for step in finished.record.steps.steps}
     each = ", ".join(f"{step} {taken:.1f}" for step, taken in minutes.items())
     yield f"{sum(minutes.values()):.0f} minutes: {each}"
     yield from report_masks(finished, _SEGMENTER)
