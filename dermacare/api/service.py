@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -130,14 +131,10 @@ class Service:
         name = question.key or uuid.uuid4().hex
         record = record_of(name, datetime.now(UTC), asked, decoded.picture, answer, serving.release)
         try:
-            logged = None if question.key is None else self._log.find(name)
-            if logged is None:
+            if question.key is None:
                 self._write_down(record, decoded.kept)
-            elif logged == record.model_copy(update={"created": logged.created}):
-                record = logged  # what was said of it was lost on the way
             else:
-                record = record.model_copy(update={"id": uuid.uuid4().hex})
-                self._write_down(record, decoded.kept)
+                record = self._write_down_once(record, decoded.kept)
         except StoreError as error:
             raise ApiError(Kind.NOT_LOGGED, str(error)) from error
         took = schemas.Milliseconds(
@@ -151,6 +148,31 @@ class Service:
         self._count(said)
         return said
 
+    def _write_down_once(self, record: LoggedPrediction, encoded: bytes | None) -> LoggedPrediction:
+        """Log an answer under its question's key, unless that is done: what was said of it was lost on the way, or is on its way.
+
+        Returns:
+            The row that stands: that of before, or where another answer has the key, one of another id.
+
+        Raises:
+            StoreError: it cannot be logged.
+        """
+        logged = self._log.find(record.id)
+        if logged is None:
+            try:
+                self._write_down(record, encoded)
+            except StoreError:
+                logged = self._log.find(record.id)  # the same question, sent again before this one was done
+                if logged is None:
+                    raise
+            else:
+                return record
+        if logged == record.model_copy(update={"created": logged.created}):
+            return logged
+        other = record.model_copy(update={"id": uuid.uuid4().hex})
+        self._write_down(other, encoded)
+        return other
+
     def _write_down(self, record: LoggedPrediction, encoded: bytes | None) -> None:
         """Log an answer, and keep its image where it may be kept: both or neither.
 
@@ -161,7 +183,10 @@ class Service:
         try:
             self._log.append(record)
         except StoreError:
-            if kept is not None:
+            logged = None
+            with suppress(StoreError):
+                logged = self._log.find(record.id)
+            if kept is not None and logged is None:
                 kept.unlink(missing_ok=True)
             raise
 

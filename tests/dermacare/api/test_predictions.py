@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import httpx
@@ -268,6 +269,15 @@ class TestWhatIsKept:
         assert first.id == key
         assert again.model_copy(update={"milliseconds": first.milliseconds}) == first
         assert self.logged(fetched_home, "$.id", key) == [key]
+        assert len(list(fetched_home.kept.glob(f"{key}*"))) == 1
+
+    def test_what_is_sent_again_before_it_is_answered_is_logged_once(self, client: httpx.Client, fetched_home: Home) -> None:
+        key, image = secrets.token_hex(16), png(lesion(size=(400, 500)))
+        with ThreadPoolExecutor(4) as pool:
+            said = list(pool.map(lambda _: ask(client, image, key=key, consent="true"), range(8)))
+        assert {one.id for one in said} == {key}
+        assert self.logged(fetched_home, "$.id", key) == [key]
+        assert self.logged(fetched_home, "$.image_sha256", said[0].image.sha256) == [key]
         assert len(list(fetched_home.kept.glob(f"{key}*"))) == 1
 
     @pytest.mark.parametrize("other", [{"age": "62"}, {"consent": "true"}, {}])
