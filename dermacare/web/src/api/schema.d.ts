@@ -973,7 +973,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description 32 hexadecimal digits, drawn anew for each question and sent with it again where no answer came: as long as the answer is the same, it has one id and one row in the log */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
