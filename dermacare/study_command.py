@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from components.dataset import Dataset
 from components.errors import DatasetError, ParamsError
 from components.leak_study import LeakStudyParams
 from components.leak_study import study_leak as make_study
@@ -31,19 +32,20 @@ def study_leak(params: Params, model: str | None) -> None:
     """Make the study, or find it done; print it and write it to MLflow.
 
     Args:
-        params: all parameters; `train_classifier`, `augment_balance`, `validate.test_share` and `register.experiment` count.
+        params: all parameters; `preprocess` says which data, `train_classifier`, `augment_balance` and `validate.test_share` how
+            it is studied, `register.experiment` where it is written down.
         model: architecture; None: the first that `train_classifier.models` names.
 
     Raises:
         ParamsError: there is no such architecture, or it starts from a registered version.
-        DatasetError: this home holds no preprocessed data.
+        DatasetError: this home holds no data that was preprocessed as these parameters say.
         DataRefused: an image split of it leaks nothing.
         TrackingError: MLflow does not answer; the study is done, and the same command goes on from there.
     """
     home = Home.here()
     store = Store(home.root)
     wanted = _params(params, model)
-    dataset = _newest(store, home)
+    dataset = _newest(store, home, wanted)
     (name,) = wanted.classifier.models
     code = code_digest(_STEP)
     key = step_key(_STEP, wanted, {"preprocess": made_by(dataset).key}, code=code)
@@ -95,14 +97,21 @@ def _params(params: Params, model: str | None) -> LeakStudyParams:
         classifier=classifier,
         balance=params.augment_balance,
         test_share=params.validate_.test_share,
+        preprocess=params.preprocess.identity(),
     )
 
 
-def _newest(store: Store, home: Home) -> Path:
+def _newest(store: Store, home: Home, wanted: LeakStudyParams) -> Path:
     outs = store.outs("preprocess")
     if not outs:
         raise DatasetError(f"{home.root}: holds no preprocessed data yet; `dermacare run` makes some")
-    return outs[0]
+    alike = [out for out in outs if Dataset(out).preprocessing.identity() == wanted.preprocess]
+    if not alike:
+        raise DatasetError(
+            f"{home.root}: none of its {len(outs)} preprocessed datasets went through what `preprocess` of these parameters says; "
+            "give the --profile and the --set of the run that made the one you mean"
+        )
+    return alike[0]
 
 
 def _show(scores: LeakScores, out: Path, dataset: Path) -> None:

@@ -12,6 +12,7 @@ from components.bundle import Description, read_description
 from components.dataset import Dataset
 from components.errors import TrackingError
 from components.files import sha256_file
+from components.leak_study.scores import LeakScores, read_leak
 from components.lesions import Split
 from components.params import Params, RegisterParams
 from components.project import project_file
@@ -99,8 +100,6 @@ def publish(
         evaluation: evaluate's output.
     """
     from components.dataset import Dataset
-    from components.leak_study.page import write_note
-    from components.leak_study.scores import read_leak
     from components.register import register
 
     store = Store(home.root, RemoteStore.here())
@@ -123,13 +122,12 @@ def publish(
         dvc_revision=dvc_revision(store, record, Dataset(dataset).version),
     )
     figures = _figures(store, record) if record else {}
-    study = _leak_study(store, Dataset(dataset).version)
+    study = _leak_study(store, Dataset(dataset))
     if study is not None:
         figures["leak_study"] = study / "figures"
-    appendix = f"\n### What a leak is worth\n\n{write_note(read_leak(study))}\n" if study is not None else ""
     ledger = Ledger(home.tracking_uri, params.experiment)
-    known = _data_context(home, Dataset(dataset), store, record)
-    register(dataset, models, evaluation, out, params, reporter, ledger, home.releases(), context, known, figures, appendix)
+    known = _data_context(home, Dataset(dataset), store, record, None if study is None else read_leak(study))
+    register(dataset, models, evaluation, out, params, reporter, ledger, home.releases(), context, known, figures)
 
 
 def _learned(splits: KnownSplits, models: Sequence[Path], dataset: Path) -> dict[str, int | None]:
@@ -142,7 +140,7 @@ def _learned(splits: KnownSplits, models: Sequence[Path], dataset: Path) -> dict
     }
 
 
-def _data_context(home: Home, dataset: Dataset, store: Store, record: RunRecord | None) -> DataContext:
+def _data_context(home: Home, dataset: Dataset, store: Store, record: RunRecord | None, leak: LeakScores | None) -> DataContext:
     """What this home, its store or MLflow knows of the data that judges."""
     if record is not None:
         store.bring("validate", record.steps["validate"].key)
@@ -157,6 +155,7 @@ def _data_context(home: Home, dataset: Dataset, store: Store, record: RunRecord 
         learned=learned,
         validated=validated,
         audit=None if validated is None else read_counts(validated),
+        leak=leak,
     )
 
 
@@ -165,11 +164,11 @@ def _figures(store: Store, record: RunRecord) -> dict[str, Path]:
     return {name: store.told(name, record.steps[name].key) / "figures" for name in ("validate", "preprocess", "augment_balance")}
 
 
-def _leak_study(store: Store, version: str) -> Path | None:
-    """The newest leak study of this home on the same data."""
-    from components.leak_study.scores import read_leak
-
-    return next((out for out in store.outs("leak_study") if read_leak(out).data_version == version), None)
+def _leak_study(store: Store, dataset: Dataset) -> Path | None:
+    """The newest leak study of this home on the same images, which went through the same."""
+    same = (dataset.version, dataset.preprocessing.identity())
+    studies = ((out, read_leak(out)) for out in store.outs("leak_study"))
+    return next((out for out, found in studies if (found.data_version, found.preprocess) == same), None)
 
 
 def released_runs(home: Home) -> list[str]:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.errors import DatasetError
 from components.files import write_text
-from components.params import AugmentBalanceParams, Section, Share, TrainClassifierParams
+from components.params import AugmentBalanceParams, PreprocessParams, Section, Share, TrainClassifierParams
 
 LEAK_FILE = "leak.json"
 
@@ -19,11 +19,13 @@ class LeakStudyParams(Section):
         classifier: how both models are trained; `models` holds one name. `folds` plays no part.
         balance: how both are shown their images.
         test_share: share of the images in the test of the image split.
+        preprocess: what the images went through.
     """
 
     classifier: TrainClassifierParams
     balance: AugmentBalanceParams
     test_share: Share
+    preprocess: PreprocessParams
 
 
 class _Found(BaseModel):
@@ -56,6 +58,7 @@ class LeakScores(_Found):
 
     Attributes:
         data_version: of the dataset.
+        preprocess: what they went through; None: a study of a version that did not say.
         phantom: whether its images were drawn.
         model: architecture.
         seeds: models of each kind that were averaged.
@@ -69,6 +72,7 @@ class LeakScores(_Found):
 
     schema_version: Literal[1] = 1
     data_version: str
+    preprocess: PreprocessParams | None = None
     phantom: bool
     model: str
     seeds: int

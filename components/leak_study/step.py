@@ -36,9 +36,9 @@ def study_leak(dataset: Path, out: Path, params: LeakStudyParams, reporter: Repo
 
     Two splits cannot be compared: their test sets differ. So there is one test set, and two models that differ in a part of what
     they learn from: `clean` never sees a group of the test set; `leaked` sees, in place of as many other images of the same
-    diagnoses, the images of its groups that a random split of images would have put into train. Everything else is the same:
-    parameters, seeds, number of images of each diagnosis, and the dataset's val, which judges both trainings and is of other
-    groups.
+    diagnoses and of as many groups, those of its groups that a random split of images would have put into train. Everything else
+    is the same: parameters, seeds, number of images of each diagnosis, number of groups, and the dataset's val, which judges both
+    trainings and is of other groups.
 
     Can be killed anywhere and called again.
 
@@ -132,6 +132,7 @@ def _compare(data: Dataset, parts: Partition, params: LeakStudyParams, clean: pd
     (model,) = params.classifier.models
     return LeakScores(
         data_version=data.version,
+        preprocess=params.preprocess,
         phantom=data.phantom,
         model=model,
         seeds=params.classifier.seeds,

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from components.bundle import Description
+from components.leak_study.scores import LeakScores
 from components.promotion.evidence import AuditCounts
 from components.tracking import RunDetails
 
@@ -67,8 +68,10 @@ class DataContext:
         learned: how many images of test have a group that a model learned from; None: not known.
         validated: the same images as they came; None: they are not at hand.
         audit: what their audit found; None: not known.
+        leak: the newest study of what a leak of these images would be worth; None: there is none.
     """
 
     learned: Callable[[Description], int | None]
     validated: Path | None = None
     audit: AuditCounts | None = None
+    leak: LeakScores | None = None

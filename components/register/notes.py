@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from components.leak_study.page import write_note
+from components.leak_study.scores import LeakScores
 from components.lesions import Task
 from components.promotion.entries import Entry, Outcome
 from components.promotion.figures import NAMES
@@ -67,7 +69,7 @@ def model_note(record: ModelRecord, data: UsedData, run: RunContext) -> str:
     return "\n".join(lines)
 
 
-def run_note(records: Sequence[ModelRecord], scores: Scores, data: UsedData, run: RunContext) -> str:
+def run_note(records: Sequence[ModelRecord], scores: Scores, data: UsedData, run: RunContext, leak: LeakScores | None) -> str:
     """Description of the pipeline run as far as it is known before anything is promoted."""
     reused = [f"{record.name} (run `{record.reused}`)" for record in records if record.reused]
     lines = [
@@ -82,6 +84,7 @@ def run_note(records: Sequence[ModelRecord], scores: Scores, data: UsedData, run
         lines += [*_table(task), ""] if task else []
     for record in records:
         lines += [f"### {record.name} trained on", *_against_parent(record, run), ""] if record.parent else []
+    lines += ["### What a leak is worth", "", write_note(leak), ""] if leak is not None else []
     return "\n".join(lines)
 
 

@@ -9,6 +9,8 @@ from components.audit.findings import Table
 from components.audit.render import render
 from components.calibration_scores import Coverage, SplitCalibration
 from components.files import write_text
+from components.leak_study import page as leak_page
+from components.leak_study.scores import LeakScores
 from components.lesions import LESIONS, Diagnosis, Task
 from components.promotion.entries import Comparison, Decision, Entry, Outcome
 from components.promotion.figures import NAMES, number, signed
@@ -98,6 +100,7 @@ def write_report(path: Path, reviewed: Reviewed) -> None:
         parts=parts,
         promote=Outcome.PROMOTE,
         audit=reviewed.known.audit,
+        leak=None if reviewed.known.leak is None else _leak(reviewed.known.leak),
         card=card.read_text(encoding="utf-8") if card is not None and card.exists() else "",
     )
     write_text(path, page)
@@ -148,6 +151,19 @@ def _evidence(model: ModelScores) -> Iterator[Table]:
             yield _sets(model.calibration.test)
     if model.slices:
         yield _slices(model.slices)
+
+
+def _leak(scores: LeakScores) -> Table:
+    rows = [
+        (
+            leak_page.NAMES[name],
+            *map(number, (one.clean, one.leaked)),
+            signed(one.difference),
+            f"{signed(one.low)} to {signed(one.high)}",
+        )
+        for name, one in scores.figures.items()
+    ]
+    return Table(leak_page.headline(scores), ("on the same images", "clean", "leaked", "difference", "95 % interval"), rows)
 
 
 def _by_diagnosis(test: ClassificationScores) -> Table:

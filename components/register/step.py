@@ -48,7 +48,6 @@ def register(
     run: RunContext,
     known: DataContext,
     figures: Mapping[str, Path] | None = None,
-    appendix: str = "",
 ) -> None:
     """Publish the run's models whole, and have the policy decide whether the best classifier and segmenter serve: `release.json`.
 
@@ -66,7 +65,6 @@ def register(
         run: the run that this belongs to.
         known: what is known of the data besides.
         figures: step → folder of pictures that belong to the run as a whole: `augment_balance` → its `figures/`.
-        appendix: what the run's description says besides, Markdown.
 
     Raises:
         TrackingError: MLflow does not answer, or refuses.
@@ -80,7 +78,7 @@ def register(
     read_promotion().signers.require(releases.public_key, Action.DECIDE)
     scores = read_scores(evaluation)
     records = [ModelRecord.read(model, scores.models, run) for model in models]
-    work = _Registration(Dataset(dataset), evaluation, records, params, run, known, appendix)
+    work = _Registration(Dataset(dataset), evaluation, records, params, run, known)
     pictures = {"evaluate": evaluation / "figures", **(figures or {})}
     for pause in (*_PAUSES, None):
         try:
@@ -108,7 +106,6 @@ class _Registration:
         params: RegisterParams,
         run: RunContext,
         known: DataContext,
-        appendix: str,
     ) -> None:
         self._scores = read_scores(evaluation)
         self._records = records
@@ -121,7 +118,6 @@ class _Registration:
         self._policy = self._promotion.policy(params.policy)
         self._run = run
         self._known = known
-        self._appendix = appendix
 
     def publish(
         self, ledger: Ledger, releases: ReleaseLedger, pictures: Mapping[str, Path], out: Path, reporter: Reporter
@@ -130,7 +126,7 @@ class _Registration:
         parent, must_end = ledger.join_pipeline_run(self._run.details())
         registry = Registry(ledger)
         records = [record.with_parent(registry) for record in self._records]
-        note = run_note(records, self._scores, self._data, self._run) + self._appendix
+        note = run_note(records, self._scores, self._data, self._run, self._known.leak)
         ledger.set_tags(parent, {NOTE: note, "dermacare.data_version": self._data.version, **code_tags(self._run)})
         ledger.log_dataset(parent, self._data)
         with tempfile.TemporaryDirectory(dir=out, prefix="splits-") as place:

@@ -13,16 +13,17 @@ from components.tracking import Ledger
 from dermacare.study_command import study_leak
 from pipelines.home import VARIABLE
 from tests.components.leak_study.studies import coloured_lesions
-from tests.datasets import preprocessed_dataset
+from tests.datasets import preprocessed_dataset, resize_alone
 from tests.mlflow_server import make_database
 
-_RECIPE = ("models=[resnet50]", "weights=none", "frozen_epochs=0", "epochs=1", "batch_size=16")
+_RECIPE = ("models=[tiny_cnn]", "weights=none", "frozen_epochs=0", "epochs=1", "batch_size=16")
 
 
 @pytest.fixture(scope="module")
 def params() -> Params:
     recipe = [f"train_classifier.{one}" for one in _RECIPE]
-    return load_params(project_file("params.yaml"), assignments=[*recipe, "validate.test_share=0.3"]).params
+    told = load_params(project_file("params.yaml"), assignments=[*recipe, "train_unet.models=[]", "validate.test_share=0.3"]).params
+    return told.model_copy(update={"preprocess": resize_alone((16, 16))})
 
 
 @pytest.fixture
@@ -58,6 +59,13 @@ def test_the_study_is_made_once_and_stands_in_mlflow(
 def test_a_home_without_data_says_how_to_come_by_some(home: Path, params: Params) -> None:
     with pytest.raises(DatasetError, match="holds no preprocessed data yet; `dermacare run` makes some"):
         study_leak(params, "tiny_cnn")
+
+
+def test_data_that_went_through_something_else_is_not_taken_for_the_newest(home: Path, tmp_path: Path, params: Params) -> None:
+    stored(home, coloured_lesions(tmp_path / "data"))
+    larger = params.model_copy(update={"preprocess": resize_alone((32, 32))})
+    with pytest.raises(DatasetError, match="none of its 1 preprocessed datasets went through what `preprocess` of these"):
+        study_leak(larger, "tiny_cnn")
 
 
 def test_data_of_one_image_a_lesion_is_refused(home: Path, tmp_path: Path, params: Params) -> None:

@@ -43,10 +43,13 @@ class Project:
     settings: dict[str, str] = field(default_factory=lambda: dict(TINY))
     variables: dict[str, str] = field(default_factory=dict)
 
+    def assignments(self) -> list[str]:
+        """The settings, as commands take them."""
+        return [part for key, value in self.settings.items() for part in ("--set", f"{key}={value}")]
+
     def command(self, *more: str) -> list[str]:
         """`dermacare run` on the tiny settings."""
-        sets = [part for key, value in self.settings.items() for part in ("--set", f"{key}={value}")]
-        return [sys.executable, "-m", "dermacare.cli", "run", "--profile", "demo", *sets, *more]
+        return [sys.executable, "-m", "dermacare.cli", "run", "--profile", "demo", *self.assignments(), *more]
 
     def environment(self) -> dict[str, str]:
         """This process's, with the home folder."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.bundle import Bundle
+from components.register.report import REPORT
 from components.scores import read_scores
 from components.store import Store
 from tests.e2e.conftest import Project
@@ -29,7 +30,7 @@ def test_folds_are_judged_audited_and_released_and_the_leak_is_told(project: Pro
     assert audited.returncode == 0, audited.stderr
     assert f"labels judged by: {classifier / 'out_of_fold.parquet'}" in audited.stdout
 
-    settings = ["--set", "train_classifier.epochs=1", "--set", "validate.test_share=0.3"]
+    settings = [*project.assignments(), "--set", "train_classifier.epochs=1", "--set", "validate.test_share=0.3"]
     studied = project.dermacare("study", "leak", "--model", "tiny_cnn", "--profile", "demo", *settings)
     assert studied.returncode == 0, studied.stderr
     (leak,) = outs(project, "leak_study")
@@ -38,5 +39,6 @@ def test_folds_are_judged_audited_and_released_and_the_leak_is_told(project: Pro
     assert project.run("--set", "evaluate.overlays=3").returncode == 0
     notes = [note for (note,) in project.mlflow("SELECT value FROM tags WHERE key = 'mlflow.note.content'")]
     (told,) = [note for note in notes if "### What a leak is worth" in note]
+    assert any("What a leak is worth" in (out / REPORT).read_text() for out in outs(project, "register"))
     assert "val of tiny_cnn: out-of-fold predictions of train and val" in told
     assert (leak / "leak.md").is_file()

@@ -9,6 +9,7 @@ from components.augment_balance.plan import Ranges
 from components.dataset import COLUMNS, shard_name, write_manifest, write_pixels_shard, write_preprocessing
 from components.files import sha256_bytes
 from components.leak_study import LeakStudyParams
+from components.leak_study.scores import LeakScores, Paired
 from components.lesions import Diagnosis, Split, Task
 from components.params import load_params
 from components.project import project_file
@@ -58,4 +59,13 @@ def study_params(epochs: int) -> LeakStudyParams:
         classifier=classifier_params(**recipe, stop_patience=None, keep="last"),
         balance=section.model_copy(update=still),
         test_share=0.3,
+        preprocess=resize_alone(_SIZE),
     )
+
+
+def leak_scores(low: float, difference: float, high: float) -> LeakScores:
+    """What a study found, all figures alike: a difference and its interval."""
+    one = Paired(clean=0.5, leaked=0.5 + difference, low=low, high=high)
+    counts = {"test_images": 10, "test_groups": 8, "train_images": 50, "leaked_images": 9, "leaking_share": 0.2}
+    names = ("balanced_accuracy", "accuracy", "macro_f1")
+    return LeakScores(data_version="f" * 64, phantom=False, model="resnet50", seeds=1, figures=dict.fromkeys(names, one), **counts)

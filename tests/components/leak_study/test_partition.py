@@ -38,6 +38,17 @@ def test_both_learn_from_as_many_images_of_each_diagnosis_and_from_each_once(par
     assert len(images) == len(set(images))
 
 
+def test_both_know_as_many_lesions(tmp_path: Path) -> None:
+    # Three images a lesion. Where one is in test two leak: two of a clean lesion take their place, and nobody has its third.
+    data = Dataset(preprocessed_dataset(tmp_path, per_class=48, images_per_lesion=3, size=(16, 16)))
+    parts = divide(data, 0.1, seed=1)
+    leaked, other = (part.groupby("label")["group_id"].nunique().to_dict() for part in (parts.leaked, parts.other))
+    assert leaked == other
+    assert leaked
+    assert not set(parts.other["group_id"]) & set(parts.shared["group_id"])
+    assert len(parts.other) < 3 * parts.other["group_id"].nunique()
+
+
 def test_the_leak_is_as_large_as_an_image_splits(data: Dataset, parts: Partition) -> None:
     # Groups of two images: of those with an image in test, 0.8 have the other in train.
     assert parts.leaking_share == pytest.approx(0.8, abs=0.12)

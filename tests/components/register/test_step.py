@@ -6,6 +6,7 @@ import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from components.reporter import Reporter
 from components.scores import read_scores
 from components.tracking import Ledger, Tracker, UsedData
 from tests.bundles import classifier_bundle, trained_on
+from tests.components.leak_study.studies import leak_scores
 from tests.components.register.conftest import PARAMS, RUN, UNSEEN, Made, classifier, judged, releases_of, trained
 from tests.datasets import draw_lesion
 from tests.mlflow_server import address, free_port, kill, server
@@ -161,15 +163,18 @@ class TestRuns:
         records = [ModelRecord.read(model, scores.models, run) for model in made.models]
         data = UsedData("phantom", "f" * 64, {"images": {}, "phantom": True})
         told = "val of skilled: out-of-fold predictions of train and val, since it was trained with folds."
-        assert told in run_note(records, scores, data, run)
+        assert told in run_note(records, scores, data, run, None)
         assert told in model_note(records[2], data, run)
         assert "out-of-fold" not in model_note(records[1], data, run)
 
-    def test_the_description_says_what_else_it_is_given(self, made, ledger, tmp_path):
+    def test_the_description_and_the_page_say_what_a_leak_is_worth(self, made, ledger, tmp_path):
         inputs = made.dataset, made.models, made.evaluation, tmp_path, PARAMS, Reporter(tmp_path, "register"), ledger
-        register(*inputs, releases_of(tmp_path), RunContext(run_id=RUN), UNSEEN, appendix="\n### What a leak is worth\n")
+        known = replace(UNSEEN, leak=leak_scores(0.01, 0.02, 0.05))
+        register(*inputs, releases_of(tmp_path), RunContext(run_id=RUN), known)
         note = ledger.pipeline_run(RUN).data.tags["mlflow.note.content"]
         assert note.index("is now in production") < note.index("| skilled | 32 |") < note.index("### What a leak is worth")
+        page = (tmp_path / "REPORT.html").read_text()
+        assert "balanced accuracy 0.500 becomes 0.520 (+0.020, 95 % interval +0.010 to +0.050)." in " ".join(page.split())
 
     def test_pictures_of_other_steps_belong_to_the_pipeline_run(self, made, ledger, tmp_path):
         sheet = made.models[0] / "figures"
