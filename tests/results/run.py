@@ -13,7 +13,7 @@ from typing import Any
 from components.store import Store
 from pipelines import runs
 from pipelines.home import VARIABLE, Home
-from pipelines.runs import RunRecord
+from pipelines.runs import EventTail, RunRecord, RunState
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,13 @@ class Finished:
         return Store(self.home.root).out(step, planned.key)
 
     def minutes(self, step: str) -> float:
-        """Minutes that a step took."""
-        record = Store(self.home.root).record(step, self.record.steps[step].key)
-        return float(str(record["seconds"])) / 60
+        """Minutes that a step took, in all attempts together."""
+        seconds = 0.0
+        for one in runs.all_runs(self.home):
+            if self.record.steps[step] in one.steps.steps:
+                times = [event["time"] for event in EventTail(self.home, one.id).new() if event["step"] == step]
+                seconds += max(times) - min(times) if times else 0.0
+        return seconds / 60
 
 
 def real_data() -> Path:
@@ -56,6 +60,15 @@ def run(name: str, *arguments: str) -> Finished:
     """Carry out `dermacare run` in $DERMACARE_HOME/results/<name>; started again it goes on from where it was."""
     home = Home(folder(name))
     command = [str(Path(sys.executable).with_name("dermacare")), "run", *arguments]
-    print(shlex.join(["dermacare", *command[1:]]), flush=True)
+    told = shlex.join(["dermacare", *command[1:]])
+    print(told, flush=True)
     subprocess.run(command, check=True, env=os.environ | {VARIABLE: str(home.root)})
-    return Finished(home, runs.all_runs(home)[-1])
+    return Finished(home, newest(home, told))
+
+
+def newest(home: Home, command: str) -> RunRecord:
+    """The newest run of a command that is done: where nothing had changed, it is not the home's newest."""
+    done = [one for one in runs.all_runs(home) if one.command == command and one.state is RunState.DONE]
+    if not done:
+        sys.exit(f"{home.root}: another command did this work already; set DERMACARE_HOME to an empty folder")
+    return done[-1]

@@ -11,11 +11,16 @@ from components.bundle import Bundle
 from components.dataset import Dataset
 from components.images import decode_image, decode_mask
 from components.lesions import Split, Task
+from components.reporter import append_event
+from pipelines import runs
+from pipelines.home import Home
+from pipelines.runs import RunRecord, RunState
 from tests.bundles import segmenter_bundle
 from tests.components.evaluate.test_calibration import table_of
 from tests.datasets import encoded_dataset
 from tests.results.calibration import measure_table
 from tests.results.intervals import interval
+from tests.results.run import Finished, newest
 from tests.results.segmentation import judge
 from tests.results.subset import copy_labelled, is_square_256, labelled_ids
 
@@ -71,3 +76,32 @@ def test_calibration_is_told_of_a_table_of_out_of_fold_predictions(tmp_path: Pat
     assert float(lines[2].split("debiased ECE ")[1][:5]) < 0.03
     assert "90% inside" in lines[3]
     assert [line.split(":")[0].strip() for line in lines[4:]] == ["MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC"]
+
+
+_STEP = {"name": "train", "key": "k", "params": {}, "inputs": {}, "code": ""}
+
+
+def record(home: Home, run: str, command: str, state: RunState, created: float) -> RunRecord:
+    made = RunRecord(run, command, "quick", {}, [_STEP], state=state, created=created)
+    runs.save(home, made)
+    return made
+
+
+def test_a_row_is_that_of_its_own_command_however_often_it_was_started(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    record(home, "a", "dermacare run", RunState.KILLED, 1)
+    whole = record(home, "b", "dermacare run", RunState.DONE, 2)
+    record(home, "c", "dermacare run --crop-by 1", RunState.DONE, 3)
+    record(home, "d", "dermacare run", RunState.FAILED, 4)
+    assert newest(home, "dermacare run") == whole
+    with pytest.raises(SystemExit, match="another command did this work already; set DERMACARE_HOME to an empty folder"):
+        newest(home, "dermacare run --profile quick")
+
+
+def test_minutes_are_those_of_all_attempts(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for number, (run, seconds) in enumerate({"a": 90.0, "b": 30.0}.items()):
+        done = record(home, run, "dermacare run", RunState.DONE, number)
+        for step, time in (("train", 100.0), ("another", 0.0), ("train", 100.0 + seconds)):
+            append_event(home.events(run), step, {"kind": "state", "state": "started", "time": time})
+    assert Finished(home, done).minutes("train") == pytest.approx(2)
