@@ -25,6 +25,7 @@ The process's own 0.7 GiB are there already when this is asked.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +109,34 @@ def available_memory(root: Path = Path("/sys/fs/cgroup")) -> int:
     return max(free, 0)
 
 
+def memory_to_train_in() -> int:
+    """Bytes that a training of this process may take: what is free, and what trainings before it left to the process.
+
+    TensorFlow gives back little of what a training took, and the next one, of another member say, takes it again. How much that is
+    shows in how the process has grown since this was asked first, its pages of files aside: they count as free.
+    """
+    first = _own_memory_at_first()
+    return available_memory() + max(_own_memory() - first, 0)
+
+
+@cache
+def _own_memory_at_first() -> int:
+    return _own_memory()
+
+
+def _own_memory() -> int:
+    """Resident bytes of this process without pages of files."""
+    memory = psutil.Process().memory_info()
+    return int(memory.rss - getattr(memory, "shared", 0))  # Linux alone tells the latter
+
+
 def check_memory(
     model: keras.Model,
     feed: Feed,
     params: TrainUnetParams | TrainClassifierParams,
     reporter: Reporter,
     backbone: keras.Model | None = None,
-    available: Callable[[], int] = available_memory,
+    available: Callable[[], int] = memory_to_train_in,
 ) -> None:
     """Tell what memory training will take.
 
@@ -124,7 +146,7 @@ def check_memory(
         params: how; `models` holds one name.
         reporter: is told.
         backbone: of a classifier, whose features phase 1 holds in memory.
-        available: gives the bytes that are free.
+        available: gives the bytes that it may take.
 
     Raises:
         MachineError: it is more than there is. Where a GPU trains, its own memory is left to itself (`devices.enough_memory`).

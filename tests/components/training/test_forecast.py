@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from components.errors import MachineError
@@ -13,7 +14,7 @@ from components.reporter import Reporter
 from components.train_classifier import registry as classifiers
 from components.train_unet import registry as segmenters
 from components.training import forecast
-from components.training.forecast import available_memory, check_memory, features_memory, training_memory
+from components.training.forecast import available_memory, check_memory, features_memory, memory_to_train_in, training_memory
 from tests.trainings import Data, classifier_params, make_data, open_first_feed, train_tiny, unet_params
 
 MIB = 2**20
@@ -118,6 +119,14 @@ def test_a_container_has_what_its_limit_leaves(tmp_path: Path, files: dict[str, 
 def test_without_a_limit_it_is_the_machines(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("max\n")
     assert available_memory(tmp_path) > 100 * MIB
+
+
+def test_what_a_training_left_to_the_process_is_there_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forecast, "available_memory", lambda: 100 * MIB)
+    forecast._own_memory_at_first.cache_clear()
+    assert memory_to_train_in() == pytest.approx(100 * MIB, abs=MIB)
+    held = np.ones(64 * MIB, np.uint8)
+    assert memory_to_train_in() == pytest.approx(100 * MIB + held.nbytes, abs=2 * MIB)
 
 
 def test_memory_is_told_before_the_first_step_and_minutes_after_the_first_ones(data: Data, tmp_path: Path) -> None:
