@@ -58,8 +58,9 @@ def _verdict(epochs: Sequence[Epoch], window: int, phase: Phase, stopped: bool) 
 
 
 def _fall(losses: Sequence[float], window: int) -> float:
-    """How much lower the least loss of the last `window` epochs is than the least before them, as a share of the latter."""
-    before = min(losses[:-window], default=losses[-1])
+    """How much lower the least loss of the last `window` epochs is than the least before them, as a share of the latter; where none
+    is before them, than the first one's."""
+    before = min(losses[:-window], default=losses[0])
     return (before - min(losses[-window:])) / max(before, 1e-12)
 
 

@@ -56,6 +56,14 @@ def test_under_cosine_a_fall_at_the_end_alone_says_little(losses: list[float], v
     assert f"would {verdict}" in said(FALLING, losses, SCORES, schedule="cosine")
 
 
+@pytest.mark.parametrize(
+    ("losses", "verdict"),
+    [([2.0, 1.4, 1.0, 0.8], "probably have helped"), ([1.0, 1.5, 0.9, 0.8], "perhaps have helped")],
+)
+def test_of_four_epochs_the_first_two_tell_whether_it_fell_before(losses: list[float], verdict: str) -> None:
+    assert f"would {verdict}" in said(FALLING[:4], losses, SCORES[:4], schedule="cosine")
+
+
 def test_of_three_epochs_nothing_is_said() -> None:
     assert (
         said(FALLING[:3], FALLING[:3], SCORES[:3]) == "all layers: whether more epochs would help cannot be told from so few as 3"
