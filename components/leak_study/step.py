@@ -79,10 +79,8 @@ class _ArmReporter(Reporter):
         self._place = place
 
     def progress(self, done: int, total: int, what: str = "", left: float | None = None) -> None:
-        """As a half of the study's; the other one takes as long."""
-        if left is not None and done < total:
-            left += (1 - self._place) * total * left / (total - done)
-        self._whole.progress(self._place * total + done, 2 * total + 1, f"{self.name}: {what}", left)
+        """As a half of the study's; time left is told of the second one alone, since steps of the first do not tell how long it takes."""
+        self._whole.progress(self._place * total + done, 2 * total + 1, f"{self.name}: {what}", left if self._place else None)
 
     def message(self, text: str) -> None:
         """One line, with the model's name before it."""

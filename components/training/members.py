@@ -12,6 +12,7 @@ again, and a training which was killed in the fourth comes to what it would have
 import json
 import math
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -121,10 +122,12 @@ def train_members(
         reporter.message("it starts from a file; what that learned from is not known, and figures of val and test may be too good")
     for member in members:  # one that cannot be trained is told before any is
         open_feed(learning.dataset, learning.plan, learning.task, learning.params, member)
+    seconds = None
     for place, member in enumerate(members):
         folder = out / FOLDER / f"{place:02d}"
         if not (folder / _WHOLE).exists():
-            told = reporter if len(members) == 1 else MemberReporter(reporter, place, members)
+            told = reporter if len(members) == 1 else MemberReporter(reporter, place, members, seconds)
+            begun = time.monotonic()
             feed = open_feed(learning.dataset, learning.plan, learning.task, learning.params, member)
             for label in unlearned(feed.rows) if learning.task is Task.CLASSIFICATION else ():
                 told.message(f"it has no image of {label} to learn from: all of them are among those that judge it")
@@ -133,6 +136,8 @@ def train_members(
             newest = checkpoints.standing(told.message)
             rewind_metrics(out / "metrics.jsonl", newest.epoch if newest else 0, prefix_of(place))
             _keep(folder, learning.task, *train(feed, params, Run(checkpoints, told, epochs), newest))
+            if newest is None:
+                seconds = time.monotonic() - begun
         # A kill may have come between the two.
         Checkpoints(folder).remove()
         trained.append(Trained(member, folder, Parameters(**json.loads((folder / _WHOLE).read_text(encoding="utf-8")))))
@@ -155,21 +160,28 @@ def remove_members(out: Path) -> None:
 
 
 class MemberReporter(Reporter):
-    """Tells of one member among several: progress is that of all, names of curves and figures start with the member's prefix."""
+    """Tells of one member among several: progress is that of all, names of curves and figures start with the member's prefix.
 
-    def __init__(self, whole: Reporter, place: int, members: Sequence[Member]) -> None:
+    Args:
+        whole: tells of the step.
+        place: of the member, from 0.
+        members: all of them.
+        seconds: that one of them took, from its first step to its last; None: this process trained none so far.
+    """
+
+    def __init__(self, whole: Reporter, place: int, members: Sequence[Member], seconds: float | None) -> None:
         super().__init__(whole.out, whole.step)
         self._whole = whole
         self._place = place
         self._members = members
         self._prefix = prefix_of(place)
+        self._seconds = seconds
+        self._begun = time.monotonic()
 
     def progress(self, done: int, total: int, what: str = "", left: float | None = None) -> None:
-        """As the whole step's: `total` times as many as there are members; those to come take what this one takes."""
+        """As the whole step's: `total` times as many as there are members; see `_left` for the time."""
         name = self._members[self._place].name
-        if left is not None and done < total:
-            left += (len(self._members) - self._place - 1) * total * left / (total - done)
-        self._whole.progress(self._place * total + done, len(self._members) * total, f"{name}: {what}", left)
+        self._whole.progress(self._place * total + done, len(self._members) * total, f"{name}: {what}", self._left(left))
 
     def message(self, text: str) -> None:
         """One line, with the member's name before it."""
@@ -182,3 +194,11 @@ class MemberReporter(Reporter):
     def figure(self, name: str, figure: Any) -> Path:
         """Save a picture under the member's prefix."""
         return self._whole.figure(f"{self._prefix}{name}", figure)
+
+    def _left(self, left: float | None) -> float | None:
+        """Seconds left of all members; `left` are those of a phase of this one, whose steps do not tell how long others take."""
+        to_come = len(self._members) - self._place - 1
+        if self._seconds is not None:
+            here = self._seconds - (time.monotonic() - self._begun)
+            return max(here, left or 0.0) + to_come * self._seconds
+        return None if to_come else left

@@ -24,6 +24,8 @@ from components.train_classifier import registry as classifiers
 from components.train_classifier import train_classifier
 from components.train_unet import registry as segmenters
 from components.training.curves import read_epochs
+from components.training.folds import plan_members
+from components.training.members import MemberReporter
 from tests.trainings import Data, classifier_params, make_data, train_tiny, unet_params
 
 FOLDS = 2
@@ -194,6 +196,41 @@ def test_a_fold_without_images_is_found_before_any_member_is_trained(data: Data,
     with pytest.raises(DatasetError, match="no classification images of train and val are in fold 2 of 3"):
         train_tiny(data, tmp_path / "out", classifier_params(**_CLASSIFIER | {"folds": 3}))
     assert not (tmp_path / "out" / "members").exists()
+
+
+@pytest.fixture
+def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """Seconds left, as they are told."""
+    told: list[float | None] = []
+    monkeypatch.setattr(Reporter, "progress", lambda self, done, total, what, left: told.append(left))
+    return told
+
+
+MEMBERS = plan_members(classifier_params(folds=3))
+
+
+def test_no_time_is_told_before_a_member_has_been_trained(tmp_path: Path, left: list[float | None]) -> None:
+    # Two of 40,000 steps, all others of larger images or with all layers: their pace is not known.
+    MemberReporter(Reporter(tmp_path, "test"), 0, MEMBERS, None).progress(2, 40_000, "frozen backbone", 30.0)
+    assert left == [None]
+
+
+def test_members_to_come_take_what_one_took(tmp_path: Path, left: list[float | None]) -> None:
+    second = MemberReporter(Reporter(tmp_path, "test"), 1, MEMBERS, 1000.0)
+    second.progress(2, 40_000, "frozen backbone", 30.0)
+    second.progress(39_000, 40_000, "all layers", 1500.0)
+    assert left == pytest.approx([2000, 2500], abs=1)
+
+
+def test_of_the_last_member_alone_its_own_time_is_told(tmp_path: Path, left: list[float | None]) -> None:
+    MemberReporter(Reporter(tmp_path, "test"), 2, MEMBERS, None).progress(2, 40_000, "all layers", 30.0)
+    assert left == [30]
+
+
+def test_time_is_told_from_the_second_member_on(classifier: Path) -> None:
+    events = [json.loads(line) for line in (classifier.parent / "out.events").read_text().splitlines()]
+    told = [event for event in events if event["kind"] == "progress" and event["what"].startswith("fold")]
+    assert {event["what"][:6] for event in told if event["left"] is not None} == {"fold 1"}
 
 
 def test_progress_counts_over_all_members(classifier: Path) -> None:
