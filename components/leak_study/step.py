@@ -79,7 +79,7 @@ class _ArmReporter(Reporter):
         self._place = place
 
     def progress(self, done: int, total: int, what: str = "", left: float | None = None) -> None:
-        """As a half of the study's; time left is told of the second one alone, since steps of the first do not tell how long it takes."""
+        """As a half of the study's; of the first one no time left is told, since its steps do not tell how long the other takes."""
         self._whole.progress(self._place * total + done, 2 * total + 1, f"{self.name}: {what}", left if self._place else None)
 
     def message(self, text: str) -> None:

@@ -96,7 +96,7 @@ def available_memory(root: Path = Path("/sys/fs/cgroup")) -> int:
         root: where control groups are mounted, of version 2 or 1.
     """
     free = psutil.virtual_memory().available
-    for folder, limit, used, cache in (
+    for folder, limit, used, pages in (
         (root, "memory.max", "memory.current", "file"),
         (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "cache"),
     ):
@@ -104,7 +104,7 @@ def available_memory(root: Path = Path("/sys/fs/cgroup")) -> int:
             most = (folder / limit).read_text().strip()
             if most != "max":
                 # Pages of files count as used, and are given back when memory is wanted.
-                files = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())[cache]
+                files = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())[pages]
                 free = min(free, int(most) - int((folder / used).read_text()) + int(files))
     return max(free, 0)
 
