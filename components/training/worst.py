@@ -1,4 +1,4 @@
-"""A sheet of the images of val that a trained model is furthest from: where to look first for bad labels and for what it misses."""
+"""A sheet of the images that judge a model and that it is furthest from: where to look first for bad labels and what it misses."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +28,7 @@ _COLUMNS = 4
 
 @dataclass(frozen=True)
 class Judged:
-    """An image of val with what the model made of it.
+    """An image with what the model made of it.
 
     Attributes:
         image_id: of the manifest.
@@ -46,18 +46,19 @@ class Judged:
 
 
 def show_worst(model: keras.Model, objective: Objective, feed: Feed, threshold: float, reporter: Reporter) -> None:
-    """Draw `worst.png`: the images of val with the highest loss, twelve at most.
+    """Draw `worst.png`: of the images that judge a model, val or its fold, those with the highest loss, twelve at most.
 
     Args:
         model: trained.
         objective: gives the loss that they are ranked by.
-        feed: whose val.
+        feed: has them.
         threshold: least probability that counts as lesion; of masks alone.
         reporter: gets the figure.
     """
     ids = feed.rows.judged["image_id"].tolist()
     worst = find_worst(feed.val(), ids, predictor(model), objective)
-    where = f"val, {len(worst)} of n = {len(ids):,} images, the highest loss first"
+    part = "val" if feed.member.fold is None else f"fold {feed.member.fold}, which judges"
+    where = f"{part}, {len(worst)} of n = {len(ids):,} images, the highest loss first"
     drawn = "drawn images (phantom), these figures say nothing about skin" if feed.dataset.phantom else ""
     footnote = "\n".join(filter(None, (where, drawn)))
     of_masks = feed.task is Task.SEGMENTATION
@@ -70,7 +71,7 @@ def find_worst(
     """The samples with the highest loss, the worst first; batch by batch, so that only twelve and a batch are in memory.
 
     Args:
-        batches: of val.
+        batches: of what judges.
         ids: of their images, in their order.
         answer: images → predictions.
         objective: its loss ranks them; of equal ones the first stays first.
@@ -90,7 +91,7 @@ def find_worst(
 def draw_diagnoses(worst: Sequence[Judged], footnote: str) -> "Figure":
     """Draw images with their true and their predicted diagnosis and the probabilities of both; at least one image."""
     pairs = Counter((_true(one), _said(one)) for one in worst if _true(one) != _said(one))
-    finding = "the least certain of val, and all are right"
+    finding = "the least certain, and all are right"
     if pairs:
         ((true, said), count) = pairs.most_common(1)[0]
         finding = f"{pairs.total()} of {len(worst)} are wrong, most often {true} taken for {said} ({count})"

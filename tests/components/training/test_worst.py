@@ -1,6 +1,7 @@
 """The sheet of the worst images: the right ones, in their order, named and counted as they are."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,12 @@ import pytest
 
 from components.augment_balance.reader import Batch
 from components.lesions import CODES
+from components.reporter import Reporter
 from components.train_classifier.objective import DIAGNOSES
+from components.train_classifier.registry import build
 from components.train_unet.losses import MASKS
-from components.training.worst import draw_diagnoses, draw_masks, find_worst
+from components.training.worst import draw_diagnoses, draw_masks, find_worst, show_worst
+from tests.trainings import classifier_params, make_data, open_first_feed
 
 # Probability of the true diagnosis, MEL, in the image of this place; what is left is NV's.
 CERTAINTY = [0.9, 0.2, 0.6, 0.1, 0.95] + [0.99] * 15
@@ -49,6 +53,22 @@ def test_diagnoses_are_told_with_their_probabilities_and_the_commonest_mistake_i
     assert texts(figure)[:3] == ["true MEL 10%, said NV 90%", "true MEL 20%, said NV 80%", "MEL, said 60%"]
     assert figure.get_suptitle() == "Highest loss: 2 of 12 are wrong, most often MEL taken for NV (2)"
     assert CODES[:2] == ("MEL", "NV")
+
+
+@pytest.mark.parametrize(("folds", "where"), [(1, "val, 12 of"), (3, "fold 0, which judges, 12 of")])
+def test_it_says_which_images_they_are(folds: int, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(Reporter, "figure", lambda self, name, figure: drawn.append(figure))
+    feed = open_first_feed(make_data(tmp_path, per_class=6, folds=3), classifier_params(folds=folds))
+    show_worst(build("tiny_cnn", (16, 16), 0.3).model, DIAGNOSES, feed, 0.5, Reporter(tmp_path, "test"))
+    (figure,) = drawn
+    assert figure.get_supxlabel().startswith(where)
+    assert "val" not in figure.get_suptitle()
+
+
+def test_where_all_are_right_they_are_the_least_certain() -> None:
+    judged = [one for one in find_worst(batches(), NAMES, answer, DIAGNOSES) if one.prediction[0] > 0.5]
+    assert draw_diagnoses(judged, "n = 20").get_suptitle() == "Highest loss: the least certain, and all are right"
 
 
 def test_masks_are_told_with_their_dice() -> None:
