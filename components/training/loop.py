@@ -197,7 +197,8 @@ def fit(
         objective: what for.
         train: training data; epochs are numbered through all phases.
         val: gives the batches of val, anew each time. Its loss decides, as the phase says, the learning rate, when to stop, and
-            which epoch is kept; it is that of the running mean of the weights, where there is one.
+            which epoch is kept; it is that of the running mean of the weights, where there is one. Of a phase with sizes of its
+            own, when to stop and what is kept are decided after them.
         phase: for how long, and how fast.
         run: what to write to.
         begun: epochs that earlier phases took.
@@ -221,7 +222,7 @@ def fit(
             _refuse_divergence("val_loss", figures["val_loss"], standing.epoch, trainer)
             values = list(trainer.model_values())
         run.reporter.metrics(figures, epoch=standing.epoch)
-        standing = _after(standing, figures, objective)
+        standing = _after(standing, figures, phase, objective)
         if phase.keep == "last" or standing.stopping.waited == 0:
             best = values
         run.checkpoints.save(trainer.checkpoint(standing, best))
@@ -321,15 +322,17 @@ def _resume(trainer: Trainer, phase: Phase, run: Run, begun: int) -> tuple[Stand
     return checkpoint.standing, list(checkpoint.best)
 
 
-def _after(standing: Standing, figures: dict[str, float], objective: Objective) -> Standing:
+def _after(standing: Standing, figures: dict[str, float], phase: Phase, objective: Objective) -> Standing:
     loss = figures["val_loss"]
+    # No model is delivered that has not been trained on images of its own size: epochs on others neither stop it nor are kept.
+    is_own_size = phase.size(standing.epoch - standing.begun) is None
     return replace(
         standing,
         epoch=standing.epoch + 1,
         step=0,
         sums=(0.0, 0.0, 0),
         rate=standing.rate.observe(loss),
-        stopping=standing.stopping.observe(loss),
+        stopping=standing.stopping.observe(loss) if is_own_size else standing.stopping,
         figures={name: value for name, value in figures.items() if name.startswith("val_")},
         history=(*standing.history, (figures["loss"], loss, figures[objective.headline])),
     )

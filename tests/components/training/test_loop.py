@@ -130,6 +130,15 @@ def test_the_best_epoch_is_kept_and_training_stops_when_patience_ends(tmp_path: 
         np.testing.assert_array_equal(np.array(kept), best)
 
 
+def test_epochs_on_smaller_images_neither_stop_training_nor_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = script(monkeypatch, [0.5, 0.6, 0.7, 1.0, 0.9, 0.95])
+    trained, points = model(), Points()
+    staged = replace(phase(stop_patience=1), sizes=((8, 8),) * 3)
+    assert fit(trained, DIAGNOSES, points, points.val, staged, run(tmp_path)) == 6
+    for kept, best in zip(trained.variables, weights[4], strict=True):
+        np.testing.assert_array_equal(np.array(kept), best)
+
+
 def test_the_learning_rate_falls_on_a_plateau_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(monkeypatch, [1.0, 0.8, 0.9, 0.9, 0.7, 0.6])
     fit(model(), DIAGNOSES, Points(), Points().val, PHASE, run(tmp_path))
