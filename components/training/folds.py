@@ -80,9 +80,9 @@ def select_rows(data: Dataset, task: Task, params: TrainingParams, member: Membe
     return Rows(rows[~judged].reset_index(drop=True), rows[judged].reset_index(drop=True))
 
 
-def unlearned(rows: Rows) -> list[str]:
-    """Diagnoses that judge a member but of which it has no image to learn from."""
-    return sorted(set(rows.judged["label"].dropna()) - set(rows.learned["label"].dropna()))
+def unlearned(data: Dataset, rows: Rows) -> list[str]:
+    """Diagnoses of the data, of test too, of which a member has no image to learn from."""
+    return sorted(set(data.rows(Task.CLASSIFICATION)["label"].dropna()) - set(rows.learned["label"].dropna()))
 
 
 def _non_empty(data: Dataset, task: Task, rows: pd.DataFrame, split: Split) -> pd.DataFrame:

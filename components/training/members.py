@@ -129,8 +129,8 @@ def train_members(
             told = reporter if len(members) == 1 else MemberReporter(reporter, place, members, seconds)
             begun = time.monotonic()
             feed = open_feed(learning.dataset, learning.plan, learning.task, learning.params, member)
-            for label in unlearned(feed.rows) if learning.task is Task.CLASSIFICATION else ():
-                told.message(f"it has no image of {label} to learn from: all of them are among those that judge it")
+            for label in unlearned(learning.dataset, feed.rows) if learning.task is Task.CLASSIFICATION else ():
+                told.message(f"it cannot learn {label}: none of its images is among those that it learns from")
             params = learning.params.model_copy(update={"seed": learning.params.seed + member.seed})
             checkpoints = Checkpoints(folder)
             newest = checkpoints.standing(told.message)

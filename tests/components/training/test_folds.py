@@ -78,11 +78,16 @@ def test_one_that_was_not_cut_is_refused(data: Dataset, tmp_path: Path) -> None:
 def test_a_diagnosis_that_lies_in_one_fold_alone_is_told(data: Dataset, tmp_path: Path) -> None:
     fold = data.manifest["fold"].where(data.manifest["label"] != "DF", 2).where(data.manifest["split"] != "test")
     params = classifier_params(folds=5)
-    parts = [
-        select_rows(changed(data, tmp_path, fold=fold), Task.CLASSIFICATION, params, member) for member in plan_members(params)
-    ]
-    assert "DF" in unlearned(parts[2])
-    assert all("DF" not in unlearned(part) for place, part in enumerate(parts) if place != 2)
+    cut = changed(data, tmp_path, fold=fold)
+    told = [unlearned(cut, select_rows(cut, Task.CLASSIFICATION, params, member)) for member in plan_members(params)]
+    assert "DF" in told[2]
+    assert all("DF" not in labels for place, labels in enumerate(told) if place != 2)
+
+
+def test_a_diagnosis_that_lies_in_test_alone_is_told(data: Dataset, tmp_path: Path) -> None:
+    cut = changed(data, tmp_path, split=data.manifest["split"].where(data.manifest["label"] != "DF", "test"))
+    params = classifier_params()
+    assert unlearned(cut, select_rows(cut, Task.CLASSIFICATION, params, plan_members(params)[0])) == ["DF"]
 
 
 def test_what_is_chosen_on_the_judging_images_is_told() -> None:
