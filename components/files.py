@@ -25,7 +25,8 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG):
-            raise StoreError(f"{path}: cannot be written ({error.strerror}); free space or permissions, then run again") from error
+            reason = os.strerror(error.errno)  # HDF5 gives the number beside a text of its own, of many lines
+            raise StoreError(f"{path}: cannot be written ({reason}); free space or permissions, then run again") from error
         raise
 
 

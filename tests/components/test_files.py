@@ -1,5 +1,6 @@
 """Files are written whole or not at all."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -10,7 +11,7 @@ from typing import IO
 import pytest
 
 from components.errors import StoreError
-from components.files import copy_file, locked
+from components.files import copy_file, locked, writing
 
 CONTENT = os.urandom(300_000)
 
@@ -64,6 +65,13 @@ def test_a_copy_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         copy_file(tmp_path / "nowhere", tmp_path / "copy")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_sentence_whatever_text_the_library_gives(tmp_path: Path) -> None:
+    dump = "Can't synchronously write data (file write failed: time = Thu\n, file descriptor = 3, errno = 28"
+    wanted = r"w\.h5: cannot be written \(No space left on device\); free space"
+    with pytest.raises(StoreError, match=wanted), writing(tmp_path / "w.h5"):
+        raise OSError(errno.ENOSPC, dump)
 
 
 def test_whoever_waits_for_a_lock_that_is_deleted_takes_the_one_that_lies_there_then(
