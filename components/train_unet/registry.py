@@ -45,7 +45,8 @@ def check_sizes(params: TrainUnetParams, preprocess: PreprocessParams) -> None:
         preprocess: how its images were preprocessed.
 
     Raises:
-        ParamsError: there is no architecture of this name, or it cannot see images of one of the sizes.
+        ParamsError: there is no architecture of this name, it cannot see images of one of the sizes, or a stage of `progressive` is
+            larger than the model's own size.
     """
     (name,) = params.models
     multiple = _known(name).multiple

@@ -84,6 +84,13 @@ def test_too_small_a_size_is_an_error_that_says_what_is_needed(assignment: str, 
         check_sizes(for_model(params.train_classifier, "resnet50"), params.preprocess)
 
 
+def test_a_stage_that_is_larger_than_the_models_own_size_is_refused() -> None:
+    params = load_params(profile="best", assignments=["preprocess.classification_size=[96,96]"]).params
+    told = r"train_classifier\.progressive\.0\.size is 144 x 192, more than the 96 x 96 of preprocess\.classification_size"
+    with pytest.raises(ParamsError, match=told):
+        check_sizes(for_model(params.train_classifier, "tiny_cnn"), params.preprocess)
+
+
 @pytest.mark.slow
 def test_published_weights_give_the_features_that_keras_gives_on_its_own_preprocessing() -> None:
     published = keras.applications.ResNet50(include_top=False, weights=None, pooling="avg", input_shape=(40, 56, 3))

@@ -86,3 +86,10 @@ def test_a_size_that_does_not_halve_is_an_error_that_says_which_does(assignment:
     params = load_params(assignments=["train_unet.models=[unet_plain]", assignment]).params
     with pytest.raises(ParamsError, match=rf"{re.escape(told)}, but unet_plain needs multiples of 16"):
         check_sizes(for_model(params.train_unet, "unet_plain"), params.preprocess)
+
+
+def test_a_stage_that_is_larger_than_the_models_own_size_is_refused() -> None:
+    params = load_params(profile="best", assignments=["preprocess.segmentation_size=[96,96]"]).params
+    told = r"train_unet\.progressive\.0\.size is 128 x 160, more than the 96 x 96 of preprocess\.segmentation_size"
+    with pytest.raises(ParamsError, match=told):
+        check_sizes(for_model(params.train_unet, "unet_tiny"), params.preprocess)
