@@ -1,4 +1,4 @@
-"""The losses of classification: Keras's cross-entropy and focal loss, with label smoothing, and logit adjustment before them."""
+"""The losses of classification: Keras's cross-entropy and a focal loss, with label smoothing, and logit adjustment before them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,8 +22,7 @@ def make_loss(params: TrainClassifierParams, plan: ClassificationPlan) -> Loss:
     """The loss that the parameters name: (targets, probabilities), both N x 8 → N, 0 or more.
 
     - cross_entropy: Keras's categorical cross-entropy (report, chapter 4).
-    - focal: Keras's categorical focal loss (Lin 2017) without its alpha, since the plan balances the diagnoses: cross-entropy times
-      (1 - probability)^gamma; at gamma 0 it is cross-entropy.
+    - focal: see `focal_loss`; at gamma 0 it is cross-entropy.
 
     `label_smoothing` (Szegedy 2016) takes its share of a target and spreads it over all eight diagnoses. `logit_adjustment` goes
     before either: see `adjust`, with the chances of `training_chances`.
@@ -31,16 +30,38 @@ def make_loss(params: TrainClassifierParams, plan: ClassificationPlan) -> Loss:
     Raises:
         ParamsError: `logit_adjustment` is on, and class weights have already made the diagnoses equal.
     """
+    offsets = np.zeros(len(Diagnosis), np.float32)
+    if params.logit_adjustment:
+        _refuse_second_correction(params, plan)
+        offsets = (params.logit_adjustment * np.log(training_chances(plan))).astype(np.float32)
     if params.loss == "focal":
-        focal = keras.losses.categorical_focal_crossentropy
-        loss: Callable[..., Tensor] = partial(focal, alpha=1.0, gamma=params.focal_gamma, label_smoothing=params.label_smoothing)
-    else:
-        loss = partial(keras.losses.categorical_crossentropy, label_smoothing=params.label_smoothing)
+        focal = partial(focal_loss, gamma=params.focal_gamma, label_smoothing=params.label_smoothing)
+        return lambda targets, predictions: focal(targets, adjust(predictions, offsets))
+    cross_entropy = partial(keras.losses.categorical_crossentropy, label_smoothing=params.label_smoothing)
     if not params.logit_adjustment:
-        return loss
-    _refuse_second_correction(params, plan)
-    offsets = (params.logit_adjustment * np.log(training_chances(plan))).astype(np.float32)
-    return lambda targets, predictions: loss(targets, adjust(predictions, offsets), from_logits=True)
+        return cross_entropy
+    return lambda targets, predictions: cross_entropy(targets, adjust(predictions, offsets), from_logits=True)
+
+
+def focal_loss(targets: Tensor, logits: Tensor, gamma: float, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy times (1 - probability)^gamma (Lin 2017), without its alpha, since the plan balances the diagnoses.
+
+    Keras's own cuts probabilities at 1e-7, and has no gradient for what the model holds for less probable than that.
+
+    Args:
+        targets: N x 8, one-hot.
+        logits: N x 8, float32.
+        gamma: 0 or more.
+        label_smoothing: share of the target that all diagnoses share.
+
+    Returns:
+        N, 0 or more.
+    """
+    smooth = (1 - label_smoothing) * ops.cast(targets, "float32") + label_smoothing / len(Diagnosis)
+    logarithms = ops.log_softmax(logits)
+    # Not 0: the root of a gamma below 1 has no gradient there.
+    wrong = ops.maximum(1 - ops.exp(logarithms), keras.config.epsilon())
+    return -ops.sum(smooth * wrong**gamma * logarithms, axis=-1)
 
 
 def adjust(probabilities: Tensor, offsets: Values) -> Tensor:

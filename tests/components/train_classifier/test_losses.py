@@ -55,6 +55,14 @@ def test_at_gamma_0_the_focal_loss_is_cross_entropy() -> None:
     np.testing.assert_allclose(focal, cross, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("gamma", "smoothing"), [(0, 0), (0.5, 0), (2, 0), (2, 0.1), (5, 0.3)])
+def test_the_focal_loss_is_that_of_keras_where_keras_cuts_nothing(gamma: float, smoothing: float) -> None:
+    targets, probabilities = samples(50)
+    theirs = keras.losses.categorical_focal_crossentropy(targets, probabilities, alpha=1.0, gamma=gamma, label_smoothing=smoothing)
+    ours = losses(targets, probabilities, loss="focal", focal_gamma=gamma, label_smoothing=smoothing)
+    np.testing.assert_allclose(ours, np.array(theirs), rtol=1e-4)
+
+
 @pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
 def test_smoothing_spreads_its_share_over_all_diagnoses(loss: str) -> None:
     targets, probabilities = samples()
@@ -82,15 +90,29 @@ def test_a_model_that_knows_nothing_but_equal_chances_is_right_under_full_adjust
     assert loss == pytest.approx([-np.log(100 / 162)])
 
 
-def test_the_gradient_reaches_what_the_model_holds_for_all_but_impossible() -> None:
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+@pytest.mark.parametrize("adjustment", [0, 1])
+def test_the_gradient_reaches_what_the_model_holds_for_all_but_impossible(loss: str, adjustment: int) -> None:
     # d loss / d logit of a softmax is its probability less the target, whatever is added to the logits.
     logits = tf.Variable([[0.0, 60.0, 0, 0, 0, 0, 0, 0]])
-    loss = make_loss(classifier_params(logit_adjustment=1), plan_of(COUNTS))
+    of_model = make_loss(classifier_params(loss=loss, logit_adjustment=adjustment), plan_of(COUNTS))
     with tf.GradientTape() as tape:
-        value = loss(np.eye(8, dtype=np.float32)[[0]], keras.activations.softmax(logits))
-    assert float(value[0]) == pytest.approx(60 + np.log(100 / 20), rel=1e-5)
+        value = of_model(np.eye(8, dtype=np.float32)[[0]], keras.activations.softmax(logits))
+    assert float(value[0]) == pytest.approx(60 + adjustment * np.log(100 / 20), rel=1e-5)
     gradient = np.array(tape.gradient(value, logits))[0]
     np.testing.assert_allclose(gradient[:2], [-1, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2])
+@pytest.mark.parametrize("adjustment", [0, 1])
+def test_the_gradient_of_the_focal_loss_is_a_number_whatever_the_model_holds_for_certain(gamma: float, adjustment: int) -> None:
+    for true, gap in ((0, 60.0), (1, 60.0), (0, 300.0), (1, 300.0)):
+        logits = tf.Variable([[0.0, gap, 0, 0, 0, 0, 0, 0]])
+        loss = make_loss(classifier_params(loss="focal", focal_gamma=gamma, logit_adjustment=adjustment), plan_of(COUNTS))
+        with tf.GradientTape() as tape:
+            value = loss(np.eye(8, dtype=np.float32)[[true]], keras.activations.softmax(logits))
+        assert np.isfinite(np.array(value)).all()
+        assert np.isfinite(np.array(tape.gradient(value, logits))).all(), (true, gap)
 
 
 def test_answers_of_float16_are_adjusted_in_float32() -> None:
