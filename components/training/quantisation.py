@@ -1,9 +1,9 @@
 """A network in 8-bit integers, a quarter of the size and about twice as fast on processors that multiply them (Jacob 2018).
 
 Weights are scaled channel by channel, what flows between layers by the range that it has on images that the network learned from.
-Weights have seven bits, since older processors overflow on eight. The first layer stays in float32, since an error there goes
-through all others and little time is spent there; so does what answers: the head of a classifier, by which it can be explained, and
-the last layer of a segmenter, whose probabilities would come in steps.
+Weights have seven bits, since older processors overflow on eight. The first layer, with what the image goes through before it,
+stays in float32, since an error there goes through all others and little time is spent there; so does what answers: the head of a
+classifier, by which it can be explained, and the last layer of a segmenter, whose probabilities would come in steps.
 """
 
 import tempfile
@@ -67,14 +67,15 @@ class _Images(CalibrationDataReader):  # type: ignore[misc]
 
 
 def _first_and_last(network: ModelProto) -> list[str]:
-    """Names of the convolutions that see the image itself, and of those whose result becomes a probability at once."""
+    """Names of the nodes from the image to the convolutions that see it, and of the convolutions whose result becomes a probability
+    at once."""
     answered = {node.input[0] for node in network.graph.node if node.op_type == "Sigmoid"}
     image, names = {INPUT}, []
     for node in network.graph.node:  # in the order in which they run
         sees = any(name in image for name in node.input)
-        if node.op_type == "Conv":
-            names += [node.name] if sees or node.output[0] in answered else []
-        elif sees:
+        if sees or (node.op_type == "Conv" and node.output[0] in answered):
+            names.append(node.name)
+        if sees and node.op_type != "Conv":
             image |= set(node.output)
     return names
 

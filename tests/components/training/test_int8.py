@@ -11,8 +11,11 @@ from components.dataset import Dataset
 from components.grad_cam import GradCam
 from components.lesions import Split, Task
 from components.reporter import Reporter
+from components.train_classifier.registry import build
 from components.training.int8 import in_integers
 from components.training.judge import Judge
+from components.training.onnx_export import INPUT, export_onnx
+from components.training.quantisation import quantise
 from tests.trainings import Data, classifier_params, make_data, train_tiny, unet_params
 
 SHORT = {"frozen_epochs": 0, "epochs": 4, "learning_rate": 0.01}
@@ -55,6 +58,19 @@ def test_a_classifier_in_integers_answers_nearly_as_before_and_says_what_it_cost
     before, now = (Bundle.load(one).predict_pixels(dataset.images(val)) for one in (plain, small))
     assert 0 < np.abs(now - before).max() < 0.2
     assert "8-bit integers" in (small / "MODEL_CARD.md").read_text()
+
+
+def test_the_image_itself_stays_as_it_is() -> None:
+    # Its backbone rescales the image by a multiplication and an addition before the first convolution.
+    network = build("efficientnet_lite0", (32, 32), 0.3).model
+    images = np.random.default_rng(0).random((2, 32, 32, 3)).astype(np.float32)
+    graph = onnx.load_from_string(quantise(export_onnx(network, "probabilities"), [images])).graph
+    seen, read = {INPUT}, []
+    for node in graph.node:
+        if seen & set(node.input):
+            read.append(node.op_type)
+            seen |= set(node.output) if node.op_type != "Conv" else set()
+    assert read == ["Transpose", "Mul", "Add", "Conv"]
 
 
 def test_its_weights_for_further_training_are_the_same(plain: Path, small: Path) -> None:
