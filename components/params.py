@@ -210,7 +210,9 @@ class TrainingParams(Section):
         lt=1,
         description="share of a kernel that a step takes off, times the step size (AdamW, Loshchilov 2019); 0: Adam (report)",
     )
-    clip_norm: float | None = Field(gt=0, description="greatest norm of all gradients together; null: they are not clipped")
+    clip_norm: float | None = Field(
+        gt=0, allow_inf_nan=False, description="greatest norm of all gradients together; null: they are not clipped"
+    )
     schedule: Literal["plateau", "cosine"] = Field(
         description="plateau: ReduceLROnPlateau (report); cosine: warm-up, then down along a half cosine (Loshchilov 2017)"
     )

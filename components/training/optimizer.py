@@ -61,7 +61,7 @@ def _rate(phase: Phase, steps: int) -> Any:
     """The learning rate, or its schedule by the optimizer's own count of steps."""
     if phase.schedule == "plateau":
         return phase.learning_rate
-    rise = round(phase.warmup * steps)
+    rise = min(round(phase.warmup * steps), steps - 1)  # the last step is left for the way down
     if rise == 0:
         return keras.optimizers.schedules.CosineDecay(phase.learning_rate, steps)
     return keras.optimizers.schedules.CosineDecay(0.0, steps - rise, warmup_target=phase.learning_rate, warmup_steps=rise)

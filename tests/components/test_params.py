@@ -37,6 +37,7 @@ def test_logit_adjustment_of_one_architecture_is_refused_beside_class_weights_to
         ("train_unet.learning_rat=1", ["train_unet.learning_rat", "did you mean train_unet.learning_rate"]),
         ("train_unet.epochs=0", ["train_unet.epochs is 0", "greater than or equal to 1"]),
         ("train_unet.epochs=many", ["train_unet.epochs is 'many'", "integer"]),
+        ("train_unet.clip_norm=.inf", ["train_unet.clip_norm is inf", "finite number"]),
         ("augment_balance.class_weights=true", ["logit_adjustment is on for resnet50", "augment_balance.class_weights"]),
         ("validate.split=random", ["validate.split is 'random'", "'hash' or 'official'"]),
         ("preprocess.classification_size=[1,64]", ["preprocess.classification_size.0 is 1", "16"]),

@@ -35,3 +35,17 @@ def test_it_takes_the_steps_that_keras_takes(schedule: str, recipe: dict[str, An
     for mine, other, begun in zip(ours, theirs, start, strict=True):
         np.testing.assert_allclose(np.array(mine), np.array(other), rtol=1e-5)
         assert not np.allclose(np.array(mine), begun)
+
+
+@pytest.mark.parametrize(
+    ("steps", "warmup", "rates"), [(1, 0.9, [0.01]), (2, 0.9, [0, 0.01]), (5, 0.95, [0, 0.0025, 0.005, 0.0075, 0.01])]
+)
+def test_however_long_the_warm_up_a_step_is_left(steps: int, warmup: float, rates: list[float]) -> None:
+    weight = keras.Variable(np.ones(3, np.float32))
+    phase = phase_of(classifier_params(learning_rate=0.01, schedule="cosine", warmup=warmup))
+    adam = make_optimizer(phase, steps, [weight])
+    taken = []
+    for _ in range(steps):
+        taken.append(float(adam.learning_rate))
+        adam.apply([keras.ops.ones(3)], [weight])
+    assert taken == pytest.approx(rates)
