@@ -21,6 +21,7 @@ from components.params import DVC_SOURCE
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "infra" / "ci"
 BIN = Path(sys.executable).parent
+SETUP = 'make "${DERMACARE_SETUP:-setup}"'
 SCRIPTS = ("infra/ci/data-changed", "infra/ci/retrain", "infra/ci/comment")
 
 
@@ -64,11 +65,18 @@ def commands() -> set[str]:
 
 
 def test_each_command_is_run_by_a_test() -> None:
-    tried_here = {"infra/ci/retrain", "infra/ci/comment", 'infra/ci/data-changed "$BEFORE" >> "$GITHUB_OUTPUT"'}
+    tried_here = {SETUP, "infra/ci/retrain", "infra/ci/comment", 'infra/ci/data-changed "$BEFORE" >> "$GITHUB_OUTPUT"'}
     script = (ROOT / ".ci" / "run").read_text()  # what tests this project
     ours = {line for line in script.splitlines() if line.startswith("make ")}
-    by_hand = {"make setup", "make images", "make audit"}  # before every other; for an hour; asks registries abroad
+    by_hand = {"make images", "make audit"}  # for an hour; asks registries abroad
     assert commands() - tried_here - ours == by_hand
+
+
+@pytest.mark.parametrize(("chosen", "target"), [("", "setup"), ("setup-gpu", "setup-gpu")])
+def test_the_machine_that_trains_gets_the_tensorflow_that_its_variable_names(chosen: str, target: str) -> None:
+    """What the targets do: tests/infra/test_setup.py. A variable that is not set is an empty one in a job of GitHub's."""
+    asked = run("bash", "-c", f"make() {{ echo $*; }}; {SETUP}", env={**os.environ, "DERMACARE_SETUP": chosen}, check=True)
+    assert asked.stdout == f"{target}\n"
 
 
 def test_sources_that_are_named_as_examples_are_spelled_as_the_program_reads_them() -> None:
