@@ -110,6 +110,11 @@ def _key(call: StepCall) -> str:
     """Key of the call's work; refuses code that is not the planned one."""
     installed = code_digest(call.step)
     if call.code and call.code != installed:
+        if os.environ.get(CLUSTER_RUN):
+            raise StoreError(
+                f"{call.step}: this pod's image was built from other code than the clone had that started the run; `make images` "
+                "in that clone, push them, and start the run again (a schedule: make it again)"
+            )
         raise StoreError("its code changed since the run was planned; start the run again, it goes on from there")
     return step_key(call.step, call.params.identity(), _input_keys(call.inputs), code=installed, salt=call.salt)
 
