@@ -10,7 +10,7 @@ run: setup ## the demo: drawn images in, trained and promoted models out (a few 
 	$(BIN)/dermacare run --profile demo
 
 .PHONY: setup
-setup: .venv/.installed ## the environment in .venv, from the hashed lock
+setup: .venv/.installed $(wildcard .venv/.gpu) ## the environment in .venv, from the hashed lock
 
 # The file's name stands for the whole installation: it is written last, so an interrupted one starts again.
 .venv/.installed: requirements.lock requirements-uv.lock mlflow/requirements.lock pyproject.toml
@@ -24,9 +24,14 @@ setup: .venv/.installed ## the environment in .venv, from the hashed lock
 	@touch $@
 
 .PHONY: setup-gpu
-setup-gpu: setup ## TensorFlow for NVIDIA's GPUs in place of the processor's (Linux on x86-64; 8 GB)
+setup-gpu: .venv/.gpu ## TensorFlow for NVIDIA's GPUs in place of the processor's, until `make clean` (Linux on x86-64; 8 GB)
+
+# Once there, `setup` keeps it up to date. Both TensorFlows have the same files, so that the one's go with the other's, and it is put in
+# anew after every installation of the lock, whatever pip's list says is there.
+.venv/.gpu: .venv/.installed infra/images/train-gpu.lock
 	$(BIN)/uv pip uninstall --quiet --python $(BIN)/python tensorflow-cpu
-	$(UNSET) $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r infra/images/train-gpu.lock
+	$(UNSET) $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode --reinstall-package tensorflow -r infra/images/train-gpu.lock
+	@touch $@
 
 # Tests of a file stay in one process, since they share what takes long to make; who is done first takes over the other's last ones.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal

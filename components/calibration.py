@@ -1,8 +1,10 @@
 """One temperature for all probabilities of a classifier, so that they mean what they say (Guo 2017).
 
 p becomes softmax(log p / T): above 1 a temperature takes confidence away, below 1 it adds some. It changes neither the order of the
-diagnoses nor the decision. Of a mean of several models the mean is what is calibrated, not each of them: members that are right by
-themselves make a mean that is not confident enough (Rahaman and Thiery 2021).
+diagnoses nor the decision. So what comes right is the confidence in the diagnosis that is named, over all of them together: a
+network that was trained to answer as if all were equally frequent goes on doing so, and its probability of a rare one stays too
+high. Of a mean of several models the mean is what is calibrated, not each of them: members that are right by themselves make a mean
+that is not confident enough (Rahaman and Thiery 2021).
 """
 
 import numpy as np

@@ -293,6 +293,19 @@ class Dataset:
             chosen &= self.manifest["split"] == split.value
         return self.manifest[chosen].reset_index(drop=True)
 
+    def outlined(self) -> pd.DataFrame:
+        """Segmentation rows, by image_id, whose mask lies on the classifier's image, too, in the manifest's order.
+
+        Of one image each task may have a file of its own, one a crop of the other, as ISIC's are: there it does not. Files count as
+        the same picture where they are equal, or of the same width and height.
+        """
+        classified = self.rows(Task.CLASSIFICATION).set_index("image_id")
+        masked = self.rows(Task.SEGMENTATION).set_index("image_id", drop=False)
+        masked = masked[masked.index.isin(classified.index)]
+        of_class = classified.loc[masked.index]
+        same_size = (masked["width"] == of_class["width"]) & (masked["height"] == of_class["height"])
+        return masked[same_size | (masked["sha256"] == of_class["sha256"])]
+
     def tasks(self) -> list[Task]:
         """Tasks that have at least one row."""
         present = set(self.manifest["task"])

@@ -99,11 +99,24 @@ def step_key(step: str, params: Section, inputs: Mapping[str, str], *, code: str
 
 
 class Origin(NamedTuple):
-    """The step (and model) that made an output, the key of its work, and the digest of the code that ran."""
+    """What made an output; `step.json` beside it.
+
+    Attributes:
+        step: the step, with the model's name for training.
+        key: of its work.
+        code: digest of the code that ran.
+        made_from: each step (and model) of which an output went into this one, or into what went into it → key of its work.
+    """
 
     step: str
     key: str
     code: str
+    made_from: Mapping[str, str] = {}
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """Each step of which an output is in this one, itself among them → key of its work."""
+        return {**self.made_from, self.step: self.key}
 
 
 def made_by(out: Path) -> Origin:
@@ -114,10 +127,15 @@ def made_by(out: Path) -> Origin:
     """
     try:
         origin = json.loads((out / "step.json").read_text(encoding="utf-8"))
-        # Outputs of version 0.1.0 do not say which code made them, so nothing is taken over from them.
-        return Origin(origin["step"], origin["key"], origin.get("code", ""))
+        # Outputs of version 0.1.0 do not say which code made them, so nothing is taken over from them; nor what they are made from.
+        return Origin(origin["step"], origin["key"], origin.get("code", ""), origin.get("made_from", {}))
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(f"{out}/step.json: cannot be read; {out} is not the whole output of a step, make it again") from error
+
+
+def note_origin(out: Path, origin: Origin) -> None:
+    """Write down what made an output folder."""
+    write_text(out / "step.json", json.dumps(origin._asdict()) + "\n")
 
 
 @dataclass(frozen=True)
@@ -158,7 +176,16 @@ class Store:
         work = self.place(step, key) / "work"
         return work.is_dir() and any(work.iterdir())
 
-    def execute(self, step: str, key: str, function: Callable[[Path], None], *, code: str = "", run: str = "") -> Finished:
+    def execute(
+        self,
+        step: str,
+        key: str,
+        function: Callable[[Path], None],
+        *,
+        code: str = "",
+        made_from: Mapping[str, str] | None = None,
+        run: str = "",
+    ) -> Finished:
         """Give the output of this key: the one that is there, or the one that `function(work)` makes.
 
         Args:
@@ -166,6 +193,7 @@ class Store:
             key: see `step_key`.
             function: does the step's work in the folder that it is given; it goes on from what lies there.
             code: digest of the code that runs, by which later work knows what it may take over (`earlier`).
+            made_from: see `Origin`; None: nothing is told of it.
             run: id of the run that asks, for the record.
 
         Raises:
@@ -184,7 +212,7 @@ class Store:
                 start = time.monotonic()
                 function(work)
                 seconds = time.monotonic() - start
-                write_text(work / "step.json", json.dumps({"step": step, "key": key, "code": code}) + "\n")
+                note_origin(work, Origin(step, key, code, made_from or {}))
                 record = {"seconds": round(seconds, 2), "finished": time.time(), "run": run, "outcome": outcome}
                 write_text(place / "record.json", json.dumps(record, indent=1) + "\n")
                 return record

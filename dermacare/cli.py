@@ -244,7 +244,7 @@ def doctor() -> None:
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
-    """Serve the MLflow UI over this home's runs, on loopback."""
+    """Serve the MLflow UI over this home's runs, on loopback; of a tracking server, say where it is."""
     from dermacare.ui_command import serve_mlflow
 
     serve_mlflow(port)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from components.errors import StepFailed
@@ -16,6 +17,7 @@ from dermacare.cluster_command import reach_cluster, run_on_cluster
 from dermacare.console import console, duration
 from dermacare.progress import view_of
 from dermacare.results import show_results
+from dermacare.ui_command import server_address
 from pipelines import local, runs
 from pipelines.crop_by import cropped_by
 from pipelines.home import Home
@@ -100,7 +102,8 @@ def carry_out(
         return record
     _show_steps(home, record, states)
     show_results(home, record)
-    after = "" if offline else " Next: [bold]dermacare ui[/bold] shows the runs and the models in MLflow."
+    where = escape(server_address(home) or "dermacare ui")
+    after = "" if offline else f" Next: [bold]{where}[/bold] shows the runs and the models in MLflow."
     console.print(f"\n{duration(time.time() - start)} in all.{after}")
     return record
 

@@ -59,12 +59,12 @@ def _to_take_over(out: Path, store: Store) -> Iterator[None]:
     if not (out / "step.json").exists():
         yield
         return
-    step, key, code = made_by(out)
+    step, key, code, made_from = made_by(out)
     if step.partition("/")[0] not in INPUTS or not key.isalnum() or store.has(step, key):
         yield
         return
     borrowed = f"{key}-out"
-    store.execute(step, borrowed, lambda work: copy_tree(out, work), code=code)
+    store.execute(step, borrowed, lambda work: copy_tree(out, work), code=code, made_from=made_from)
     try:
         yield
     finally:
@@ -93,7 +93,7 @@ def _inputs(step: str, assignments: Sequence[str], models: Sequence[str], store:
 
 def _stored(folder: Path, store: Store) -> Path:
     """The store's own output of the step that made a folder; what the store lacks (`dvc pull` brought it) is copied there."""
-    step, key, code = made_by(folder)
+    step, key, code, made_from = made_by(folder)
     if step.partition("/")[0] not in INPUTS or not key.isalnum():
         raise StoreError(f"{folder}/step.json: {step} {key} is no work of a step of ours; make the folder again")
-    return store.execute(step, key, lambda work: copy_tree(folder, work), code=code).out
+    return store.execute(step, key, lambda work: copy_tree(folder, work), code=code, made_from=made_from).out

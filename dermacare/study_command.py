@@ -21,6 +21,7 @@ from components.tracking import Ledger
 from components.train_classifier.registry import architectures
 from dermacare.console import console
 from dermacare.progress import View, view_of
+from dermacare.ui_command import server_address
 from pipelines.home import Home
 from pipelines.plan import Plan, PlannedStep, check_models
 from pipelines.publish import commit_tags, flat
@@ -60,7 +61,7 @@ def study_leak(params: Params, model: str | None) -> None:
     finally:
         view.close()
     scores = read_leak(done.out)
-    _show(scores, done.out, dataset)
+    _show(home, scores, done.out, dataset)
     ledger = Ledger(home.tracking_uri, params.register_.experiment)
     publish_leak(ledger, key, scores, done.out, flat(wanted.model_dump(mode="json")), commit_tags())
 
@@ -114,7 +115,7 @@ def _newest(store: Store, home: Home, wanted: LeakStudyParams) -> Path:
     return alike[0]
 
 
-def _show(scores: LeakScores, out: Path, dataset: Path) -> None:
+def _show(home: Home, scores: LeakScores, out: Path, dataset: Path) -> None:
     console.print(headline(scores), style="bold", markup=False)
     table = Table("on the same images", "clean", "leaked", "difference", "95 % interval")
     for name, one in scores.figures.items():
@@ -128,4 +129,5 @@ def _show(scores: LeakScores, out: Path, dataset: Path) -> None:
     if scores.phantom:
         console.print("These images were drawn: the figures say nothing about skin.")
     console.print(f"data: {dataset}", markup=False)
-    console.print(f"page: {out / 'leak.md'}; the run stands in MLflow: dermacare ui", markup=False)
+    where = server_address(home) or "dermacare ui"
+    console.print(f"page: {out / 'leak.md'}; the run stands in MLflow: {where}", markup=False)

@@ -1,23 +1,32 @@
-"""`dermacare ui`: MLflow over this home, on loopback."""
+"""`dermacare ui`: MLflow over this home, on loopback; where a server has the runs, its address."""
 
 import os
 import socket
 import sys
 
 from components.errors import MachineError, RunError
-from components.tracking import ENVIRONMENT
+from components.tracking import ENVIRONMENT, without_credentials
 from dermacare.console import console
 from pipelines.home import Home
 
 
+def server_address(home: Home) -> str | None:
+    """Address of the tracking server that has the runs, without user and password; None: they lie in a database."""
+    uri = home.tracking_uri
+    return without_credentials(uri) if uri.startswith(("http:", "https:")) else None
+
+
 def serve_mlflow(port: int) -> None:
-    """Replace this process by an MLflow server.
+    """Replace this process by an MLflow server; where a server has the runs already, say where.
 
     Raises:
         RunError: there is nothing to show yet.
         MachineError: the port is taken.
     """
     home = Home.here()
+    if address := server_address(home):
+        console.print(f"MLflow: {address} (MLFLOW_TRACKING_URI; unset it to see the runs of {home.root})", markup=False)
+        return
     if not (home.root / "mlflow.db").exists():
         raise RunError(f"{home.root}: holds no runs yet; `dermacare run --profile demo` makes some")
     with socket.socket() as probe:

@@ -16,7 +16,7 @@ from components.params import IngestParams, Params, Section, for_model
 from components.provenance.machine import note_machine
 from components.remote_store import GROUPS, WITHDRAWN, RemoteStore
 from components.reporter import LogReporter, Reporter, append_event
-from components.store import Finished, Store, code_digest, link_tree, made_by, step_key
+from components.store import Finished, Origin, Store, code_digest, link_tree, made_by, step_key
 from components.withdrawn import Withdrawn, read_withdrawn
 from pipelines.home import Home
 from pipelines.parents import take_parent, take_segmenter
@@ -87,6 +87,7 @@ def run_step(call: StepCall, home: Home, run: str = "") -> Finished:
                 _key(call),
                 lambda work: _function(call, home, run, remote)(work, _reporter(work, call.name, events)),
                 code=code_digest(call.step),
+                made_from=_made_from(call.inputs),
                 run=run or os.environ.get(CLUSTER_RUN, ""),
             )
         except Exception as error:
@@ -109,6 +110,11 @@ def _key(call: StepCall) -> str:
     """Key of the call's work; refuses code that is not the planned one."""
     installed = code_digest(call.step)
     if call.code and call.code != installed:
+        if os.environ.get(CLUSTER_RUN):
+            raise StoreError(
+                f"{call.step}: this pod's image was built from other code than the clone had that started the run; `make images` "
+                "in that clone, push them, and start the run again (a schedule: make it again)"
+            )
         raise StoreError("its code changed since the run was planned; start the run again, it goes on from there")
     return step_key(call.step, call.params.identity(), _input_keys(call.inputs), code=installed, salt=call.salt)
 
@@ -173,8 +179,17 @@ def _folders(value: Any) -> Path | list[Path]:
 
 def _input_keys(inputs: Inputs) -> dict[str, str]:
     """The step that made each input → its key, as the plan has them."""
+    return {origin.step: origin.key for origin in _origins(inputs)}
+
+
+def _made_from(inputs: Inputs) -> dict[str, str]:
+    """Every step of which something is in the inputs → its key."""
+    return {step: key for origin in _origins(inputs) for step, key in origin.steps.items()}
+
+
+def _origins(inputs: Inputs) -> list[Origin]:
     folders = [folder for value in inputs.values() for folder in ([value] if isinstance(value, Path) else value)]
-    return {origin.step: origin.key for origin in map(made_by, folders)}
+    return [made_by(folder) for folder in folders]
 
 
 def _function(call: StepCall, home: Home, run: str, remote: RemoteStore | None) -> Callable[[Path, Reporter], None]:

@@ -17,9 +17,14 @@ CODE_LABEL = "dermacare.code"
 """The label of an image that holds `code()` of its sources."""
 
 
-def image(name: str, registry: str = "") -> str:
-    """An image of this version of the package, as a runner asks for it; `registry`: instead of the one of the environment."""
-    return "/".join(filter(None, ((registry or os.environ.get(REGISTRY, "")).rstrip("/"), f"{name}:{version('dermacare')}")))
+def registry(named: str = "") -> str:
+    """What stands before the images' names: what parameters name, or else the environment; empty: nothing."""
+    return (named or os.environ.get(REGISTRY, "")).rstrip("/")
+
+
+def image(name: str, named: str = "") -> str:
+    """An image of this version of the package, as a runner asks for it; `named`: see `registry`."""
+    return "/".join(filter(None, (registry(named), f"{name}:{version('dermacare')}")))
 
 
 # Each holds the package with the extras that its steps import.

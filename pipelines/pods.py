@@ -56,7 +56,8 @@ def place(task: Any, step: str, cluster: ClusterParams) -> None:
     for toleration in pod.tolerations:
         kubernetes.add_toleration(task, **toleration.model_dump())
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
-    kubernetes.set_image_pull_policy(task, "IfNotPresent")
+    # An image that is built anew keeps its tag, the package's version; those of no registry were loaded onto the nodes.
+    kubernetes.set_image_pull_policy(task, "Always" if images.registry(cluster.image_registry) else "IfNotPresent")
     kubernetes.empty_dir_mount(task, "home", _HOME, size_limit=pod.disk)
     task.set_env_variable(HOME, _HOME)
     kubernetes.use_field_path_as_env(task, CLUSTER_RUN, "metadata.labels['pipeline/runid']")

@@ -23,7 +23,7 @@ from components.register.follow import refuse_another_ledger
 from components.register.registry import Registry
 from components.remote_store import RemoteStore
 from components.reporter import Reporter
-from components.store import Store, made_by
+from components.store import Origin, Store, made_by
 from components.tracking import Ledger, RunStatus, Tracker
 from pipelines import runs
 from pipelines.data.revision import dvc_revision
@@ -105,9 +105,10 @@ def publish(
     store = Store(home.root, RemoteStore.here())
     origins = {folder: made_by(folder) for folder in (dataset, *models, evaluation)}
     record = runs.load(home, run) if run else None
+    keys = _keys(record, origins.values())
     commit, dirty = git_state()
     trained = [origins[folder] for folder in models]
-    trained_by = {step.partition("/")[2]: str(store.record(step, key).get("run", "")) for step, key, _ in trained}
+    trained_by = {one.step.partition("/")[2]: str(store.record(one.step, one.key).get("run", "")) for one in trained}
     context = RunContext(
         run_id=run or runs.new_id(),
         profile=record.profile if record else "",
@@ -119,15 +120,24 @@ def publish(
         learned=_learned(KnownSplits(home), models, dataset),
         codes={origin.step: origin.code for origin in origins.values()},
         lock=sha256_file(project_file("requirements.lock")),
-        dvc_revision=dvc_revision(store, record, Dataset(dataset).version),
+        dvc_revision=dvc_revision(store, keys.get("ingest"), Dataset(dataset).version),
     )
-    figures = _figures(store, record) if record else {}
+    figures = _figures(store, keys)
     study = _leak_study(store, Dataset(dataset))
     if study is not None:
         figures["leak_study"] = study / "figures"
     ledger = Ledger(home.tracking_uri, params.experiment)
-    known = _data_context(home, Dataset(dataset), store, record, None if study is None else read_leak(study))
+    known = _data_context(home, Dataset(dataset), store, keys.get("validate"), None if study is None else read_leak(study))
     register(dataset, models, evaluation, out, params, reporter, ledger, home.releases(), context, known, figures)
+
+
+def _keys(record: RunRecord | None, origins: Iterable[Origin]) -> dict[str, str]:
+    """Each step (and model) that the run is made of → key of its work.
+
+    What lies in the outputs goes before the plan: a run that the clock started was planned without knowing its sources.
+    """
+    planned = {step.name: step.key for step in record.steps.steps} if record else {}
+    return planned | {step: key for origin in origins for step, key in origin.steps.items()}
 
 
 def _learned(splits: KnownSplits, models: Sequence[Path], dataset: Path) -> dict[str, int | None]:
@@ -140,10 +150,10 @@ def _learned(splits: KnownSplits, models: Sequence[Path], dataset: Path) -> dict
     }
 
 
-def _data_context(home: Home, dataset: Dataset, store: Store, record: RunRecord | None, leak: LeakScores | None) -> DataContext:
-    """What this home, its store or MLflow knows of the data that judges."""
-    if record is not None:
-        store.bring("validate", record.steps["validate"].key)
+def _data_context(home: Home, dataset: Dataset, store: Store, validate: str | None, leak: LeakScores | None) -> DataContext:
+    """What this home, its store or MLflow knows of the data that judges; `validate`: the key of its work, where it is known."""
+    if validate is not None:
+        store.bring("validate", validate)
     validated = next((out for out in store.outs("validate") if Dataset(out).version == dataset.version), None)
 
     def learned(model: Description) -> int | None:
@@ -159,9 +169,10 @@ def _data_context(home: Home, dataset: Dataset, store: Store, record: RunRecord 
     )
 
 
-def _figures(store: Store, record: RunRecord) -> dict[str, Path]:
+def _figures(store: Store, keys: Mapping[str, str]) -> dict[str, Path]:
     """Pictures that belong to the run as a whole."""
-    return {name: store.told(name, record.steps[name].key) / "figures" for name in ("validate", "preprocess", "augment_balance")}
+    steps = ("validate", "preprocess", "augment_balance")
+    return {step: store.told(step, keys[step]) / "figures" for step in steps if step in keys}
 
 
 def _leak_study(store: Store, dataset: Dataset) -> Path | None:

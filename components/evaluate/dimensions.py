@@ -7,7 +7,7 @@ Bands are fixed, not quantiles, so that a slice means the same in every version 
 | diagnosis, age, sex, site, source | the manifest |
 | skin tone | the manifest: the angle that validate measured, in the six groups of `components/skin_tone.py` |
 | resolution | the manifest: pixels of the image as it came |
-| hair, lesion size | measures.parquet: shares of the picture as it came, the latter where the image has a mask |
+| hair, lesion size | measures.parquet: shares of the picture as it came, the latter where it has a mask of its own |
 
 A dimension in which the images do not differ, as one that is not known of any, is left out.
 """
@@ -54,17 +54,20 @@ def image_dimensions(dataset: Dataset, task: Task) -> pd.DataFrame:
         "source": _ordered(rows["source"]),
         "skin tone": _ordered(tones, tuple(GROUPS)),
         "resolution": _bands(megapixels, *_MEGAPIXELS),
-        **_measured(dataset, rows.index),
+        **_measured(dataset, task, rows.index),
     }
     return pd.DataFrame({name: column for name, column in values.items() if column.nunique() > 1}, index=rows.index)
 
 
-def _measured(dataset: Dataset, images: pd.Index) -> dict[str, pd.Series]:
+def _measured(dataset: Dataset, task: Task, images: pd.Index) -> dict[str, pd.Series]:
     if not (dataset.root / "measures.parquet").exists():
         return {}
-    # An image of both tasks has a row of each, and only that of segmentation knows its mask.
-    shares = read_measures(dataset.root).groupby("image_id")[["hair_share", "mask_share"]].first().reindex(images)
-    return {"hair": _bands(shares["hair_share"], *_HAIR), "lesion size": _bands(shares["mask_share"], *_LESION)}
+    by_task = read_measures(dataset.root).set_index(["task", "image_id"])
+    hair = by_task["hair_share"].loc[task.value].reindex(images)
+    # Only the row of segmentation knows the mask, which for a classifier must lie on its own picture.
+    masked = images if task is Task.SEGMENTATION else images.intersection(dataset.outlined().index)
+    lesions = by_task["mask_share"].reindex([(Task.SEGMENTATION.value, image) for image in masked]).droplevel("task")
+    return {"hair": _bands(hair, *_HAIR), "lesion size": _bands(lesions.reindex(images), *_LESION)}
 
 
 def _bands(values: pd.Series, edges: Sequence[float], names: Sequence[str]) -> pd.Series:

@@ -1,6 +1,7 @@
 """How much of what speaks for a classifier's answers lies on the lesion, and how much beside it, where only clues can be.
 
-The share of the Grad-CAM map that lies on the true mask (the energy-based pointing game, Wang 2020), of test images that have one.
+The share of the Grad-CAM map that lies on the true mask (the energy-based pointing game, Wang 2020), of test images that have one
+of the same picture (`Dataset.outlined`).
 A map that is spread evenly has as much on the lesion as the lesion covers of the picture, which stands beside it.
 """
 
@@ -66,10 +67,10 @@ def explain(folder: Path, bundle: Bundle, dataset: Dataset, test: pd.DataFrame) 
     """
     if dataset.segmenter is not None:
         return "its images are cropped to the lesion, so that the masks of the whole images do not lie on them"
-    masked = dataset.rows(Task.SEGMENTATION).set_index("image_id", drop=False)
+    masked = dataset.outlined()
     known = test[test["image_id"].isin(masked.index)]
     if known.empty:
-        return "no image of test has a mask"
+        return "no image of test has a mask of the same picture"
     camera = GradCam.of_model((folder / MODEL).read_bytes(), bundle.description.input_size)
     if not camera.knows:
         return "its network does not end in global average pooling and dense layers"

@@ -97,7 +97,9 @@ def _calibration_section(description: Description) -> str:
     least = ", ".join(f"{code} {sets.least[code]:.3g}" for code in description.classes)
     lines = [
         f"Temperature {description.temperature:g}, fitted on {where}: among images as those are, with diagnoses as frequent as "
-        "there, 0.9 means right about nine times out of ten. Elsewhere it need not.",
+        "there, what it names with 0.9 is right about nine times out of ten, over all diagnoses together. Elsewhere it need not, "
+        "nor for one diagnosis by itself: where the recipe makes up for rare ones (below), 0.9 for a rare one is right less often, "
+        "and the sum over the malignant ones is higher than their share.",
         f"A set for each image: it holds the true diagnosis in {sets.level:.0%} of the images of each diagnosis, if they come from "
         f"where those came from. In it is each diagnosis whose probability is at least {least}.",
     ]
@@ -148,8 +150,8 @@ def _loss(description: Description) -> str:
         parts.append(f"samples mixed in pairs ({training['mix']}, alpha {training['mix_alpha']:g})")
     if training["logit_adjustment"]:
         parts.append(
-            f"logit adjustment {training['logit_adjustment']:g}, which makes up for rare diagnoses (at 1 the probabilities are "
-            "those of a clinic where all diagnoses are equally frequent)"
+            f"logit adjustment {training['logit_adjustment']:g}, which makes up for rare diagnoses (at 1 it answers as in a clinic "
+            "where all diagnoses are equally frequent)"
         )
     return f"Loss: {', '.join(parts)}."
 

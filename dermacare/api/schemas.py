@@ -158,7 +158,8 @@ class Prediction(_Schema):
     """The answer to one image.
 
     `diagnoses` are sorted, the most probable first; refused, or without a classifier in `models`, there are none.
-    `malignancy`: that it is malignant, the sum over such diagnoses. `data_version`: of the data that trained the classifier.
+    `malignancy`: the sum over malignant diagnoses; it ranks images, and need not be the share of such that are malignant.
+    `data_version`: of the data that trained the classifier.
     `notice`: what must stand beside the answer wherever it is shown.
     """
 

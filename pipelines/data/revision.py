@@ -7,15 +7,14 @@ from components.errors import MachineError, VersionError
 from components.store import Store
 from pipelines.data.project import DATA, LOCK, Project
 from pipelines.data.versions import folder_in
-from pipelines.runs import RunRecord
 
 
-def dvc_revision(store: Store, record: RunRecord | None, version: str) -> str:
+def dvc_revision(store: Store, ingest: str | None, version: str) -> str:
     """Where DVC has the data of a run: `dvc:repository:path@commit` of each source that DVC versions, and what dvc.lock calls it.
 
     Args:
         store: the step store.
-        record: the run; None for a step that was carried out by itself.
+        ingest: key of ingest's work; None: not known.
         version: the data version.
 
     Returns:
@@ -24,12 +23,12 @@ def dvc_revision(store: Store, record: RunRecord | None, version: str) -> str:
     Raises:
         VersionError: dvc.lock is not what DVC writes.
     """
-    return ", ".join(filter(None, [*(_sources(store, record) if record else []), _locked(version)]))
+    return ", ".join(filter(None, [*(_sources(store, ingest) if ingest else []), _locked(version)]))
 
 
-def _sources(store: Store, record: RunRecord) -> list[str]:
+def _sources(store: Store, ingest: str) -> list[str]:
     """The sources that DVC versions, each at the commit that was read."""
-    file = store.told("ingest", record.steps["ingest"].key) / "sources.json"
+    file = store.told("ingest", ingest) / "sources.json"
     listed = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
     return [f"{source['name']}@{source['revision']}" for source in listed if source["revision"]]
 

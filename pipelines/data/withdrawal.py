@@ -4,14 +4,13 @@ The record in withdrawn.csv comes first and names all that is to go, so that it 
 of what lies beside it, and DVC's list of a folder last of what is in it.
 """
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from components.files import locked, sha256_bytes, write_text
-from components.store import Store, made_by
+from components.files import locked, sha256_bytes
+from components.store import Store, made_by, note_origin
 from components.withdrawn import FILE, Withdrawal, Withdrawn, write_withdrawn
 from pipelines.data.objects import MANIFEST
 from pipelines.data.project import Project, dvc_errors
@@ -102,7 +101,7 @@ def _rewrite_ingested(project: Project, search: Search, traces: Traces, tell: Te
         # The folder is not what its step made any more, so it must not pass for it: what follows is made from this one, anew.
         origin = made_by(root)
         key = sha256_bytes(f"{origin.key} {search.record.digest}".encode())[:20]
-        write_text(root / "step.json", json.dumps({"step": origin.step, "key": key, "code": origin.code}) + "\n")
+        note_origin(root, origin._replace(key=key))
     rewrite_without(root, traces.all.images, traces.all.digests)
     out = next((out for out in project.tracked if Path(out.fspath) == root), None)
     if out is None:

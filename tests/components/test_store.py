@@ -200,6 +200,14 @@ def test_an_output_materialised_elsewhere_still_says_who_made_it(tmp_path: Path)
     assert sorted(path.name for path in target.iterdir()) == ["a", "step.json"]
 
 
+def test_an_output_says_from_what_it_was_made(tmp_path: Path) -> None:
+    made_from = {"ingest": "i", "validate": "v"}
+    out = Store(tmp_path).execute("preprocess", "p", write("a", "1"), made_from=made_from).out
+    assert made_by(out).steps == {**made_from, "preprocess": "p"}
+    (out / "step.json").write_text('{"step": "preprocess", "key": "p"}')  # as version 0.1.0 wrote it
+    assert made_by(out).steps == {"preprocess": "p"}
+
+
 def test_a_copied_output_shares_no_file_with_the_store(tmp_path: Path) -> None:
     out = Store(tmp_path).execute("ingest", "k", write("a", "1")).out
     (tmp_path / "data").mkdir()

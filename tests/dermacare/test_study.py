@@ -14,7 +14,7 @@ from dermacare.study_command import study_leak
 from pipelines.home import VARIABLE
 from tests.components.leak_study.studies import coloured_lesions
 from tests.datasets import preprocessed_dataset, resize_alone
-from tests.mlflow_server import make_database
+from tests.mlflow_server import free_port, make_database, server
 
 _RECIPE = ("models=[tiny_cnn]", "weights=none", "frozen_epochs=0", "epochs=1", "batch_size=16")
 
@@ -39,7 +39,7 @@ def stored(home: Path, folder: Path) -> None:
 
 
 def test_the_study_is_made_once_and_stands_in_mlflow(
-    home: Path, tmp_path: Path, params: Params, capsys: pytest.CaptureFixture[str]
+    home: Path, tmp_path: Path, params: Params, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored(home, coloured_lesions(tmp_path / "data"))
     make_database(home)
@@ -48,12 +48,20 @@ def test_the_study_is_made_once_and_stands_in_mlflow(
     assert "leak_study/tiny_cnn: started" in said
     assert "balanced accuracy" in said
     assert "These images were drawn" in said
+    assert said.endswith("the run stands in MLflow: dermacare ui")
     study_leak(params, "tiny_cnn")
     assert "started" not in capsys.readouterr().out
     ledger = Ledger(f"sqlite:///{home}/mlflow.db", "dermacare")
     (run,) = ledger.search("")
     assert run.info.run_name.startswith("leak study: tiny_cnn ")
     assert run.data.params["classifier.models"] == "['tiny_cnn']"
+    port = free_port()
+    with server(home, port):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://eva:secret@127.0.0.1:{port}")
+        study_leak(params, "tiny_cnn")
+    said = capsys.readouterr().out.strip()
+    assert said.endswith(f"the run stands in MLflow: http://127.0.0.1:{port}")
+    assert "secret" not in said
 
 
 def test_a_home_without_data_says_how_to_come_by_some(home: Path, params: Params) -> None:

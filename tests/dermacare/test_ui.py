@@ -1,4 +1,4 @@
-"""`dermacare ui`, the command itself: MLflow's pages answer, and what runs commands does not."""
+"""`dermacare ui`, the command itself: MLflow's pages answer, and what runs commands does not; or it says where a server's are."""
 
 import re
 import subprocess
@@ -42,3 +42,12 @@ def test_the_pages_and_runs_are_there_and_nobody_runs_commands_by_the_assistant_
         answer = ui.request(method, re.sub(r"{\w+}", "x", path))
         assert answer.status_code in (404, 405), (method, path)
     assert ui.get("/ajax-api/3.0/mlflow/gateway/endpoints/list").status_code != 200
+
+
+def test_where_a_server_has_the_runs_its_address_is_told_without_the_password(tmp_path: Path) -> None:
+    environment = user_environment(tmp_path / "home", MLFLOW_TRACKING_URI="https://eva:secret@mlflow.example.org")
+    command = [sys.executable, "-m", "dermacare.cli", "ui"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("MLflow: https://mlflow.example.org (")
+    assert "secret" not in done.stdout + done.stderr

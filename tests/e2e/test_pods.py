@@ -59,6 +59,15 @@ def test_pods_hand_everything_on_and_what_is_done_outlives_their_disks(s3_server
     # Only what a step does here leaves a record here: all else came from the store.
     assert set(json.loads(second.stdout.splitlines()[-1])["made"]) == {"register"}
     assert pods.dataset("second").version == version
+    shutil.rmtree(tmp_path / "second")
+
+    nightly = pods("nightly", "nightly")
+    assert nightly.returncode == 0, nightly.stdout[-3000:] + nightly.stderr[-3000:]
+    assert set(json.loads(nightly.stdout.splitlines()[-1])["made"]) == {"register"}
+    (page,) = (tmp_path / "nightly/home/steps/register").glob("*/out/REPORT.html")
+    # What it knows of the data it knows from what it was made of, since its plan was drawn without.
+    assert "The audit: " in page.read_text()
+    assert "The data card" in page.read_text()
 
 
 def test_a_failure_is_told_to_the_webhook(s3_server: S3Server, tmp_path: Path) -> None:

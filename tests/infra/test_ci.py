@@ -21,6 +21,7 @@ from components.params import DVC_SOURCE
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "infra" / "ci"
 BIN = Path(sys.executable).parent
+SETUP = 'make "${DERMACARE_SETUP:-setup}"'
 SCRIPTS = ("infra/ci/data-changed", "infra/ci/retrain", "infra/ci/comment")
 
 
@@ -64,11 +65,18 @@ def commands() -> set[str]:
 
 
 def test_each_command_is_run_by_a_test() -> None:
-    tried_here = {"infra/ci/retrain", "infra/ci/comment", 'infra/ci/data-changed "$BEFORE" >> "$GITHUB_OUTPUT"'}
+    tried_here = {SETUP, "infra/ci/retrain", "infra/ci/comment", 'infra/ci/data-changed "$BEFORE" >> "$GITHUB_OUTPUT"'}
     script = (ROOT / ".ci" / "run").read_text()  # what tests this project
     ours = {line for line in script.splitlines() if line.startswith("make ")}
-    by_hand = {"make setup", "make images", "make audit"}  # before every other; for an hour; asks registries abroad
+    by_hand = {"make images", "make audit"}  # for an hour; asks registries abroad
     assert commands() - tried_here - ours == by_hand
+
+
+@pytest.mark.parametrize(("chosen", "target"), [("", "setup"), ("setup-gpu", "setup-gpu")])
+def test_the_machine_that_trains_gets_the_tensorflow_that_its_variable_names(chosen: str, target: str) -> None:
+    """What the targets do: tests/infra/test_setup.py. A variable that is not set is an empty one in a job of GitHub's."""
+    asked = run("bash", "-c", f"make() {{ echo $*; }}; {SETUP}", env={**os.environ, "DERMACARE_SETUP": chosen}, check=True)
+    assert asked.stdout == f"{target}\n"
 
 
 def test_sources_that_are_named_as_examples_are_spelled_as_the_program_reads_them() -> None:
@@ -145,10 +153,8 @@ def test_a_new_branch_has_nothing_to_compare_with(project: Path) -> None:
 )
 def test_each_end_of_a_retraining_is_told_apart(project: Path, code: int, passes: bool, says: str) -> None:
     """With a stand-in for `dermacare`, which tests/e2e/test_retrain.py runs in earnest."""
-    program = project / ".venv" / "bin" / "dermacare"
-    program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\necho "$@" >> calls\nenv > given\n[ "$1" = retrain ] || exit 0\necho "{{}}"\nexit {code}\n')
-    program.chmod(0o755)
+    program = f'echo "$@" >> calls\nenv > given\n[ "$1" = retrain ] || exit 0\necho "{{}}"\nexit {code}\n'
+    stand_in(project, "dermacare", program)
     given = {"DERMACARE_RETRAIN": "--profile best", "AWS_DEFAULT_REGION": "", "DERMACARE_STORE": "s3://bucket"}
     done = run("infra/ci/retrain", cwd=project, env={**os.environ, **given})
     assert done.returncode == (0 if passes else code)
@@ -159,6 +165,27 @@ def test_each_end_of_a_retraining_is_told_apart(project: Path, code: int, passes
     names = {line.partition("=")[0] for line in (project / "given").read_text().splitlines()}
     assert "AWS_DEFAULT_REGION" not in names, "a variable that is not set is an empty one in a job of GitHub's"
     assert "DERMACARE_STORE" in names
+
+
+def stand_in(project: Path, name: str, script: str) -> None:
+    """A program of the project's environment that does what the shell script says."""
+    program = project / ".venv" / "bin" / name
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f"#!/bin/sh\n{script}")
+    program.chmod(0o755)
+
+
+def test_what_a_retraining_leaves_and_what_the_docs_have_written_in_a_clone_is_no_change_of_the_code(project: Path) -> None:
+    """`pipelines.publish.git_state` calls code dirty where git knows of a file that is in no commit."""
+    commit(project, ".gitignore", (ROOT / ".gitignore").read_text())
+    stand_in(project, "dermacare", 'while [ $# -gt 0 ]; do [ "$1" != --markdown ] || echo "# Better" > "$2"; shift; done\n')
+    run("infra/ci/retrain", cwd=project, check=True)
+    names = ("changes.html", "page.html", "pipeline.yaml", "out/predictions.csv", "signing.key", "keys", "elsewhere/signing.key")
+    for name in names:
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text("mine")
+    assert (project / "comparison.md").exists()
+    assert git(project, "status", "--porcelain", "--untracked-files=all") == ""
 
 
 @contextmanager

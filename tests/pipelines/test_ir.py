@@ -109,6 +109,17 @@ def test_one_step_gets_a_gpu_and_the_others_do_not(gpu: Compiled) -> None:
     assert gpu.spec.default_pipeline_root == "s3://artifacts/kubeflow"
 
 
+def test_an_image_that_was_pushed_anew_is_fetched_and_one_that_was_loaded_onto_the_nodes_is_not(
+    plain: Compiled, gpu: Compiled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {pod.image_pull_policy for pod in plain.pods.values()} == {"IfNotPresent"}
+    assert {pod.image_pull_policy for pod in gpu.pods.values()} == {"Always"}
+    monkeypatch.setenv("DERMACARE_IMAGE_REGISTRY", "registry.example.org/team")
+    named_here = Compiled(tmp_path / "pipeline.yaml")
+    assert {pod.image_pull_policy for pod in named_here.pods.values()} == {"Always"}
+    assert named_here.container("ingest")["image"].startswith("registry.example.org/team/dermacare-steps:")
+
+
 def test_secrets_are_named_and_the_ledger_s_reach_register_alone(plain: Compiled) -> None:
     for step, pod in plain.pods.items():
         more = {"register": {"dermacare-ledger"}, "report-failure": {"dermacare-notify"}}.get(step, set())

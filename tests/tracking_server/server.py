@@ -89,12 +89,12 @@ class TrackingServer:
         environment = user_environment(self.folder / "home", **quiet, **self.credentials(user))
         return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=self.folder)
 
-    def make_users(self) -> None:
-        """Make roles and users, by the very lines that docs/tracking-server.md shows."""
+    def make_users(self, ending: str = "") -> None:
+        """Make roles and users, by the very lines that docs/tracking-server.md shows; `ending`: of the names, for more of them."""
         text = (ROOT / "docs" / "tracking-server.md").read_text(encoding="utf-8")
         code = next(block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "create_role" in block)
         for user, password in PASSWORDS.items():
-            code = code.replace(f'"password-of-{user}"', f'"{password}"')
+            code = code.replace(f'"password-of-{user}"', f'"{password}"').replace(f'"{user}"', f'"{user}{ending}"')
         done = self.python(ADMIN, code.replace("https://mlflow.example.org", self.uri))
         assert done.returncode == 0, done.stderr
 

@@ -108,6 +108,7 @@ def an_engineer(project: Project, server: TrackingServer) -> None:
     assert out.returncode == 0, out.stderr
     for model in ("train_unet/unet_tiny", "train_classifier/tiny_cnn"):
         assert project.finished()[model].count("done") == 1  # offline, and never again
+    assert f"Next: {server.uri} shows the runs" in out.stdout
     assert ask(server, _VERSIONS) == [("lesion-classifier", 1), ("lesion-segmenter", 1)]
     assert ask(server, _ALIASES) == []
     assert "does not let you: the next" in (project.home.root / "runs" / all_runs(project.home)[-1].id / "events.jsonl").read_text()

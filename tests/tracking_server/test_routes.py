@@ -184,6 +184,18 @@ def test_production_is_moved_by_promoters_alone(shared_server: TrackingServer, v
             assert ask(server, user, method, f"/api/2.0/mlflow/{path}") == 403
 
 
+def test_users_are_made_where_the_roles_are_there_as_on_a_cluster(shared_server: TrackingServer) -> None:
+    shared_server.make_users("-later")
+    for user, status in (("eva", 200), ("rob", 403)):
+        answer = requests.post(
+            f"{shared_server.uri}/api/2.0/mlflow/experiments/create",
+            json={"name": f"of {user}"},
+            auth=(f"{user}-later", PASSWORDS[user]),
+            timeout=30,
+        )
+        assert answer.status_code == status, answer.text
+
+
 def test_who_is_not_the_admin_makes_no_users_and_gives_no_rights(shared_server: TrackingServer) -> None:
     for user in ("eva", "pia", "rob"):
         for path in ("/api/2.0/mlflow/users/create", "/api/3.0/mlflow/roles/create", "/api/3.0/mlflow/roles/assign"):

@@ -150,4 +150,17 @@ def test_why_a_model_is_not_explained_is_said(tmp_path, trained):
     told = explain(other, Bundle.load(other), dataset, answers(folder, dataset))
     assert told == "its network does not end in global average pooling and dense layers"
     bare = dataset.with_manifest(dataset.manifest[dataset.manifest["task"] == "classification"])
-    assert explain(folder, Bundle.load(folder), bare, answers(folder, dataset)) == "no image of test has a mask"
+    assert explain(folder, Bundle.load(folder), bare, answers(folder, dataset)) == "no image of test has a mask of the same picture"
+
+
+def test_a_mask_of_another_crop_of_the_image_is_left_out(trained):
+    folder, dataset = trained
+    whole = explain(folder, Bundle.load(folder), dataset, answers(folder, dataset))
+    assert isinstance(whole, Explained)
+    cropped, *others = whole.table["image_id"]
+    manifest = dataset.manifest.copy()
+    here = (manifest["image_id"] == cropped) & (manifest["task"] == "segmentation")
+    manifest.loc[here, ["width", "sha256"]] = [17, "0" * 64]
+    explained = explain(folder, Bundle.load(folder), dataset.with_manifest(manifest), answers(folder, dataset))
+    assert isinstance(explained, Explained)
+    assert explained.table["image_id"].tolist() == others

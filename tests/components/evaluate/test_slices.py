@@ -162,3 +162,15 @@ class TestDimensions:
         assert table["hair"].tolist() == [named[share] for share in measures["hair_share"][table.index]]
         sized = {0.01: "under 10 %", 0.05: "under 10 %", 0.2: "10 to 30 %"}
         assert table["lesion size"].tolist() == [sized[share] for share in measures["hair_share"][table.index]]
+
+    def test_the_size_of_a_lesion_in_another_crop_of_the_image_is_not_known(self, root):
+        some_measures(root)
+        manifest = read_manifest(root)
+        masks = manifest["task"] == "segmentation"
+        cropped = set(Dataset(root).rows(Task.CLASSIFICATION, Split.TEST)["image_id"][:3])
+        manifest.loc[masks & manifest["image_id"].isin(cropped), "width"] += 1
+        manifest.loc[masks & manifest["image_id"].isin(cropped), "sha256"] = "0" * 64
+        write_manifest(root, manifest)
+        table = image_dimensions(Dataset(root), Task.CLASSIFICATION)
+        assert set(table.index[table["lesion size"] == UNKNOWN]) == cropped
+        assert UNKNOWN not in set(image_dimensions(Dataset(root), Task.SEGMENTATION)["lesion size"])

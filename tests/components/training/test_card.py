@@ -61,6 +61,7 @@ def test_what_probabilities_and_sets_mean_is_told(classifier: Path, dataset: Dat
     changes = {"temperature": 1.25, "conformal": sets}
     card = write_card(described(classifier, classifier_params(), **changes), dataset)
     assert "Temperature 1.25, fitted on val" in card
+    assert "nor for one diagnosis by itself" in card
     assert "in 90% of the images of each diagnosis" in card
     assert "at least MEL 0.125, NV 0.125" in card
     assert "Of DF, SCC there were too few lesions" in card

@@ -11,8 +11,6 @@ from components.params import load_params
 from components.reporter import Reporter
 from components.store import Store
 from pipelines.data.revision import dvc_revision
-from pipelines.plan import Plan, PlannedStep
-from pipelines.runs import RunRecord
 from tests.data_project import DataProject
 from tests.isic_folder import IsicFolder
 
@@ -43,6 +41,4 @@ def test_a_source_that_dvc_versions_is_told_with_the_commit_that_was_read(
     store = Store(tmp_path / "home")
     params = load_params(data=[source]).params.ingest
     store.execute("ingest", "i" * 20, lambda work: ingest(work, params, Reporter(work, "ingest")))
-    plan = Plan((PlannedStep("ingest", "i" * 20, params={}, inputs={}, code="0" * 8),))
-    record = RunRecord("20261124-153012-a1b2", "dermacare run", "", {}, plan.as_json())
-    assert dvc_revision(store, record, "e" * 64) == f"dvc:project:pictures@{commit}"
+    assert dvc_revision(store, "i" * 20, "e" * 64) == f"dvc:project:pictures@{commit}"
