@@ -156,7 +156,7 @@ class Description(BaseModel):
 
     @property
     def saw_drawn(self) -> bool:
-        """Whether the model, any that it was trained on from, or the segmenter that crops for one of them learned from drawn images."""
+        """Whether the model, the segmenter that crops for it, or any that it was trained on from learned from drawn images."""
         return self.phantom or self.segmenter_saw_drawn or (self.parent is not None and self.parent.phantom)
 
     @property
