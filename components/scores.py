@@ -353,6 +353,7 @@ class Scores(_Figures):
         phantom: whether its images were drawn, so that the figures say nothing about skin.
         test_sets: task → what tells its test set apart (`components.evaluate.test_set`).
         models: by name.
+        melanoma_specificity: at which the share of melanomas found was measured; 0.9 where it was not noted yet.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -360,6 +361,7 @@ class Scores(_Figures):
     phantom: bool
     test_sets: dict[str, str]
     models: dict[str, ModelScores]
+    melanoma_specificity: float = 0.9
 
     def classifiers(self) -> list[ClassifierScores]:
         """The classifiers, in the order in which they were judged."""

@@ -79,6 +79,7 @@ def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateP
         phantom=judge.dataset.phantom,
         test_sets={one.task: test_set_digest(judge.dataset, Task(one.task)) for one in scores},
         models={one.name: one for one in scores},
+        melanoma_specificity=params.melanoma_specificity,
     )
     if result.classifiers():
         reporter.figure("f1_by_diagnosis", draw_f1(result.classifiers(), judge.footnote))
