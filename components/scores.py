@@ -259,9 +259,15 @@ class Explanation(_Figures):
 
 
 class _ParentScores(_Figures):
+    """Whom the figures are of.
+
+    `other_size`: whether its own images were of another size than those that judge, so that it may look worse than it is.
+    """
+
     digest: str
     name: str
     data_version: str
+    other_size: bool = False
 
 
 class ClassifierParent(_ParentScores):
