@@ -63,7 +63,7 @@ class Parent(BaseModel):
         digest: see `bundle_digest`.
         name: the model's name.
         data_version: of the data that it was trained on.
-        phantom: whether any of that data was drawn, or of the data that it was trained on from.
+        phantom: whether it, or any that it was trained on from, learned from drawn images: its `Description.saw_drawn`.
         earlier: data versions of the models that it was trained on from in turn, the newest first.
     """
 
@@ -122,6 +122,7 @@ class Description(BaseModel):
         training: parameters of the step that trained it.
         parent: the model that it was trained on from; None: it started from something else.
         segmenter_files: names of the files of the segmenter that images are cropped by, below `segmenter/`; empty: they are not.
+        segmenter_saw_drawn: whether that segmenter learned from drawn images.
         int8: what it costs that the network is in 8-bit integers; None: it is in float32.
         libraries: version of each library that trained it, by name; empty where it was written before they were noted.
     """
@@ -149,13 +150,19 @@ class Description(BaseModel):
     training: dict[str, Any]
     parent: Parent | None = None
     segmenter_files: tuple[str, ...] = ()
+    segmenter_saw_drawn: bool = False
     int8: Int8 | None = None
     libraries: dict[str, str] = {}
 
     @property
     def saw_drawn(self) -> bool:
-        """Whether the model, or any that it was trained on from, learned from drawn images."""
-        return self.phantom or (self.parent is not None and self.parent.phantom)
+        """Whether the model, the segmenter that crops for it, or any that it was trained on from learned from drawn images."""
+        return self.phantom or self.segmenter_saw_drawn or (self.parent is not None and self.parent.phantom)
+
+    @property
+    def learned_from(self) -> tuple[str, ...]:
+        """Data versions that the model, and those that it was trained on from in turn, learned from, the newest first."""
+        return (self.data_version, *(() if self.parent is None else (self.parent.data_version, *self.parent.earlier)))
 
     @property
     def stored_size(self) -> tuple[int, int]:
@@ -241,13 +248,12 @@ def read_parent(root: Path) -> Parent | None:
     if not folder.is_dir():
         return None
     parent = read_description(folder)
-    before = parent.parent
     return Parent(
         digest=bundle_digest(folder),
         name=parent.name,
         data_version=parent.data_version,
         phantom=parent.saw_drawn,
-        earlier=() if before is None else (before.data_version, *before.earlier),
+        earlier=parent.learned_from[1:],
     )
 
 

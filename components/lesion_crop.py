@@ -49,10 +49,11 @@ def find_lesion(mask: npt.NDArray[np.bool_]) -> Box:
 
 
 def crop(image: RGBImage, lesion: Box, *, margin: float, size: tuple[int, int]) -> RGBImage:
-    """Cut out a lesion so that it lies in the middle and is not stretched when the cut is scaled to `size`.
+    """Cut out a lesion, with what is around it, in the proportions of `size` as far as the image reaches.
 
-    The box grows by the margin on each side, then to the proportions of `size`; it is moved inwards where it would leave the image,
-    and is as long as the image at most.
+    The box grows by the margin on each side, then to those proportions, about the lesion's middle. It is moved inwards where it
+    would leave the image, so that the lesion no longer lies in the middle, and is as long as the image at most: the cut of a large
+    lesion has other proportions, and is stretched when it is scaled to `size`, at most as much as the whole image would be.
 
     Args:
         image: H x W x 3, uint8, RGB.

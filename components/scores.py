@@ -259,9 +259,15 @@ class Explanation(_Figures):
 
 
 class _ParentScores(_Figures):
+    """Whom the figures are of.
+
+    `other_size`: whether its own images were of another size than those that judge, so that it may look worse than it is.
+    """
+
     digest: str
     name: str
     data_version: str
+    other_size: bool = False
 
 
 class ClassifierParent(_ParentScores):
@@ -353,6 +359,7 @@ class Scores(_Figures):
         phantom: whether its images were drawn, so that the figures say nothing about skin.
         test_sets: task → what tells its test set apart (`components.evaluate.test_set`).
         models: by name.
+        melanoma_specificity: at which the share of melanomas found was measured; 0.9 where it was not noted yet.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -360,6 +367,7 @@ class Scores(_Figures):
     phantom: bool
     test_sets: dict[str, str]
     models: dict[str, ModelScores]
+    melanoma_specificity: float = 0.9
 
     def classifiers(self) -> list[ClassifierScores]:
         """The classifiers, in the order in which they were judged."""

@@ -154,7 +154,7 @@ def compile_(
 ) -> None:
     """Write the pipeline for a Kubeflow cluster, as its intermediate representation."""
     from components.params import load_params
-    from pipelines.crop_by import cropped_by
+    from pipelines.crop_by import find_crop, resolved_crop
     from pipelines.home import Home
     from pipelines.plan import check_models, source_fingerprint
     from pipelines.start_from import check_reachable, find_starts, started
@@ -163,8 +163,9 @@ def compile_(
     home = Home.here()
     resolved = load_params(file, profile=profile, data=data or [], assignments=assignments or [])
     check_models(resolved.params)
-    params = cropped_by(home, resolved, crop_by).params
-    params = started(params, find_starts(home, params, start_from or []))
+    references = start_from or []
+    params = resolved_crop(resolved, find_crop(home, resolved.params, crop_by, references)).params
+    params = started(params, find_starts(home, params, references))
     check_reachable(home, params)
     compile_pipeline(params, source_fingerprint(params.ingest, home.root), output)
     typer.echo(f"{output}: written; upload it in Kubeflow's UI")
@@ -223,13 +224,15 @@ def params(
     """Every parameter: value, type, range, where the value comes from, what it means."""
     from components.params import load_params
     from dermacare.params_command import show_params
-    from pipelines.crop_by import cropped_by
+    from pipelines.crop_by import find_crop, resolved_crop
     from pipelines.home import Home
     from pipelines.start_from import find_starts, resolved_with
 
     home = Home.here()
-    resolved = cropped_by(home, load_params(file, profile=profile, data=data or [], assignments=assignments or []), crop_by)
-    show_params(resolved_with(resolved, find_starts(home, resolved.params, start_from or [])), as_yaml=yaml)
+    references = start_from or []
+    resolved = load_params(file, profile=profile, data=data or [], assignments=assignments or [])
+    resolved = resolved_crop(resolved, find_crop(home, resolved.params, crop_by, references))
+    show_params(resolved_with(resolved, find_starts(home, resolved.params, references)), as_yaml=yaml)
 
 
 @app.command()

@@ -19,7 +19,7 @@ from dermacare.progress import view_of
 from dermacare.results import show_results
 from dermacare.ui_command import server_address
 from pipelines import local, runs
-from pipelines.crop_by import cropped_by
+from pipelines.crop_by import Crop, find_crop, resolved_crop
 from pipelines.home import Home
 from pipelines.kubeflow import Kubeflow
 from pipelines.plan import Plan, state_of, why_stale
@@ -121,7 +121,8 @@ def plan_run(
     offline: bool = False,
 ) -> Prepared:
     """What a run of these parameters would do; tells of the models that start from a registered version."""
-    cropped = cropped_by(home, resolved, crop_by)
+    crop = find_crop(home, resolved.params, crop_by, start_from)
+    cropped = resolved_crop(resolved, crop)
     starts = find_starts(home, cropped.params, start_from)
     prepared = prepare(
         home,
@@ -132,10 +133,25 @@ def plan_run(
         offline=offline,
         runner=runner,
         starts=starts,
+        crop=crop,
         cluster=kubeflow.address if kubeflow else "",
     )
+    if crop is not None:
+        _tell_crop(prepared.record, crop)
     _tell_starts(prepared.record, starts)
     return prepared
+
+
+def _tell_crop(record: RunRecord, crop: Crop) -> None:
+    segmenter = Params.model_validate(record.params).preprocess.segmenter
+    assert segmenter is not None
+    console.print(f"classifiers see images that {version_of(segmenter)} crops", markup=False)
+    if crop.withdrawn:
+        console.print(
+            f"{crop.version} learned from images that were withdrawn since ({', '.join(crop.withdrawn)}): the classifiers that it "
+            "crops for hold it",
+            markup=False,
+        )
 
 
 def _tell_starts(record: RunRecord, starts: Sequence[Start]) -> None:

@@ -253,14 +253,13 @@ class _Sides:
         return {} if run is None else _code(run.data.tags)
 
     def _unlearned(self, description: Description, dataset: Dataset, rows: "pd.DataFrame") -> "tuple[pd.DataFrame, int | None]":
-        """The rows that a model is not known to have learned from, and how many others there were; None: not known."""
-        if description.data_version == dataset.version:
-            return rows, 0
-        folds = description.training.get("folds", 1)
-        learned = learned_of(self._splits, description.data_version, rows, description.task, folds)
+        """The rows that a model, and those before it, are not known to have learned from, and how many others; None: not known."""
+        elsewhere = [version for version in description.learned_from if version != dataset.version]
+        shown = dataset.rows(description.task).set_index("image_id", drop=False).loc[rows["image_id"]]
+        learned = learned_of(self._splits, elsewhere, shown, description.task, description.training.get("folds", 1))
         if learned is None:
             return rows, None
-        return rows[~learned].reset_index(drop=True), int(learned.sum())
+        return rows[~learned.to_numpy()].reset_index(drop=True), int(learned.sum())
 
     def _of_mlflow(self, ledger: Ledger, target: Target) -> Side:
         """What MLflow knows of a run, or of the model of one that became a version."""

@@ -1,5 +1,6 @@
 """The bundle that a training goes on from: fetched into the training step's folder, and what it learned from before."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,21 +135,27 @@ def count_learned(splits: KnownSplits, learned_from: str, dataset: Dataset, task
     return sum(_count_known(judged, learned) for judged, learned in parts)
 
 
-def learned_of(splits: KnownSplits, learned_from: str, rows: "pd.DataFrame", task: Task, folds: int) -> "pd.Series[bool] | None":
-    """Which images have a group that a model learned from; None where this is not known.
+def learned_of(
+    splits: KnownSplits, learned_from: Iterable[str], rows: "pd.DataFrame", task: Task, folds: int
+) -> "pd.Series[bool] | None":
+    """Which images have a group that a model, or one that it goes on from in turn, learned from; None where this is not known.
 
     Args:
         splits: who tells how data was split.
-        learned_from: the data version that the model was trained on.
+        learned_from: the data versions that they were trained on: `Description.learned_from`.
         rows: of a manifest.
         task: whose rows.
-        folds: of its training: with folds it learned from val too.
+        folds: of each training: with folds it learned from val too.
     """
-    then = _rows(splits, learned_from, task)
-    if then is None:
-        return None
     learned = (Split.TRAIN.value,) if folds == 1 else (Split.TRAIN.value, Split.VAL.value)
-    return known(told(rows), then[then["split"].isin(learned)])
+    asked = told(rows)
+    found = asked["split"].isna()  # nothing yet: every row has a split
+    for version in dict.fromkeys(learned_from):
+        then = _rows(splits, version, task)
+        if then is None:
+            return None
+        found |= known(asked, then[then["split"].isin(learned)])
+    return found
 
 
 def _rows(splits: KnownSplits, data_version: str, task: Task) -> "pd.DataFrame | None":

@@ -158,7 +158,7 @@ def _data_context(home: Home, dataset: Dataset, store: Store, validate: str | No
 
     def learned(model: Description) -> int | None:
         test, folds = dataset.rows(model.task, Split.TEST), model.training.get("folds", 1)
-        found = learned_of(KnownSplits(home), model.data_version, test, model.task, folds)
+        found = learned_of(KnownSplits(home), model.learned_from, test, model.task, folds)
         return None if found is None else int(found.sum())
 
     return DataContext(

@@ -1,18 +1,19 @@
 """Starting a run: resolve what is planned, see whether it is done already, and hand it to a runner."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from components.params import Params, Resolved
+from components.params import Params, Resolved, bundle_of
 from components.store import Store
 from pipelines import runs
+from pipelines.crop_by import Crop, cropped
 from pipelines.home import Home
 from pipelines.plan import Plan, make_plan, source_fingerprint
 from pipelines.runner import Runner
 from pipelines.runs import RunRecord, RunState
-from pipelines.start_from import Start, earlier_starts, started
+from pipelines.start_from import Start, started, weights_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def prepare(
     offline: bool = False,
     runner: Runner = Runner.SUBPROCESS,
     starts: Sequence[Start] = (),
+    crop: Crop | None = None,
     cluster: str = "",
 ) -> Prepared:
     """Plan a run and look at what earlier ones left.
@@ -62,6 +64,7 @@ def prepare(
         offline: leave MLflow out, and `register`, which needs it; a run without it then does that step.
         runner: where the steps are to run.
         starts: the models that start from a registered version.
+        crop: the segmenter that `resolved` has by `--crop-by`.
         cluster: address of the Kubeflow Pipelines that carries it out; empty: this machine does.
     """
     runs.bury_the_dead(home)
@@ -74,7 +77,7 @@ def prepare(
             return _unfinished_fresh(one, params.model_dump(mode="json", by_alias=True))
         return make_plan(params, fingerprint=fingerprint, run_id=run).same_work(one.steps)
 
-    params = earlier_starts(resolved.params, starts, earlier, is_work_of) or started(resolved.params, starts)
+    params = as_begun(resolved.params, starts, crop, earlier, is_work_of) or started(resolved.params, starts)
     values = params.model_dump(mode="json", by_alias=True)
     mark = ""
     if fresh:
@@ -105,6 +108,35 @@ def prepare(
         resumes=same[0] if same and same[0].state in (RunState.KILLED, RunState.FAILED) else None,
         goes_on=same[0] if cluster and same and same[0].state is RunState.RUNNING else None,
     )
+
+
+def as_begun(
+    params: Params,
+    starts: Sequence[Start],
+    crop: Crop | None,
+    earlier: Sequence[RunRecord],
+    is_work_of: Callable[[Params, RunRecord], bool],
+) -> Params | None:
+    """The parameters as an earlier run had them, where an alias now names what that run made of the same work; else None.
+
+    A run that trains on from production, or crops by it, may become production. The same command, typed again, would then train on
+    from its own model, or crop by it, though nothing changed, or never end what a kill in `register` left.
+    """
+    for run in earlier:
+        before = Params.model_validate(run.params)
+        then = [
+            replace(start, weights=weights)
+            for start in starts
+            if start.by_alias and start.run_id == run.id and bundle_of(weights := weights_of(before, start))
+        ]
+        segmenter = before.preprocess.segmenter if crop is not None and crop.by_alias and crop.run_id == run.id else None
+        if not then and segmenter is None:
+            continue
+        begun = started(started(params, starts), then)
+        begun = begun if segmenter is None else cropped(begun, segmenter)
+        if is_work_of(begun, run):
+            return begun
+    return None
 
 
 def _unfinished_fresh(record: RunRecord, params: dict[str, Any]) -> bool:

@@ -4,16 +4,15 @@ A version stands in the parameters of its architecture as `weights: bundle:NAME/
 the bundle of that digest from MLflow (`pipelines/parents.py`), so that any machine that reaches the tracking server can.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from components.errors import ParamsError, WeightsError
 from components.lesions import Task
-from components.params import Params, PreprocessParams, Resolved, TrainingParams, bundle_of, bundle_weights, for_model, version_of
+from components.params import Params, PreprocessParams, Resolved, TrainingParams, bundle_weights, for_model, version_of
 from components.withdrawn import read_withdrawn
 from pipelines.home import Home, open_ledger
-from pipelines.runs import RunRecord
 
 if TYPE_CHECKING:
     from components.bundle import Description
@@ -107,26 +106,6 @@ def check_reachable(home: Home, params: Params) -> None:
             )
 
 
-def earlier_starts(
-    params: Params, starts: Sequence[Start], earlier: Sequence[RunRecord], is_work_of: Callable[[Params, RunRecord], bool]
-) -> Params | None:
-    """The parameters as an earlier run had them, where an alias now names what that run made of the same work; else None.
-
-    A run that trains on from production may become production. The same command, typed again, would then train on from its own
-    model, though nothing changed, or never end what a kill in `register` left.
-    """
-    for run in earlier:
-        before = Params.model_validate(run.params)
-        then = [
-            replace(start, weights=weights)
-            for start in starts
-            if start.by_alias and start.run_id == run.id and bundle_of(weights := weights_of(before, start))
-        ]
-        if then and is_work_of(begun := started(started(params, starts), then), run):
-            return begun
-    return None
-
-
 def weights_of(params: Params, start: Start) -> str:
     """What a model starts from in these parameters."""
     return for_model(_section(params, start.section), start.model).weights
@@ -138,7 +117,18 @@ def _section(params: Params, name: str) -> TrainingParams:
     return section
 
 
-def _starts(home: Home, params: Params, reference: str) -> list[Start]:
+def withdrawn_from(description: "Description") -> tuple[str, ...]:
+    """Ids that were withdrawn, and whose images a model, or one that it was trained on from, learned from."""
+    return tuple(row.id for row in read_withdrawn().rows if not set(description.learned_from).isdisjoint(row.versions))
+
+
+def is_alias(reference: str) -> bool:
+    """Whether a reference names an alias, which moves, and no version."""
+    return not reference.rpartition("/")[2].isdigit()
+
+
+def find_parents(home: Home, params: Params, reference: str) -> "list[tuple[Version, Description]]":
+    """The versions that a reference of `--from` names, and what they say of themselves; the rest as of `find_starts`."""
     from components.register.registry import Registry
     from components.registered import describe_version
 
@@ -149,9 +139,12 @@ def _starts(home: Home, params: Params, reference: str) -> list[Start]:
         )
     with ledger.answering(f"looking up {reference}"):
         versions = _find(Registry(ledger), reference, params)
+    return [(version, describe_version(ledger, version)) for version in versions]
+
+
+def _starts(home: Home, params: Params, reference: str) -> list[Start]:
     starts = []
-    for version in versions:
-        description = describe_version(ledger, version)
+    for version, description in find_parents(home, params, reference):
         section = _SECTIONS[description.task]
         _check_architecture(version.label, description.architecture, section, _section(params, section).models)
         _check_preprocessing(version.label, description, params.preprocess)
@@ -163,8 +156,8 @@ def _starts(home: Home, params: Params, reference: str) -> list[Start]:
                 version=version.label,
                 weights=bundle_weights(version.label, version.digest),
                 run_id=version.run_id,
-                by_alias=not reference.rpartition("/")[2].isdigit(),
-                withdrawn=_withdrawn(description),
+                by_alias=is_alias(reference),
+                withdrawn=withdrawn_from(description),
             )
         )
     return starts
@@ -263,7 +256,3 @@ def _check_folds(version: str, description: "Description", params: TrainingParam
 
 def _yaml(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}"
-
-
-def _withdrawn(description: "Description") -> tuple[str, ...]:
-    return tuple(row.id for row in read_withdrawn().rows if description.data_version in row.versions)

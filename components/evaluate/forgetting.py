@@ -11,7 +11,9 @@ from components.predictions import probabilities_of
 from components.scores import DICE_CHANGE, ClassifierParent, SegmenterParent
 
 
-def compare_classifiers(parent: Parent, before: pd.DataFrame, now: pd.DataFrame, specificity: float) -> ClassifierParent:
+def compare_classifiers(
+    parent: Parent, before: pd.DataFrame, now: pd.DataFrame, specificity: float, *, other_size: bool
+) -> ClassifierParent:
     """Compare what a classifier and its parent say.
 
     Args:
@@ -19,6 +21,7 @@ def compare_classifiers(parent: Parent, before: pd.DataFrame, now: pd.DataFrame,
         before: its predictions, as `components.evaluate.judged` makes them.
         now: those of the new model, the images of test in the same order.
         specificity: at which the share of melanomas found is told.
+        other_size: whether the images are of another size than those that the parent was trained on.
     """
     val, test = (before[before["split"] == split.value] for split in (Split.VAL, Split.TEST))
     truth = test["label"].to_numpy()
@@ -28,6 +31,7 @@ def compare_classifiers(parent: Parent, before: pd.DataFrame, now: pd.DataFrame,
         digest=parent.digest,
         name=parent.name,
         data_version=parent.data_version,
+        other_size=other_size,
         val=None if val.empty else measure_answers(val, specificity),
         test=measure_answers(test, specificity),
         forgotten={code: int((was_right & ~is_right & (truth == code)).sum()) for code in CODES},
@@ -35,7 +39,7 @@ def compare_classifiers(parent: Parent, before: pd.DataFrame, now: pd.DataFrame,
     )
 
 
-def compare_segmenters(parent: Parent, before: pd.DataFrame, now: pd.DataFrame) -> SegmenterParent:
+def compare_segmenters(parent: Parent, before: pd.DataFrame, now: pd.DataFrame, *, other_size: bool) -> SegmenterParent:
     """Compare the masks of a segmenter and its parent; arguments as in `compare_classifiers`."""
     val, test = (before[before["split"] == split.value] for split in (Split.VAL, Split.TEST))
     change = now.loc[now["split"] == Split.TEST.value, "dice"].to_numpy() - test["dice"].to_numpy()
@@ -43,6 +47,7 @@ def compare_segmenters(parent: Parent, before: pd.DataFrame, now: pd.DataFrame) 
         digest=parent.digest,
         name=parent.name,
         data_version=parent.data_version,
+        other_size=other_size,
         val=None if val.empty else measure_segmentation(val, val["group_id"].tolist()),
         test=measure_segmentation(test, test["group_id"].tolist()),
         forgotten=int((change < -DICE_CHANGE).sum()),

@@ -79,6 +79,7 @@ def evaluate(dataset: Path, models: Sequence[Path], out: Path, params: EvaluateP
         phantom=judge.dataset.phantom,
         test_sets={one.task: test_set_digest(judge.dataset, Task(one.task)) for one in scores},
         models={one.name: one for one in scores},
+        melanoma_specificity=params.melanoma_specificity,
     )
     if result.classifiers():
         reporter.figure("f1_by_diagnosis", draw_f1(result.classifiers(), judge.footnote))
@@ -135,13 +136,17 @@ class _Judge:
         if path.exists():
             self._tell(scores.name, len(rows))
         else:
-            # It saw images of the same colours, maybe of another size: `pipelines.start_from` refuses others.
+            # It saw images of the same colours, maybe of another size, which is told: `pipelines.start_from` refuses others. Images
+            # as they came, which could be brought to its own size, do not reach this step.
             parent = Bundle.load(folder / PARENT).on(self.dataset.preprocessing)
             write_predictions(path, answered(parent, self.dataset, rows, lambda images: self._tell(scores.name, images)))
         before = read_predictions(path)
+        other_size = read_description(folder / PARENT).stored_size != description.stored_size
         if isinstance(scores, SegmenterScores):
-            return scores.model_copy(update={"parent": compare_segmenters(description.parent, before, table)})
-        compared = compare_classifiers(description.parent, before, table, self._params.melanoma_specificity)
+            masks = compare_segmenters(description.parent, before, table, other_size=other_size)
+            return scores.model_copy(update={"parent": masks})
+        specificity = self._params.melanoma_specificity
+        compared = compare_classifiers(description.parent, before, table, specificity, other_size=other_size)
         return scores.model_copy(update={"parent": compared})
 
     def _predictions(self, folder: Path, bundle: Bundle) -> pd.DataFrame:

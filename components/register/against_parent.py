@@ -30,13 +30,20 @@ def changes(parent: ClassifierParent | SegmenterParent) -> str:
 
 
 def doubt(version: str, parent: ClassifierParent | SegmenterParent, learned: int | None) -> str:
-    """What to say where the parent may have learned from images that it is judged by; empty where it is known that it did not.
+    """What to say where the parent is not judged as the model is: it learned from images that judge, or from those of another size.
+
+    Empty where it is known that neither is so.
 
     Args:
         version: what the parent is called.
         parent: its scores.
         learned: images that judge the model and that the parent learned from; None: not known.
     """
+    size = f"{version} was trained on images of another size than those that judge, so that it may look worse than it is"
+    return ". ".join(filter(None, (_learned(version, parent, learned), size if parent.other_size else "")))
+
+
+def _learned(version: str, parent: ClassifierParent | SegmenterParent, learned: int | None) -> str:
     if learned == 0:
         return ""
     optimistic = "figures of both models may be optimistic"

@@ -34,10 +34,17 @@ class Incomparable:
 
 @dataclass(frozen=True)
 class Judge:
-    """What judges: the preprocessed images of a run, and the same as they came, where they are at hand."""
+    """What judges.
+
+    Attributes:
+        dataset: the preprocessed images of a run.
+        validated: the same as they came; None: they are not at hand.
+        specificity: at which the share of melanomas found is told.
+    """
 
     dataset: Dataset
     validated: Dataset | None
+    specificity: float
 
     def rows(self, task: Task) -> pd.DataFrame:
         """Test."""
@@ -57,7 +64,7 @@ def compare(
     Args:
         champion: what serves.
         version: as which it is registered.
-        judge: the images.
+        judge: the images, and how melanomas are counted.
         challenger: its answers to the images of test, as `components.evaluate.judged` writes them.
         learned: images of test whose group the champion learned from; None: not known.
         tell: called with the number of images of each batch.
@@ -71,7 +78,9 @@ def compare(
     if isinstance(answers, Incomparable):
         return answers
     now = challenger.set_index("image_id").loc[answers["image_id"]].reset_index()
-    return (_classifiers if champion.task is Task.CLASSIFICATION else _segmenters)(version, answers, now)
+    if champion.task is Task.CLASSIFICATION:
+        return _classifiers(version, answers, now, judge.specificity)
+    return _segmenters(version, answers, now)
 
 
 def _answers(champion: Bundle, judge: Judge, tell: Callable[[int], None]) -> pd.DataFrame | Incomparable:
@@ -102,11 +111,11 @@ def _table(champion: Bundle, dataset: Dataset, rows: pd.DataFrame, said: np.ndar
     return pd.DataFrame(vars(count_overlap(truth, predicted))).assign(boundary_f1=boundary_f1(truth, predicted))
 
 
-def _classifiers(version: Version, before: pd.DataFrame, now: pd.DataFrame) -> Comparison:
+def _classifiers(version: Version, before: pd.DataFrame, now: pd.DataFrame, specificity: float) -> Comparison:
     truth, groups = now["label"].tolist(), now["group_id"].tolist()
     first, second = probabilities_of(before), probabilities_of(now)
     was_right, is_right = (np.array(predicted_codes(said)) == np.array(truth) for said in (first, second))
-    differences = paired_differences(truth, first, second, groups)
+    differences = paired_differences(truth, first, second, groups, specificity=specificity)
     return _comparison(version, groups, differences, gained=is_right & ~was_right, lost=was_right & ~is_right)
 
 

@@ -21,7 +21,7 @@ from components.register.publish import PublishedModel
 from components.register.registry import Entry, Registry
 from components.register.weigh import megabytes, milliseconds
 from components.registered import fetch_bundle
-from components.scores import ClassifierScores, ModelScores, flat
+from components.scores import ClassifierScores, ModelScores, flat, read_scores
 from components.tracking import Ledger
 
 
@@ -79,7 +79,8 @@ class Judgement:
         tell: Callable[[int], None],
     ) -> None:
         self._ledger = ledger
-        self._judge = Judge(dataset, Dataset(data.validated) if data.validated else None)
+        validated = Dataset(data.validated) if data.validated else None
+        self._judge = Judge(dataset, validated, read_scores(evaluation).melanoma_specificity)
         self._evaluation = evaluation
         self._data = data
         self._run = run

@@ -86,7 +86,8 @@ def deliver(learning: AnyLearning, trained: Sequence[Trained], out: Path, report
 def _describe(learning: AnyLearning, trained: Sequence[Trained], out: Path) -> Description:
     """What the bundle is, but for what is known later: what the images that judge choose, and the digest of their predictions."""
     (name,) = learning.params.models
-    segmenter = _segmenter(learning)
+    folder = _segmenter(learning)
+    segmenter = None if folder is None else read_description(folder)
     return Description(
         name=name,
         task=learning.task,
@@ -103,7 +104,8 @@ def _describe(learning: AnyLearning, trained: Sequence[Trained], out: Path) -> D
         phantom=learning.dataset.phantom,
         training=learning.params.identity().model_dump(mode="json"),
         parent=read_parent(out),
-        segmenter_files=read_description(segmenter).files if segmenter else (),
+        segmenter_files=() if segmenter is None else segmenter.files,
+        segmenter_saw_drawn=segmenter is not None and segmenter.saw_drawn,
         libraries=library_versions(),
     )
 

@@ -176,7 +176,7 @@ def test_a_bundle_of_before_flips_members_and_libraries_is_read_as_one_without(t
     values = json.loads(path.read_text())
     digests = {name: digest for name, digest in values.pop("digests").items() if name != "bundle.json"}
     del values["test_flips"], values["members"], values["libraries"], values["out_of_fold"], values["segmenter_files"]
-    del values["conformal"], values["refuses"]
+    del values["conformal"], values["refuses"], values["segmenter_saw_drawn"]
     path.write_text(json.dumps(bundle._sealed(values, digests)))
     described = Bundle.load(tmp_path).description
     assert (described.test_flips, described.members, described.weights) == (False, (), ("weights.weights.h5",))

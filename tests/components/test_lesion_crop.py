@@ -1,4 +1,4 @@
-"""The crop: the lesion in the middle, its proportions kept, never out of the image."""
+"""The crop: the lesion and its margin, in the proportions asked for as far as the image reaches, never out of it."""
 
 import numpy as np
 import pytest
@@ -53,6 +53,33 @@ def test_the_cut_has_the_proportions_of_the_size_that_it_is_scaled_to() -> None:
 def test_at_the_border_the_cut_moves_inwards() -> None:
     cut = crop(numbered(100, 100), Box(0.0, 0.8, 0.2, 1.0), margin=0.5, size=(8, 8))
     assert corners(cut) == (0, 60, 39, 99)
+
+
+def test_a_large_lesion_is_cut_as_far_as_the_image_reaches() -> None:
+    # 70 % of both sides and the margin: 450 x 588 of 450 x 600, for a square.
+    cut = crop(numbered(225, 300), Box(0.15, 0.15, 0.85, 0.85), margin=0.2, size=(224, 224))
+    assert cut.shape == (225, 294, 3)
+
+
+@given(
+    top=st.floats(0, 0.95),
+    left=st.floats(0, 0.95),
+    height=st.floats(0.01, 1),
+    width=st.floats(0.01, 1),
+    margin=st.floats(0, 2),
+    size=st.sampled_from([(64, 64), (48, 64), (30, 64), (64, 30)]),
+)
+def test_a_cut_is_never_stretched_more_than_the_whole_image(
+    top: float, left: float, height: float, width: float, margin: float, size: tuple[int, int]
+) -> None:
+    box = Box(top, left, min(top + height, 1.0), min(left + width, 1.0))
+    rows, columns, _ = crop(numbered(90, 120), box, margin=margin, size=size).shape
+
+    def stretch(rows: float, columns: float) -> float:
+        return max(rows / columns, size[0] / size[1]) / min(rows / columns, size[0] / size[1])
+
+    # A cut is whole pixels: each side may be two longer than the box.
+    assert stretch(rows, columns) <= max(stretch(90, 120), (1 + 2 / min(rows, columns)) ** 2) + 1e-6
 
 
 @given(

@@ -7,6 +7,7 @@ import yaml
 
 from components.errors import ParamsError
 from components.params import bundle_weights, describe, for_model, load_params, profiles, sources_of, version_of
+from components.project import project_file
 
 
 def test_a_profile_then_data_then_set_override_the_file() -> None:
@@ -24,6 +25,27 @@ def test_a_profile_then_data_then_set_override_the_file() -> None:
 @pytest.mark.parametrize("profile", profiles())
 def test_every_profile_holds(profile: str) -> None:
     assert load_params(profile=profile).params.train_classifier.models
+
+
+def test_the_reports_recipe_takes_nothing_that_decides_its_result_from_params_yaml() -> None:
+    # What is left out is an accident (seeds, files, what stops a run), or nothing that this recipe uses.
+    unused = {
+        "seed",
+        "shard_rows",
+        "max_quarantined",
+        "audit_fail_on",
+        "folds",
+        "crop_margin",
+        "warmup",
+        "focal_gamma",
+        "mix_alpha",
+    }
+    pinned = yaml.safe_load(project_file("profiles/report.yaml").read_text())
+    for section in ("validate", "preprocess", "augment_balance", "train_unet", "train_classifier"):
+        known = yaml.safe_load(project_file("params.yaml").read_text())[section]
+        assert known.keys() - pinned[section].keys() <= unused, section
+    params = load_params(profile="report").params
+    assert (params.validate_.split, params.validate_.test_share, params.validate_.val_share) == ("official", 0.15, 0.15)
 
 
 def test_logit_adjustment_of_one_architecture_is_refused_beside_class_weights_too() -> None:

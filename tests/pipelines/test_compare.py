@@ -21,7 +21,7 @@ from dermacare.compare_command import compare as command
 from pipelines.compare import Targets, compared
 from pipelines.home import Home
 from pipelines.runs import RunState, load, save
-from tests.bundles import classifier_bundle, segmenter_bundle
+from tests.bundles import classifier_bundle, segmenter_bundle, trained_on
 from tests.datasets import encoded_dataset, preprocessed_dataset
 from tests.mlflow_server import address
 from tests.pipelines.homes import RunsOfHome
@@ -174,6 +174,29 @@ def test_what_a_fetched_version_learned_from_judges_nothing(two: TwoRuns, tmp_pa
     assert answers is not None
     assert answers.left_out == 5
     assert len(answers.table) == 32
+
+
+def test_what_a_model_before_it_learned_from_judges_nothing(two: TwoRuns, tmp_path: Path) -> None:
+    home = elsewhere(two, tmp_path)
+    made = RunsOfHome(home, Ledger(home.tracking_uri, "dermacare"), made=2)
+    made.data("same", DRAWN)
+    learned = two.dataset.rows(Task.CLASSIFICATION)
+    train = learned.index[learned["split"] == "train"][:5]
+    made.data("newer", partial(_moved_to_test, ids=set(learned.loc[train, "image_id"])))
+    child = made.run("newer", {"train_classifier/tiny_cnn": partial(_trained_on, two.dataset.version)})
+    other = made.run("newer", {"train_classifier/tiny_cnn": SKILLED})
+    (pair,) = [one for found in compare(home, child, other) for one in found.pairs]
+    assert pair.first.answers is not None
+    assert pair.second.answers is not None
+    assert (pair.first.answers.left_out, pair.second.answers.left_out) == (5, 0)
+    assert pair.paired is not None
+    assert pair.paired.images == 32
+
+
+def _trained_on(before: str, folder: Path, data_version: str) -> Path:
+    """A classifier that was trained on from one that learned from a version of the data."""
+    parent = classifier_bundle(folder.parent / f"{folder.name}-parent", name="tiny_cnn", data_version=before)
+    return trained_on(classifier_bundle(folder, name="tiny_cnn", data_version=data_version), parent)
 
 
 def _moved_to_test(folder: Path, ids: set[str]) -> Path:

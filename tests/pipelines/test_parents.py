@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from components.bundle import Bundle, Parent, bundle_digest, read_description
+from components.bundle import Bundle, Description, Parent, bundle_digest, read_description
 from components.dataset import Dataset, read_manifest, write_manifest
 from components.errors import DataRefused, TrackingError
 from components.lesions import Split, Task
@@ -17,6 +17,7 @@ from components.store import Store, copy_tree
 from components.tracking import Ledger
 from pipelines.home import Home
 from pipelines.parents import KnownSplits, count_learned, count_learned_before, take_parent, take_segmenter
+from pipelines.publish import _data_context
 from tests.bundles import classifier_bundle, segmenter_bundle
 from tests.components.register.conftest import Made, judged, trained
 from tests.datasets import preprocessed_dataset
@@ -118,6 +119,26 @@ def test_what_any_model_before_it_learned_from_counts(home: Home, dataset: Path,
     assert count("e" * 64) is None
     same = Parent(digest="d" * 64, name="tiny_cnn", data_version=version, phantom=False, earlier=("e" * 64,))
     assert count_learned_before(splits, same, Dataset(dataset), Task.CLASSIFICATION, 1) is None
+
+
+def test_a_champion_learned_from_what_any_model_before_it_did(home: Home, dataset: Path, tmp_path: Path) -> None:
+    version, store = Dataset(dataset).version, Store(home.root)
+    now = moved(dataset, tmp_path / "now", Split.TRAIN, Split.TEST)
+    store.execute("preprocess", "b" * 20, lambda work: copy_tree(now, work))
+    judges = Dataset(now)
+    learned = len(Dataset(dataset).rows(Task.CLASSIFICATION, Split.TRAIN))
+    # The newest is trained on what lies in test now, with none of that in train.
+    young = read_description(classifier_bundle(tmp_path / "tiny_cnn", data_version=judges.version))
+    count = _data_context(home, judges, store, None, None).learned
+
+    def after(*versions: str) -> Description:
+        newest, *earlier = versions
+        parent = Parent(digest="d" * 64, name="tiny_cnn", data_version=newest, phantom=False, earlier=tuple(earlier))
+        return young.model_copy(update={"parent": parent})
+
+    assert count(young) == 0
+    assert count(after(version)) == count(after(judges.version, version)) == learned
+    assert count(after(version, "e" * 64)) is None
 
 
 def test_what_nobody_registered_is_not_known(home: Home, dataset: Path) -> None:

@@ -5,18 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from components.bundle import bundle_digest, read_description
+from components.bundle import CARD, MODEL, WEIGHTS, Parent, bundle_digest, read_description, write_bundle
 from components.dataset import Dataset
 from components.errors import ParamsError
-from components.params import Params, Resolved, bundle_weights, for_model, load_params
+from components.params import Params, Resolved, bundle_weights, for_model, load_params, version_of
 from components.register.context import RunContext
 from components.tracking import Ledger
-from pipelines.crop_by import cropped_by
+from dermacare.run_command import plan_run
+from pipelines.crop_by import Crop, cropped, find_crop, resolved_crop
 from pipelines.home import Home
 from pipelines.plan import make_plan
 from pipelines.releases import Releases
+from pipelines.runner import Runner
 from pipelines.runs import RunRecord
-from pipelines.start_from import Start, check_reachable, earlier_starts, find_starts, started
+from pipelines.start import as_begun
+from pipelines.start_from import Start, check_reachable, find_starts, started, withdrawn_from
 from tests.bundles import segmenter_bundle
 from tests.components.register.conftest import Made, classifier, judged, trained
 from tests.datasets import preprocessed_dataset
@@ -146,12 +149,24 @@ def test_what_stays_off_and_lengths_that_follow_the_size_may_differ(registered: 
 
 
 def test_a_version_that_learned_from_withdrawn_images_is_named(registered: Registered, monkeypatch, tmp_path: Path) -> None:
-    version = read_description(registered.models["lesion-classifier/2"]).data_version
-    row = f"P_1,patient,2026-11-01,,1,T_1,{'0' * 64},{version},,\n"
-    (tmp_path / "withdrawn.csv").write_text("id,kind,when,reason,images,image_ids,sha256,versions,folders,seen_by\n" + row)
-    monkeypatch.chdir(tmp_path)
+    withdraw(read_description(registered.models["lesion-classifier/2"]).data_version, tmp_path, monkeypatch)
     (start,) = find_starts(registered.home, params(), ["2"])
     assert start.withdrawn == ("P_1",)
+
+
+def withdraw(version: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder whose withdrawn.csv names a patient of whom a data version had an image."""
+    row = f"P_1,patient,2026-11-01,,1,T_1,{'0' * 64},{version},,\n"
+    (folder / "withdrawn.csv").write_text("id,kind,when,reason,images,image_ids,sha256,versions,folders,seen_by\n" + row)
+    monkeypatch.chdir(folder)
+
+
+def test_what_a_model_before_it_learned_from_counts_as_withdrawn_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    withdraw("a" * 64, tmp_path, monkeypatch)
+    described = read_description(segmenter_bundle(tmp_path / "segmenter"))
+    before = Parent(digest="d" * 64, name="unet_tiny", data_version="b" * 64, phantom=False, earlier=("a" * 64,))
+    assert withdrawn_from(described) == ()
+    assert withdrawn_from(described.model_copy(update={"parent": before})) == ("P_1",)
 
 
 def test_a_cluster_cannot_fetch_from_a_home_of_this_machine(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,16 +182,18 @@ class TestAliasThatMoved:
 
     PARENT = bundle_weights("lesion-classifier/1", "1" * 64)
     START = Start("train_classifier", "tiny_cnn", "lesion-classifier/2", bundle_weights("x/2", "2" * 64), "first", True, ())
+    SEGMENTER = bundle_weights("lesion-segmenter/1", "3" * 64)
+    CROP = Crop("lesion-segmenter/2", bundle_weights("lesion-segmenter/2", "4" * 64), "first", True, ())
 
     def record(self, params: Params) -> RunRecord:
         plan = make_plan(params, fingerprint="f", run_id="first")
         return RunRecord("first", "", "", params.model_dump(mode="json", by_alias=True), plan.as_json())
 
-    def again(self, asked: Params, record: RunRecord, start: Start = START) -> Params | None:
+    def again(self, asked: Params, record: RunRecord, start: Start | None = START, crop: Crop | None = None) -> Params | None:
         def is_work_of(params: Params, run: RunRecord) -> bool:
             return make_plan(params, fingerprint="f", run_id="again").same_work(run.steps)
 
-        return earlier_starts(asked, [start], [record], is_work_of)
+        return as_begun(asked, [] if start is None else [start], crop, [record], is_work_of)
 
     def test_the_run_that_made_it_is_taken_up(self) -> None:
         begun = started(params(), [replace(self.START, weights=self.PARENT)])
@@ -193,6 +210,19 @@ class TestAliasThatMoved:
     def test_a_run_that_started_from_nothing_is_gone_on_from(self) -> None:
         assert self.again(params(), self.record(params())) is None
 
+    def test_a_segmenter_that_the_run_made_crops_nothing_of_the_run_itself(self) -> None:
+        begun = cropped(params(), self.SEGMENTER)
+        asked = cropped(params(), self.CROP.segmenter)
+        assert self.again(asked, self.record(begun), None, self.CROP) == begun
+        changed = cropped(params("train_classifier.epochs=31"), self.CROP.segmenter)
+        assert self.again(changed, self.record(begun), None, self.CROP) is None
+        assert self.again(asked, self.record(begun), None, replace(self.CROP, by_alias=False)) is None
+        assert self.again(asked, self.record(params()), None, self.CROP) is None
+
+    def test_both_aliases_may_have_moved_by_the_same_run(self) -> None:
+        begun = cropped(started(params(), [replace(self.START, weights=self.PARENT)]), self.SEGMENTER)
+        assert self.again(cropped(params(), self.CROP.segmenter), self.record(begun), crop=self.CROP) == begun
+
 
 def test_the_key_of_a_training_knows_the_bytes_that_it_starts_from_and_not_where_they_lie() -> None:
     def key(weights: str) -> str:
@@ -207,16 +237,17 @@ def test_the_key_of_a_training_knows_the_bytes_that_it_starts_from_and_not_where
 
 def test_images_must_be_cropped_as_the_version_saw_them(registered: Registered) -> None:
     with pytest.raises(ParamsError, match="lesion-classifier/2 saw images that were not cropped, and this run does otherwise"):
-        find_starts(registered.home, cropped(registered, "production").params, ["lesion-classifier/2"])
+        find_starts(registered.home, by_crop(registered, "production").params, ["lesion-classifier/2"])
 
 
-def cropped(registered: Registered, reference: str | None) -> Resolved:
-    return cropped_by(registered.home, load_params(assignments=[*TINY]), reference)
+def by_crop(registered: Registered, reference: str | None) -> Resolved:
+    resolved = load_params(assignments=[*TINY])
+    return resolved_crop(resolved, find_crop(registered.home, resolved.params, reference, []))
 
 
 @pytest.mark.parametrize("reference", ["1", "production", "lesion-segmenter/1"])
 def test_a_segmenter_to_crop_by_is_named_by_its_version(registered: Registered, reference: str) -> None:
-    resolved = cropped(registered, reference)
+    resolved = by_crop(registered, reference)
     digest = bundle_digest(registered.models["lesion-segmenter/1"])
     assert resolved.params.preprocess.segmenter == bundle_weights("lesion-segmenter/1", digest)
     assert resolved.sources["preprocess.segmenter"] == "--crop-by"
@@ -227,13 +258,70 @@ def test_a_segmenter_to_crop_by_is_named_by_its_version(registered: Registered, 
 @pytest.mark.parametrize("reference", ["7", "lesion-classifier/1", "challenger"])
 def test_what_is_no_segmenter_is_refused(registered: Registered, reference: str) -> None:
     with pytest.raises(ParamsError, match=f"--crop-by: {reference} is no version .* of lesion-segmenter; its versions are: 1"):
-        cropped(registered, reference)
+        by_crop(registered, reference)
 
 
 def test_without_a_segmenter_there_is_nothing_to_crop_by(registered: Registered, tmp_path: Path) -> None:
-    assert cropped(registered, None).params.preprocess.segmenter is None
+    assert by_crop(registered, None).params.preprocess.segmenter is None
     with pytest.raises(ParamsError, match=r"nothing is registered in .* yet; run once without it"):
-        cropped_by(Home(tmp_path), load_params(assignments=[*TINY]), "production")
+        find_crop(Home(tmp_path), params(), "production", [])
+
+
+@pytest.fixture
+def moved_on(mlflow_uri: str, tmp_path: Path) -> Home:
+    """A home whose classifier was cropped by the first segmenter, where `production` is the second."""
+    ledger, home = Ledger(mlflow_uri, "dermacare"), tmp_path / "home"
+    dataset = preprocessed_dataset(tmp_path / "data", per_class=3)
+    names = {"name": "unet_tiny", "data_version": Dataset(dataset).version}
+    first, second = (trained(segmenter_bundle(tmp_path / f"at {at}", threshold=at, **names)) for at in (0.35, 0.36))
+    cut = cropped_bundle(classifier(dataset, tmp_path / "classifier", name="tiny_cnn"), first)
+    for number, paths in enumerate([[first, cut], [second]]):
+        made = Made(dataset, paths, judged(dataset, paths, tmp_path / f"evaluation-{number}"))
+        made.register(ledger, home / f"out-{number}", RunContext(run_id=f"run-{number}"))
+    Releases(Home(home)).approve("lesion-segmenter/2", "as good as the first")
+    return Home(home)
+
+
+def cropped_bundle(bundle: Path, segmenter: Path) -> Path:
+    """Make a classifier's bundle one whose images a segmenter cropped."""
+    described, made = read_description(bundle), bundle / "made.h5"
+    named = cropped(params(), bundle_weights("lesion-segmenter/1", bundle_digest(segmenter))).preprocess.segmenter
+    preprocess = described.preprocess.model_copy(update={"segmenter": named})
+    changes = {"preprocess": preprocess, "segmenter_files": read_description(segmenter).files}
+    (bundle / WEIGHTS).rename(made)
+    model, card = (bundle / MODEL).read_bytes(), (bundle / CARD).read_text()
+    write_bundle(bundle, described.model_copy(update=changes), model=model, weights=[made], card=card, segmenter=segmenter)
+    made.unlink()
+    return bundle
+
+
+def test_beside_from_an_alias_is_what_the_parent_was_cropped_by(moved_on: Home) -> None:
+    crop = find_crop(moved_on, params(), "production", ["production"])
+    assert crop is not None
+    assert (crop.version, crop.by_alias) == ("lesion-segmenter/1", False)
+    starts = find_starts(moved_on, cropped(params(), crop.segmenter), ["production"])
+    assert [start.version for start in starts] == ["lesion-classifier/1", "lesion-segmenter/2"]
+    alone = find_crop(moved_on, params(), "production", [])
+    assert alone is not None
+    assert (alone.version, alone.by_alias, alone.run_id) == ("lesion-segmenter/2", True, "run-1")
+    # A number means what it says.
+    named = find_crop(moved_on, params(), "2", ["production"])
+    assert named is not None
+    with pytest.raises(ParamsError, match=r"lesion-classifier/1 saw images cropped by bundle:lesion-segmenter/1#.*does otherwise"):
+        find_starts(moved_on, cropped(params(), named.segmenter), ["production"])
+
+
+def test_a_segmenter_that_learned_from_withdrawn_images_is_told_of(
+    registered: Registered, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    withdraw(read_description(registered.models["lesion-segmenter/1"]).data_version, tmp_path, monkeypatch)
+    asked = load_params(assignments=[*TINY])
+    way = {"runner": Runner.SUBPROCESS, "kubeflow": None}
+    prepared = plan_run(registered.home, asked, profile=None, start_from=[], crop_by="production", **way)
+    assert version_of(prepared.record.params["preprocess"]["segmenter"]) == "lesion-segmenter/1"
+    told = " ".join(capsys.readouterr().out.split())
+    assert "classifiers see images that lesion-segmenter/1 crops" in told
+    assert "lesion-segmenter/1 learned from images that were withdrawn since (P_1)" in told
 
 
 def test_folds_start_from_a_version_with_the_same_folds_alone(registered: Registered) -> None:

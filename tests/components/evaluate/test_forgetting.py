@@ -11,6 +11,7 @@ from components.errors import BundleError
 from components.evaluate import evaluate
 from components.lesions import CODES, Split, Task
 from components.params import EvaluateParams
+from components.register.against_parent import doubt
 from components.reporter import Reporter
 from components.scores import Scores, flat, read_scores
 from tests.bundles import classifier_bundle, segmenter_bundle, trained_on
@@ -65,12 +66,22 @@ def test_a_segmenter_forgets_images_whose_dice_falls_by_more_than_a_tenth(datase
     assert told.test.per_image.dice == pytest.approx(before.mean())
 
 
-def test_a_parent_that_saw_another_size_is_judged_on_the_images_that_there_are(dataset: Path, tmp_path: Path) -> None:
+def test_a_parent_that_saw_another_size_is_judged_on_the_images_that_there_are_and_it_is_told(
+    dataset: Path, tmp_path: Path
+) -> None:
     parent = classifier_bundle(tmp_path / "parent", name="parent", size=(16, 16))
     child = trained_on(classifier_bundle(tmp_path / "child", name="child"), parent)
     told = judged(dataset, tmp_path / "out", child).models["child"].parent
     assert told.test.images == len(Dataset(dataset).rows(Task.CLASSIFICATION, Split.TEST))
     assert told.test.accuracy > 0.3
+    assert told.other_size
+    assert doubt("lesion-classifier/1", told, 0) == (
+        "lesion-classifier/1 was trained on images of another size than those that judge, so that it may look worse than it is"
+    )
+    assert "learned from 3 of the images that judge" in doubt("lesion-classifier/1", told, 3)
+    same = trained_on(classifier_bundle(tmp_path / "same", name="same"), classifier_bundle(tmp_path / "before", name="before"))
+    parent = judged(dataset, tmp_path / "again", same).models["same"].parent
+    assert (parent.other_size, doubt("lesion-classifier/1", parent, 0)) == (False, "")
 
 
 def test_what_was_forgotten_stands_among_the_flat_figures(dataset: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from components.augment_balance import augment_balance
-from components.bundle import Bundle
+from components.bundle import Bundle, read_description
 from components.dataset import Dataset
 from components.errors import BundleError
 from components.images import decode_image
@@ -24,7 +24,7 @@ from tests.trainings import Data, classifier_params, train_tiny
 
 @pytest.fixture(scope="module")
 def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return encoded_dataset(tmp_path_factory.mktemp("data") / "validated", per_class=3)
+    return encoded_dataset(tmp_path_factory.mktemp("data") / "validated", per_class=3, source="photographs")
 
 
 def cropping(params: PreprocessParams, version: str = "lesion-segmenter/1") -> PreprocessParams:
@@ -94,6 +94,14 @@ def test_the_card_says_that_images_are_cropped(trained: tuple[Path, Path]) -> No
     assert "cropped to the lesion that the segmenter in `segmenter/` finds, with 25% around it" in (
         trained[1] / "MODEL_CARD.md"
     ).read_text(encoding="utf-8")
+
+
+def test_a_classifier_that_a_segmenter_crops_for_learned_from_what_that_did(trained: tuple[Path, Path]) -> None:
+    description = read_description(trained[1])
+    assert not description.phantom
+    assert read_description(trained[0] / "segmenter").phantom
+    assert description.saw_drawn
+    assert "Trained on drawn images (phantom)" in (trained[1] / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 def test_a_changed_byte_of_the_segmenter_is_found(trained: tuple[Path, Path], tmp_path: Path) -> None:

@@ -18,8 +18,10 @@ import pytest
 from components.bundle import Bundle, bundle_digest
 from components.dataset import Dataset
 from components.errors import LedgerError, TrackingError
+from components.evaluate import evaluate
 from components.images import decode_image
 from components.lesions import CODES, Diagnosis
+from components.params import EvaluateParams
 from components.promotion import reading
 from components.promotion.entries import Action, Outcome
 from components.register import register, step
@@ -565,6 +567,17 @@ class TestPolicy:
         judged = second(DataContext(learned=lambda _: learned))
         assert judged.outcome is Outcome.NEEDS_APPROVAL
         assert told in judged.reason
+
+    def test_melanomas_are_counted_at_the_specificity_at_which_they_were_measured(self, skilled, ledger, tmp_path):
+        skilled.register(ledger, tmp_path / "first")
+        bundle, out = classifier(skilled.dataset, tmp_path / "other", name="other", sharpness=0), tmp_path / "evaluated"
+        out.mkdir()
+        params = EvaluateParams(overlays=0, melanoma_specificity=0.5)
+        evaluate(skilled.dataset, [bundle], out, params, Reporter(out, "evaluate"))
+        Made(skilled.dataset, [bundle], out).register(ledger, tmp_path / "second", RunContext(run_id="second"))
+        (decision,) = releases_of(tmp_path / "second").entries()[-1].decisions
+        # At 0.9 neither finds one.
+        assert decision.comparison.differences["melanoma_sensitivity"].value == -0.5
 
     def test_a_model_of_other_data_is_refused(self, made, ledger, tmp_path):
         bundle = trained(classifier_bundle(tmp_path / "skilled", name="skilled"))
