@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rich.table import Table
 
+from components.bundle import read_description
 from components.dataset import Dataset
 from components.lesions import Task
 from components.params import Params, for_model, version_of
@@ -14,7 +15,7 @@ from components.scores import ClassifierScores, Scores, SegmenterScores, flat, r
 from components.store import Store
 from dermacare.console import console
 from pipelines.home import Home
-from pipelines.parents import KnownSplits, count_learned
+from pipelines.parents import KnownSplits, count_learned_before
 from pipelines.runs import RunRecord
 
 
@@ -74,18 +75,22 @@ def _table(models: Sequence[ClassifierScores | SegmenterScores], measures: Mappi
 def _show_parents(home: Home, record: RunRecord, scores: Scores) -> None:
     """Print each model that was trained on from a registered version beside it: what it forgot, what it learned."""
     params = Params.model_validate(record.params)
-    dataset = Dataset(Store(home.root).out("preprocess", record.steps["preprocess"].key))
+    store = Store(home.root)
+    dataset = Dataset(store.out("preprocess", record.steps["preprocess"].key))
     table = Table("model", "trained on from", "figure", "before", "now", title="before and after training on, on the test split")
     lines = []
     for model in scores.models.values():
         if model.parent is None:
             continue
-        section = params.train_unet if isinstance(model, SegmenterScores) else params.train_classifier
-        recipe = for_model(section, model.name)
+        step = "train_unet" if isinstance(model, SegmenterScores) else "train_classifier"
+        recipe = for_model(getattr(params, step), model.name)
+        trained = f"{step}/{model.name}"
+        parent = read_description(store.out(trained, record.steps[trained].key)).parent
+        assert parent is not None
         version = version_of(recipe.weights) or model.parent.digest[:12]
         for name, pair in figures(model, "test").items():
             table.add_row(model.name, version, name, *(f"{value:.3f}" for value in pair))
-        learned = count_learned(KnownSplits(home), model.parent.data_version, dataset, Task(model.task), recipe.folds)
+        learned = count_learned_before(KnownSplits(home), parent, dataset, Task(model.task), recipe.folds)
         lines += [f"{model.name}: {changes(model.parent)}", doubt(version, model.parent, learned)]
     console.print(table)
     for line in filter(None, lines):
