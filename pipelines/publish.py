@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import components
 from components.audit.findings import read_counts
@@ -12,7 +12,6 @@ from components.bundle import Description, read_description
 from components.dataset import Dataset
 from components.errors import TrackingError
 from components.files import sha256_file
-from components.leak_study.scores import LeakScores, read_leak
 from components.lesions import Split
 from components.params import Params, RegisterParams
 from components.project import project_file
@@ -30,6 +29,9 @@ from pipelines.data.revision import dvc_revision
 from pipelines.home import Home, open_ledger
 from pipelines.parents import KnownSplits, count_learned_before, learned_of
 from pipelines.runs import RunRecord, RunState
+
+if TYPE_CHECKING:
+    from components.leak_study.scores import LeakScores
 
 _STATUS: dict[RunState, RunStatus] = {RunState.DONE: "FINISHED", RunState.FAILED: "FAILED", RunState.KILLED: "KILLED"}
 
@@ -99,7 +101,7 @@ def publish(
         models: model bundles.
         evaluation: evaluate's output.
     """
-    from components.dataset import Dataset
+    from components.leak_study.scores import read_leak
     from components.register import register
 
     store = Store(home.root, RemoteStore.here())
@@ -150,7 +152,7 @@ def _learned(splits: KnownSplits, models: Sequence[Path], dataset: Path) -> dict
     }
 
 
-def _data_context(home: Home, dataset: Dataset, store: Store, validate: str | None, leak: LeakScores | None) -> DataContext:
+def _data_context(home: Home, dataset: Dataset, store: Store, validate: str | None, leak: "LeakScores | None") -> DataContext:
     """What this home, its store or MLflow knows of the data that judges; `validate`: the key of its work, where it is known."""
     if validate is not None:
         store.bring("validate", validate)
@@ -177,6 +179,8 @@ def _figures(store: Store, keys: Mapping[str, str]) -> dict[str, Path]:
 
 def _leak_study(store: Store, dataset: Dataset) -> Path | None:
     """The newest leak study of this home on the same images, which went through the same."""
+    from components.leak_study.scores import read_leak
+
     same = (dataset.version, dataset.preprocessing.identity())
     studies = ((out, read_leak(out)) for out in store.outs("leak_study"))
     return next((out for out, found in studies if (found.data_version, found.preprocess) == same), None)

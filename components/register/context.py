@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from components.bundle import Description
-from components.leak_study.scores import LeakScores
 from components.promotion.evidence import AuditCounts
 from components.tracking import RunDetails
+
+if TYPE_CHECKING:  # its package imports what the study is made with
+    from components.leak_study.scores import LeakScores
 
 
 class RunContext(BaseModel):
@@ -74,4 +77,4 @@ class DataContext:
     learned: Callable[[Description], int | None]
     validated: Path | None = None
     audit: AuditCounts | None = None
-    leak: LeakScores | None = None
+    leak: "LeakScores | None" = None
