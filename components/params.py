@@ -223,7 +223,7 @@ class TrainingParams(Section):
         ge=1, le=1000, description="epochs without gain before training stops; null: it goes on to the end"
     )
     keep: Literal["best", "last"] = Field(
-        description="whose weights are kept: the best epoch's by the loss on val, or the last one's"
+        description="whose weights are kept: the best epoch's by the loss on val, of those at input_size, or the last one's"
     )
     ema: float | None = Field(
         gt=0, lt=1, description="decay a step of the running mean of the weights that is judged and kept (Polyak 1992); null: none"

@@ -543,7 +543,7 @@ def study_leak(
 ) -> None:
     """What a leak is worth: one classifier trained twice, without and with other images of the test set's lesions.
 
-    On the newest preprocessed data of this home. Killed, the same command goes on from there.
+    On the newest data of this home that was preprocessed as the parameters say. Killed, the same command goes on from there.
     """
     from components.params import load_params
     from dermacare.study_command import study_leak as study

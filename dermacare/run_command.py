@@ -146,7 +146,7 @@ def _tell_crop(record: RunRecord, crop: Crop) -> None:
     segmenter = Params.model_validate(record.params).preprocess.segmenter
     assert segmenter is not None
     console.print(f"classifiers see images that {version_of(segmenter)} crops", markup=False)
-    if crop.withdrawn:
+    if crop.withdrawn and version_of(segmenter) == crop.version:  # another one crops for work that is done
         console.print(
             f"{crop.version} learned from images that were withdrawn since ({', '.join(crop.withdrawn)}): the classifiers that it "
             "crops for hold it",

@@ -14,7 +14,7 @@ from components.leak_study import study_leak as make_study
 from components.leak_study.page import NAMES, headline
 from components.leak_study.publish import publish_leak
 from components.leak_study.scores import LeakScores, read_leak
-from components.params import Params, for_model
+from components.params import Params, PreprocessParams, for_model
 from components.reporter import Reporter
 from components.store import Store, code_digest, made_by, step_key
 from components.tracking import Ledger
@@ -106,13 +106,20 @@ def _newest(store: Store, home: Home, wanted: LeakStudyParams) -> Path:
     outs = store.outs("preprocess")
     if not outs:
         raise DatasetError(f"{home.root}: holds no preprocessed data yet; `dermacare run` makes some")
-    alike = [out for out in outs if Dataset(out).preprocessing.identity() == wanted.preprocess]
+    alike = [out for out in outs if _went_through(out) == wanted.preprocess]
     if not alike:
         raise DatasetError(
             f"{home.root}: none of its {len(outs)} preprocessed datasets went through what `preprocess` of these parameters says; "
-            "give the --profile and the --set of the run that made the one you mean"
+            "give the --profile and the --set of the run that made the one you mean (of --crop-by: --set preprocess.segmenter=…)"
         )
     return alike[0]
+
+
+def _went_through(out: Path) -> PreprocessParams | None:
+    try:
+        return Dataset(out).preprocessing.identity()
+    except DatasetError:
+        return None  # another version of this program wrote it
 
 
 def _show(home: Home, scores: LeakScores, out: Path, dataset: Path) -> None:

@@ -256,10 +256,8 @@ class _Sides:
         """The rows that a model, and those before it, are not known to have learned from, and how many others; None: not known."""
         elsewhere = [version for version in description.learned_from if version != dataset.version]
         shown = dataset.rows(description.task).set_index("image_id", drop=False).loc[rows["image_id"]]
-        learned = learned_of(self._splits, elsewhere, shown, description.task, description.training.get("folds", 1))
-        if learned is None:
-            return rows, None
-        return rows[~learned.to_numpy()].reset_index(drop=True), int(learned.sum())
+        learned, is_all = learned_of(self._splits, elsewhere, shown, description.task, description.training.get("folds", 1))
+        return rows[~learned.to_numpy()].reset_index(drop=True), int(learned.sum()) if is_all else None
 
     def _of_mlflow(self, ledger: Ledger, target: Target) -> Side:
         """What MLflow knows of a run, or of the model of one that became a version."""

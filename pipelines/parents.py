@@ -137,8 +137,8 @@ def count_learned(splits: KnownSplits, learned_from: str, dataset: Dataset, task
 
 def learned_of(
     splits: KnownSplits, learned_from: Iterable[str], rows: "pd.DataFrame", task: Task, folds: int
-) -> "pd.Series[bool] | None":
-    """Which images have a group that a model, or one that it goes on from in turn, learned from; None where this is not known.
+) -> "tuple[pd.Series[bool], bool]":
+    """Which images have a group that a model, or one that it goes on from in turn, is known to have learned from.
 
     Args:
         splits: who tells how data was split.
@@ -146,16 +146,18 @@ def learned_of(
         rows: of a manifest.
         task: whose rows.
         folds: of each training: with folds it learned from val too.
+
+    Returns:
+        A truth value a row, and whether that is all: False where it is not known how one of the versions was split.
     """
     learned = (Split.TRAIN.value,) if folds == 1 else (Split.TRAIN.value, Split.VAL.value)
     asked = told(rows)
     found = asked["split"].isna()  # nothing yet: every row has a split
-    for version in dict.fromkeys(learned_from):
-        then = _rows(splits, version, task)
-        if then is None:
-            return None
-        found |= known(asked, then[then["split"].isin(learned)])
-    return found
+    parts = [_rows(splits, version, task) for version in dict.fromkeys(learned_from)]
+    for then in parts:
+        if then is not None:
+            found |= known(asked, then[then["split"].isin(learned)])
+    return found, all(then is not None for then in parts)
 
 
 def _rows(splits: KnownSplits, data_version: str, task: Task) -> "pd.DataFrame | None":

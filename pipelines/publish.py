@@ -107,7 +107,7 @@ def publish(
     store = Store(home.root, RemoteStore.here())
     origins = {folder: made_by(folder) for folder in (dataset, *models, evaluation)}
     record = runs.load(home, run) if run else None
-    keys = _keys(record, origins.values())
+    keys = _keys(record, [origins[folder] for folder in (*models, evaluation, dataset)])
     commit, dirty = git_state()
     trained = [origins[folder] for folder in models]
     trained_by = {one.step.partition("/")[2]: str(store.record(one.step, one.key).get("run", "")) for one in trained}
@@ -136,7 +136,8 @@ def publish(
 def _keys(record: RunRecord | None, origins: Iterable[Origin]) -> dict[str, str]:
     """Each step (and model) that the run is made of → key of its work.
 
-    What lies in the outputs goes before the plan: a run that the clock started was planned without knowing its sources.
+    What lies in the outputs goes before the plan: a run that the clock started was planned without knowing its sources. Of two
+    outputs the later one goes before the earlier.
     """
     planned = {step.name: step.key for step in record.steps.steps} if record else {}
     return planned | {step: key for origin in origins for step, key in origin.steps.items()}
@@ -160,8 +161,8 @@ def _data_context(home: Home, dataset: Dataset, store: Store, validate: str | No
 
     def learned(model: Description) -> int | None:
         test, folds = dataset.rows(model.task, Split.TEST), model.training.get("folds", 1)
-        found = learned_of(KnownSplits(home), model.learned_from, test, model.task, folds)
-        return None if found is None else int(found.sum())
+        found, is_all = learned_of(KnownSplits(home), model.learned_from, test, model.task, folds)
+        return int(found.sum()) if is_all or found.any() else None
 
     return DataContext(
         learned=learned,

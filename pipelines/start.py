@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from components.params import Params, Resolved, bundle_of
 from components.store import Store
 from pipelines import runs
@@ -122,8 +124,13 @@ def as_begun(
     A run that trains on from production, or crops by it, may become production. The same command, typed again, would then train on
     from its own model, or crop by it, though nothing changed, or never end what a kill in `register` left.
     """
-    for run in earlier:
-        before = Params.model_validate(run.params)
+    moved = {start.run_id for start in starts if start.by_alias}
+    moved |= {crop.run_id} if crop is not None and crop.by_alias else set()
+    for run in [one for one in earlier if one.id in moved]:
+        try:
+            before = Params.model_validate(run.params)
+        except ValidationError:
+            continue  # of another version of this program: none of its work is this
         then = [
             replace(start, weights=weights)
             for start in starts

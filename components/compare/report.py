@@ -139,8 +139,8 @@ def _doubt(letter: str, model: Model) -> str:
     if model.answers is None or model.answers.left_out == 0:
         return ""
     if model.answers.left_out is None:
-        where = "neither in this home nor in MLflow"
-        return f"Whether {letter} learned from some of these images is not known, since its data is {where}."
+        where = "its data, or that of a model before it, is neither in this home nor in MLflow"
+        return f"Whether {letter} learned from some of these images is not known, since {where}."
     return f"{model.answers.left_out:,} images of test were left out, since {letter} learned from them or others of their group."
 
 

@@ -50,6 +50,6 @@ def _learned(version: str, parent: ClassifierParent | SegmenterParent, learned: 
     if learned is None:
         return (
             f"Whether {version} learned from some of these images is not known, since its data (version "
-            f"{parent.data_version[:12]}) is neither in this home nor in MLflow: {optimistic}"
+            f"{parent.data_version[:12]}), or that of a model before it, is neither in this home nor in MLflow: {optimistic}"
         )
     return f"{version} learned from {learned:,} of the images that judge: {optimistic}"

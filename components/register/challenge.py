@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from components.boundary import boundary_f1
-from components.bundle import Bundle
+from components.bundle import Bundle, Description
 from components.dataset import Dataset
 from components.evaluate.bootstrap import paired_differences, paired_mask_differences
 from components.evaluate.classification import predicted_codes
@@ -70,8 +70,7 @@ def compare(
         tell: called with the number of images of each batch.
     """
     if learned is None:
-        data = f"its data (version {champion.description.data_version[:12]}) is neither in this home nor in MLflow"
-        return Incomparable(f"whether it learned from images of test is not known, since {data}")
+        return Incomparable(f"whether it learned from images of test is not known, since {_unknown(champion.description)}")
     if learned:
         return Incomparable(f"it learned from lesions of {learned:,} images of test")
     answers = _answers(champion, judge, tell)
@@ -81,6 +80,16 @@ def compare(
     if champion.task is Task.CLASSIFICATION:
         return _classifiers(version, answers, now, judge.specificity)
     return _segmenters(version, answers, now)
+
+
+def _unknown(description: Description) -> str:
+    own, *before = (version[:12] for version in description.learned_from)
+    if not before:
+        return f"its data (version {own}) is neither in this home nor in MLflow"
+    return (
+        f"of its data (version {own}) and that of the models that it was trained on from ({', '.join(before)}) some is neither in "
+        "this home nor in MLflow"
+    )
 
 
 def _answers(champion: Bundle, judge: Judge, tell: Callable[[int], None]) -> pd.DataFrame | Incomparable:

@@ -51,9 +51,16 @@ def _data_section(description: Description, dataset: Dataset) -> str:
         lines.append(f"| {split} | {' | '.join(map(str, counts))} |")
     sources = ", ".join(sorted(set(rows["source"])))
     folds = "" if description.out_of_fold is None else " and, of train and val, in one fold alone"
+    torn = int((rows.groupby("group_id")["split"].nunique() > 1).sum())
+    groups = (
+        f"{torn:,} groups (patient, lesion, near-duplicates) lie in several splits, as their source has it: figures are too good"
+        if torn
+        else f"A group (patient, lesion, near-duplicates) lies in one split alone{folds}"
+    )
     return (
-        f"## Trained on\n\nData version `{description.data_version}`, from {sources}. A group (patient, lesion, near-duplicates) "
-        f"lies in one split alone{folds}; test was not looked at.\n\n" + "\n".join(lines) + "\n"
+        f"## Trained on\n\nData version `{description.data_version}`, from {sources}. {groups}; test was not looked at.\n\n"
+        + "\n".join(lines)
+        + "\n"
     )
 
 
@@ -158,7 +165,9 @@ def _loss(description: Description) -> str:
 
 def _kept(description: Description) -> str:
     training = description.training
-    kept = "the epoch with the lowest loss on the images that it was judged by" if training["keep"] == "best" else "the last epoch"
+    best = "the epoch with the lowest loss on the images that it was judged by"
+    best += ", of those at its own size" if training["progressive"] else ""
+    kept = best if training["keep"] == "best" else "the last epoch"
     mean = f", as a running mean with decay {training['ema']:g} a step" if training["ema"] is not None else ""
     return f"Weights: those of {kept}{mean}."
 

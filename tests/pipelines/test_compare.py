@@ -183,7 +183,8 @@ def test_what_a_model_before_it_learned_from_judges_nothing(two: TwoRuns, tmp_pa
     learned = two.dataset.rows(Task.CLASSIFICATION)
     train = learned.index[learned["split"] == "train"][:5]
     made.data("newer", partial(_moved_to_test, ids=set(learned.loc[train, "image_id"])))
-    child = made.run("newer", {"train_classifier/tiny_cnn": partial(_trained_on, two.dataset.version)})
+    child = made.run("newer", {"train_classifier/tiny_cnn": partial(_trained_on, [two.dataset.version])})
+    unknown = made.run("newer", {"train_classifier/tiny_cnn": partial(_trained_on, ["e" * 64, two.dataset.version])})
     other = made.run("newer", {"train_classifier/tiny_cnn": SKILLED})
     (pair,) = [one for found in compare(home, child, other) for one in found.pairs]
     assert pair.first.answers is not None
@@ -191,12 +192,19 @@ def test_what_a_model_before_it_learned_from_judges_nothing(two: TwoRuns, tmp_pa
     assert (pair.first.answers.left_out, pair.second.answers.left_out) == (5, 0)
     assert pair.paired is not None
     assert pair.paired.images == 32
+    (pair,) = [one for found in compare(home, unknown, other) for one in found.pairs]
+    assert pair.first.answers is not None
+    assert (pair.first.answers.left_out, len(pair.first.answers.table)) == (None, 32), "what is known is left out all the same"
 
 
-def _trained_on(before: str, folder: Path, data_version: str) -> Path:
-    """A classifier that was trained on from one that learned from a version of the data."""
-    parent = classifier_bundle(folder.parent / f"{folder.name}-parent", name="tiny_cnn", data_version=before)
-    return trained_on(classifier_bundle(folder, name="tiny_cnn", data_version=data_version), parent)
+def _trained_on(before: list[str], folder: Path, data_version: str) -> Path:
+    """A classifier that was trained on from those that learned from versions of the data in turn, the oldest first."""
+    newest = classifier_bundle(folder, name="tiny_cnn", data_version=data_version)
+    *older, last = before
+    parent = folder.parent / f"{folder.name}-parent"
+    if older:
+        return trained_on(newest, _trained_on(older, parent, last))
+    return trained_on(newest, classifier_bundle(parent, name="tiny_cnn", data_version=last))
 
 
 def _moved_to_test(folder: Path, ids: set[str]) -> Path:

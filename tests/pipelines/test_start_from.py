@@ -219,6 +219,10 @@ class TestAliasThatMoved:
         assert self.again(asked, self.record(begun), None, replace(self.CROP, by_alias=False)) is None
         assert self.again(asked, self.record(params()), None, self.CROP) is None
 
+    def test_a_run_of_another_version_of_this_program_is_not_taken_up(self) -> None:
+        record = self.record(started(params(), [replace(self.START, weights=self.PARENT)]))
+        assert self.again(params(), replace(record, params={"train_classifier": {"mystery": 1}})) is None
+
     def test_both_aliases_may_have_moved_by_the_same_run(self) -> None:
         begun = cropped(started(params(), [replace(self.START, weights=self.PARENT)]), self.SEGMENTER)
         assert self.again(cropped(params(), self.CROP.segmenter), self.record(begun), crop=self.CROP) == begun

@@ -9,7 +9,7 @@ from components.bundle import Description, read_description
 from components.conformal import Conformal
 from components.dataset import Dataset
 from components.lesions import CODES
-from components.params import TrainClassifierParams, TrainUnetParams
+from components.params import Stage, TrainClassifierParams, TrainUnetParams
 from components.training.card import write_card
 from tests.bundles import classifier_bundle, segmenter_bundle
 from tests.datasets import preprocessed_dataset
@@ -54,6 +54,19 @@ def test_whatever_changes_the_answers_is_told(classifier: Path, dataset: Dataset
     assert "the last epoch, as a running mean with decay 0.999 a step." in card
     assert "mean over the image and its left-right, up-down and both-ways mirror images" in card
     assert "Its probabilities are not calibrated" in card
+
+
+def test_of_several_sizes_the_kept_epoch_is_one_of_its_own(classifier: Path, dataset: Dataset) -> None:
+    sizes = classifier_params(progressive=[Stage(epochs=1, size=(16, 16))], epochs=3)
+    assert "that it was judged by, of those at its own size." in write_card(described(classifier, sizes), dataset)
+
+
+def test_groups_that_the_source_tore_apart_are_told(classifier: Path, dataset: Dataset) -> None:
+    assert "lies in one split alone" in write_card(described(classifier, classifier_params()), dataset)
+    manifest = dataset.manifest.copy()
+    manifest["group_id"] = "one"
+    torn = write_card(described(classifier, classifier_params()), dataset.with_manifest(manifest))
+    assert "1 groups (patient, lesion, near-duplicates) lie in several splits, as their source has it: figures are too good" in torn
 
 
 def test_what_probabilities_and_sets_mean_is_told(classifier: Path, dataset: Dataset) -> None:
