@@ -202,7 +202,7 @@ def dying(function: Callable[..., object], after: int) -> Callable[..., object]:
 @pytest.mark.parametrize(
     ("where", "after"),
     [
-        ("pipelines.data.withdrawal.write_text", 0),
+        ("pipelines.data.withdrawal.note_origin", 0),
         ("pipelines.data.without.write_files_shard", 0),
         ("pipelines.data.without.write_manifest", 0),
         ("pipelines.data.without._drop_unused", 0),
