@@ -289,7 +289,8 @@ export const en = {
     of: (file: string) => `Result for ${file}`,
     mostProbable: "Most probable",
     malignancy: "Malignant",
-    malignancyHint: "the sum over melanoma, carcinomas and their precursor; higher than their share where they are rare",
+    malignancyHint:
+      "the sum over melanoma, carcinomas and their precursor; higher than their share where they are rare",
     refused: "No diagnosis for this image",
     refusedText:
       "Any diagnosis would be a guess. Take a dermoscopic image, sharp, with one lesion in the middle. If this is one, a dermatologist looks without the model.",
