@@ -108,6 +108,8 @@ class Publisher:
         # A reused model was trained in another run; this one's clock has nothing to do with it.
         times = [point.time for point in points] if record.reused is None else []
         run = ledger.ensure_model_run(self._parent, self._run.run_id, record.name, min(times, default=None))
+        # Before the first picture: a withdrawal finds by it what a kill leaves here.
+        ledger.set_tags(run, {"dermacare.data_version": record.description.data_version})
         ledger.log_params(run, _params(record.description))
         ledger.log_points(run, points)
         ledger.client.log_artifact(run, str(record.bundle / CARD))

@@ -12,13 +12,16 @@ import pandas as pd
 from components.dataset import read_manifest
 from components.remote_store import Files, RemoteStore
 from pipelines.data.objects import MANIFEST
-from pipelines.data.seen import SHOWING
+from pipelines.data.seen import CURVES, SHOWING
 
 Entry = tuple[str, str]
 """A step and a key."""
 
 HOLDING = frozenset({"ingest", "validate", "preprocess_shards", "preprocess"})
 """Steps whose outputs hold images or their pixels; an attempt of theirs that was killed may hold any."""
+
+SHOWING_STEPS = frozenset({"augment_balance", "evaluate", "register"})
+"""Steps whose outputs show images; an attempt of theirs that was killed may show any."""
 
 NAMELESS = frozenset({"preprocess_shards"})
 """Those whose outputs have no manifest, so that nobody can tell which images they hold."""
@@ -29,7 +32,6 @@ MADE_FROM = ("plan.json", "scores.json", "audit.json", "leak.json")
 # Its report shows images, and nothing beside it tells of which data; what it published lies in MLflow.
 _REPORTS = frozenset({"register"})
 _BUNDLE = "bundle.json"
-_CURVES = "curves.png"
 _TELLING = (MANIFEST, *MADE_FROM, _BUNDLE)
 
 
@@ -42,9 +44,14 @@ def named_version(text: bytes) -> str | None:
     return str(values["data_version"]) if isinstance(values, dict) and "data_version" in values else None
 
 
+def is_training(step: str) -> bool:
+    """Whether a step trains; what a killed attempt of it drew may show any images, and the rest of its work none."""
+    return step.startswith("train_") or step == "leak_study"
+
+
 def pictures_of(folder: Path) -> list[Path]:
     """Pictures and pages below a model's or a release's folder that may show images: all but training curves."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SHOWING and path.name != _CURVES)
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SHOWING and path.name != CURVES)
 
 
 class RemoteOutputs:
@@ -124,4 +131,4 @@ class RemoteOutputs:
 
 def _may_hold(entry: Entry, files: Files | None) -> bool:
     """Whether an output may hold images and nothing tells which: parts of a preprocessing, reports, what killed attempts left."""
-    return entry[0] in NAMELESS | _REPORTS or (files is None and (entry[0] in HOLDING or entry[0].startswith("train_")))
+    return entry[0] in NAMELESS | _REPORTS or (files is None and (entry[0] in HOLDING | SHOWING_STEPS or is_training(entry[0])))

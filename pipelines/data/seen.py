@@ -12,9 +12,10 @@ from pipelines.home import Home
 WITHDRAWN_TAG = "dermacare.withdrawn"
 _VERSION_TAG = "dermacare.data_version"
 SHOWING = frozenset({".png", ".jpg", ".jpeg", ".html", ".svg", ".gif"})
-"""Endings of pictures and pages, which may show images; those of a training show its curves."""
+"""Endings of pictures and pages, which may show images."""
 
-_CURVES = PurePosixPath("figures/training")
+CURVES = "curves.png"
+"""The one picture of a training that shows none."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,9 @@ class Tracked:
         while waiting:
             for entry in store.list_artifacts(waiting.pop() or None):
                 path = PurePosixPath(entry.path)
-                if entry.is_dir and path != _CURVES:
+                if entry.is_dir:
                     waiting.append(entry.path)
-                elif not entry.is_dir and path.suffix.lower() in SHOWING:
+                elif path.suffix.lower() in SHOWING and path.name != CURVES:
                     pictures.append(entry.path)
         for picture in pictures:
             store.delete_artifacts(picture)  # type: ignore[no-untyped-call]

@@ -20,7 +20,17 @@ from components.release import read_release
 from components.store import Store
 from components.withdrawn import FILE, Withdrawn, read_withdrawn
 from pipelines.data.objects import MANIFEST, Folder, Objects, places
-from pipelines.data.outputs import HOLDING, MADE_FROM, NAMELESS, Entry, RemoteOutputs, named_version, pictures_of
+from pipelines.data.outputs import (
+    HOLDING,
+    MADE_FROM,
+    NAMELESS,
+    SHOWING_STEPS,
+    Entry,
+    RemoteOutputs,
+    is_training,
+    named_version,
+    pictures_of,
+)
 from pipelines.data.project import Project
 from pipelines.data.seen import Seen, Tracked
 from pipelines.data.without import holds, shards_of
@@ -123,8 +133,8 @@ class Search:
 
     @property
     def record_file(self) -> Path:
-        """withdrawn.csv: in the project, else in the working directory, where ingest looks for it."""
-        return (self._project.root if self._project else Path.cwd()) / FILE
+        """withdrawn.csv: in the project, else in the home, whose ingest looks for it there from whatever folder it is started."""
+        return (self._project.root if self._project else self._home.root) / FILE
 
     @property
     def record(self) -> Withdrawn:
@@ -250,7 +260,7 @@ class Search:
             else:
                 traces.folders.append(root)
         for step, place in self._places():
-            if step in NAMELESS or (step in HOLDING and _is_begun(place)):
+            if step in NAMELESS or (step in HOLDING | SHOWING_STEPS and _is_begun(place)):
                 traces.entries.append(place)
             traces.fetched += [path for path in (place / "told", *sorted(place.glob(".*.fetched"))) if path.is_dir()]
         traces.files = [
@@ -349,8 +359,8 @@ class Search:
                 if names:
                     traces.made.append(f"release of run {release.run_id}: {', '.join(names)}")
                     traces.pictures += pictures_of(out)
-            if step.startswith("train_"):  # what a killed attempt drew may be of any data
-                traces.pictures += pictures_of(place / "work")
+            if is_training(step):  # what a killed attempt drew may be of any data
+                traces.pictures += [path for state in ("work", "deleted") for path in pictures_of(place / state)]
         traces.entries = sorted(set(traces.entries))
         folders = [self._home.audit, *((self._project.root / "data").glob("*") if self._project else ())]
         traces.folders += [path for path in folders if path not in self._local and _folder_version(path) in traces.versions]

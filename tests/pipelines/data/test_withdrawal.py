@@ -319,3 +319,13 @@ def test_while_a_run_goes_on_nothing_is_withdrawn(project: DataProject) -> None:
     runs.save(home, runs.owned(runs.RunRecord("20261124-153012-a1b2", "dermacare run", "", {}, [])))
     assert "20261124-153012-a1b2: is going on" in project("withdraw", LESION, "--yes", fails=True)
     assert (project.root / "data/validate").is_dir()
+
+
+@pytest.mark.parametrize("step", ["augment_balance", "evaluate", "register", "leak_study", "train_unet"])
+@pytest.mark.parametrize("state", ["work", "deleted"])
+def test_no_picture_is_left_of_what_killed_steps_drew(project: DataProject, step: str, state: str) -> None:
+    figures = Store(project.home).place(step, "killed") / state / "figures"
+    figures.mkdir(parents=True)
+    (figures / "mistakes.png").write_bytes(b"pixels of T_MEL_001_0")
+    project("withdraw", LESION, "--yes")
+    assert not holding([b"pixels of T_MEL_001_0"], project.home)
