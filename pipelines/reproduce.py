@@ -23,6 +23,7 @@ from components.provenance.chain import Chain
 from components.provenance.files import file_digests
 from components.provenance.images import image_list_digest
 from components.provenance.machine import this_machine
+from components.remote_store import GROUPS, VARIABLE, RemoteStore
 from components.store import Store, code_digest
 from components.training.libraries import library_versions
 from pipelines.execute import StepCall, run_step
@@ -85,9 +86,9 @@ class Reproduction:
             DermaCareError: a step's own errors.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        groups = self._home.root / "groups.csv"
-        if groups.is_file() and not (self.root / groups.name).exists():
-            copy_file(str(groups), str(self.root / groups.name))
+        groups = self._groups()
+        if groups.is_file() and not (self.root / GROUPS).exists():
+            copy_file(str(groups), str(self.root / GROUPS))
         validated = self._validated(tell)
         preprocessed = self._do("preprocess", {"dataset": validated}, tell)
         rows = self._compare_data(Dataset(preprocessed))
@@ -97,6 +98,13 @@ class Reproduction:
         balanced = self._do("augment_balance", {"dataset": preprocessed}, tell)
         trained = self._do(f"{self._step}/{self._model}", {"dataset": preprocessed, "plan": balanced}, tell)
         return rows + self._compare_files(file_digests(trained))
+
+    def _groups(self) -> Path:
+        """The file that says which group each image belongs to: the shared store's, where runs of here have one."""
+        remote, shared = RemoteStore.here(), self._home.shared / GROUPS
+        if remote is None or remote.take_file(GROUPS, shared) is None:
+            return self._home.root / GROUPS
+        return shared
 
     def _read(self, sources: Sequence[str]) -> Params:
         why = self._chain.unknown.get("training.params")
@@ -200,6 +208,7 @@ class Reproduction:
 def _carry_out(call: StepCall, root: Path, tracking_uri: str, log: Path) -> tuple[Path, str, float]:
     """What the process of a step does; what the step's libraries print goes to a log."""
     os.environ["MLFLOW_TRACKING_URI"] = tracking_uri
+    os.environ.pop(VARIABLE, None)  # from the shared store it would fetch what it is to make again
     with log.open("ab") as handle:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(handle.fileno(), stream.fileno())
