@@ -11,7 +11,7 @@ from typing import Any
 from components.errors import ParamsError
 from components.params import IngestParams, Params, Section, TrainingParams, for_model
 from components.store import Store, code_digest, step_key
-from components.withdrawn import Withdrawn, read_withdrawn
+from components.withdrawn import Withdrawn, withdrawn_for
 
 # Digits of a SHA-256; the mark of a fresh run, its id, has fewer.
 _SHA256 = 64
@@ -71,6 +71,11 @@ class Plan:
             s.name: s.key for s in other.steps if s.step != "register"
         }
 
+    def same_judgement(self, other: "Plan") -> bool:
+        """Whether both choose models by the same figure and judge them by the same policy; True for a plan that registers none."""
+        asked = [[step.params for step in plan.steps if step.step == "register"] for plan in (self, other)]
+        return not asked[0] or asked[0] == asked[1]
+
 
 def make_plan(params: Params, *, fingerprint: str, run_id: str) -> Plan:
     """The steps that these parameters ask for.
@@ -118,12 +123,12 @@ def source_fingerprint(params: IngestParams, home: Path, *, fresh: str = "", wit
         params: which sources.
         home: keeps digests of files that were read before.
         fresh: the mark.
-        withdrawn: what must be kept out; None: what withdrawn.csv says here.
+        withdrawn: what must be kept out; None: what withdrawn.csv says here, and that of the home.
     """
     from components.ingest.fingerprint import ingest_fingerprint
 
     digest = ingest_fingerprint(params, cache=home / "fingerprints.json")
-    return ":".join(filter(None, (digest, (withdrawn or read_withdrawn()).digest, fresh)))
+    return ":".join(filter(None, (digest, (withdrawn or withdrawn_for(home)).digest, fresh)))
 
 
 def withdrawn_of(fingerprint: str) -> str:

@@ -231,7 +231,7 @@ def _why_not(where: Standing) -> str:
     judged = f"entry {where.entry.number} of the ledger judged it: {where.decision.outcome.value} ({where.decision.reason})"
     if where.rejected is not None:
         rejected = where.rejected
-        return f"{rejected.actor} rejected it in entry {rejected.number} ({rejected.reason}); run the pipeline again"
+        return f"{rejected.actor} rejected it in entry {rejected.number} ({rejected.reason}); train another"
     if where.decision.outcome is Outcome.NEEDS_APPROVAL and where.missing:
         return f"{judged}; `dermacare approve` it first"
     return judged

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.params import Params, Resolved, bundle_of
+from components.promotion.releases import overtaken
 from components.store import Store
 from pipelines import runs
 from pipelines.crop_by import Crop, cropped
@@ -24,7 +25,8 @@ class Prepared:
 
     Attributes:
         record: its record, not yet saved.
-        equals: a finished run that did the same work and whose outputs are all there, if there is one.
+        equals: a finished run that did the same work, whose outputs are all there, and whose models need no other judgement, if
+            there is one.
         before: the newest earlier run, to compare with, if there is one.
         resumes: an unfinished run of the same work, if there is one.
         goes_on: a run of the same work that a cluster is carrying out now, if there is one.
@@ -105,11 +107,20 @@ def prepare(
     whole = bool(cluster) or all(store.has(step.step, step.key) for step in plan.steps if step.step != "register")
     return Prepared(
         record=record,
-        equals=next((r for r in same if r.state is RunState.DONE and (offline or not r.offline)), None) if whole else None,
+        equals=_equal(home, plan, same) if whole else None,
         before=earlier[-1] if earlier else None,
         resumes=same[0] if same and same[0].state in (RunState.KILLED, RunState.FAILED) else None,
         goes_on=same[0] if cluster and same and same[0].state is RunState.RUNNING else None,
     )
+
+
+def _equal(home: Home, plan: Plan, same: Sequence[RunRecord]) -> RunRecord | None:
+    """The newest finished run that leaves nothing to do."""
+    done = [r for r in same if r.state is RunState.DONE and plan.same_judgement(r.steps)]
+    registers = any(step.step == "register" for step in plan.steps)
+    if done and registers and overtaken(home.releases().entries(), done[0].id):
+        return None
+    return done[0] if done else None
 
 
 def as_begun(

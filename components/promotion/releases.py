@@ -80,6 +80,17 @@ def decisions_of(entries: Sequence[Entry], run_id: str) -> Entry | None:
     return next((entry for entry in reversed(entries) if entry.action is Action.DECIDE and entry.run_id == run_id), None)
 
 
+def overtaken(entries: Sequence[Entry], run_id: str) -> list[Version]:
+    """Versions of a run that nobody can approve: each waits, judged beside another version than serves now."""
+    entry = decisions_of(entries, run_id)
+    return [] if entry is None else [one.subject for one in entry.decisions if _is_overtaken(entries, one)]
+
+
+def _is_overtaken(entries: Sequence[Entry], judged: Decision) -> bool:
+    where = standing(entries, judged.subject)
+    return where.is_pending and where.decision is not None and where.decision.champion != serving(entries).of(judged.task)
+
+
 def standing(entries: Sequence[Entry], version: Version) -> Standing:
     """Where a version stands after these entries."""
     found = Standing()

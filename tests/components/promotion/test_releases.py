@@ -9,7 +9,7 @@ from components.lesions import Task
 from components.promotion.entries import Action, Content, Entry, Outcome, Release
 from components.promotion.keys import SigningKey
 from components.promotion.ledger import ReleaseLedger
-from components.promotion.releases import decisions_of, release_before, serving, standing, version_before
+from components.promotion.releases import decisions_of, overtaken, release_before, serving, standing, version_before
 from tests.components.promotion.records import decided, moved, release, version
 
 
@@ -49,6 +49,18 @@ def test_a_run_is_judged_once(write):
     entries = write([decided(1, Outcome.PROMOTE, release(1)), decided(2, Outcome.REFUSE, release(1))])
     assert decisions_of(entries, "run-1").number == 1
     assert decisions_of(entries, "run-3") is None
+
+
+def test_a_version_that_waits_beside_another_than_serves_now_is_overtaken(write):
+    waits = {"champion": 1, "approvals": 1}
+    entries = write(
+        [decided(1, Outcome.PROMOTE, release(1)), *(decided(n, Outcome.NEEDS_APPROVAL, release(1), **waits) for n in (2, 3))]
+    )
+    assert [overtaken(entries, f"run-{number}") for number in (1, 2, 3, 4)] == [[], [], [], []]
+    entries = write([moved(Action.APPROVE, release(2), version(2))])
+    assert [overtaken(entries, f"run-{number}") for number in (1, 2, 3)] == [[], [], [version(3)]]
+    entries = write([moved(Action.REJECT, release(2), version(3))])
+    assert overtaken(entries, "run-3") == []
 
 
 class TestStanding:
