@@ -14,7 +14,7 @@ from components.remote_store import RemoteStore
 from pipelines import runs
 from pipelines.cluster_record import tell
 from pipelines.home import Home
-from pipelines.kubeflow import Kubeflow, Standing, Task, TaskState, Version
+from pipelines.kubeflow import Kubeflow, RunUnknown, Standing, Task, TaskState, Version
 from pipelines.runs import RunRecord, RunState
 from pipelines.withdrawn_list import share_withdrawn
 
@@ -104,7 +104,20 @@ def look_again(home: Home) -> None:
             servers[run.cluster] = _server(run)
         kubeflow = servers[run.cluster]
         if kubeflow is not None and kubeflow.address == run.cluster:
-            settled(home, run, kubeflow.standing(run.id))
+            _look_at(home, kubeflow, run)
+
+
+def _look_at(home: Home, kubeflow: Kubeflow, run: RunRecord) -> None:
+    try:
+        settled(home, run, kubeflow.standing(run.id))
+    except RunUnknown:
+        _forgotten(home, run)
+    except RunError:
+        return  # out of reach now, of all moments
+
+
+def _forgotten(home: Home, record: RunRecord) -> None:
+    runs.save(home, replace(record, state=RunState.KILLED, ended=time.time(), reason="Kubeflow does not know it any more"))
 
 
 def _server(run: RunRecord) -> Kubeflow | None:
@@ -124,7 +137,11 @@ def terminate(home: Home, record: RunRecord) -> None:
     kubeflow = Kubeflow(Params.model_validate(record.params).cluster.namespace)
     if kubeflow.address != record.cluster:
         raise RunError(f"{record.id}: runs on {record.cluster}, and KFP_HOST names {kubeflow.address}; name that one")
-    kubeflow.terminate(record.id)
+    try:
+        kubeflow.terminate(record.id)
+    except RunUnknown:
+        _forgotten(home, record)
+        return
     runs.save(home, replace(record, state=RunState.KILLED, ended=time.time(), reason="stopped"))
 
 

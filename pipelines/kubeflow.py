@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ _NAMES_FILE = "KF_PIPELINES_SA_TOKEN_PATH"
 _POD_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")
 _POD_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _PAGE = 100
+
+
+class RunUnknown(RunError):
+    """Kubeflow does not know what it was asked for: it was deleted there, or Kubeflow was set up anew."""
 
 
 class TaskState(StrEnum):
@@ -172,7 +177,8 @@ class Kubeflow:
         """How a run stands.
 
         Raises:
-            RunError: Kubeflow cannot be reached, or does not know it.
+            RunUnknown: Kubeflow does not know it.
+            RunError: Kubeflow cannot be reached.
         """
         with self._answering(f"asking for run {run}"):
             told = self._client.get_run(run)
@@ -184,6 +190,7 @@ class Kubeflow:
         """End a run.
 
         Raises:
+            RunUnknown: Kubeflow does not know it.
             RunError: Kubeflow cannot be reached, or does not let it be ended.
         """
         with self._answering(f"ending run {run}"):
@@ -272,7 +279,8 @@ class Kubeflow:
         try:
             yield
         except ApiException as error:
-            raise RunError(f"{self.address}: {purpose} failed ({_reason(error)}); {_way_out(error.status)}") from error
+            refused = RunUnknown if error.status == HTTPStatus.NOT_FOUND else RunError
+            raise refused(f"{self.address}: {purpose} failed ({_reason(error)}); {_way_out(error.status)}") from error
         except (HTTPError, OSError) as error:
             kind = type(getattr(error, "reason", error)).__name__
             raise RunError(

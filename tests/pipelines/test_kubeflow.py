@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -120,6 +120,22 @@ def test_runs_cancel_ends_it_there(server: SimulatedKubeflow, tmp_path: Path, mo
     runs.cancel(home, record.id)
     assert server.terminated == [record.id]
     assert runs.load(home, record.id).state is RunState.KILLED
+
+
+@pytest.mark.parametrize(
+    "end", [lambda home, run: cluster_command.cluster_runs.look_again(home), runs.cancel], ids=["look", "cancel"]
+)
+def test_a_run_that_was_deleted_there_stands_in_nobodys_way(
+    server: SimulatedKubeflow, tmp_path: Path, end: Callable[[Home, str], None]
+) -> None:
+    home = Home(tmp_path)
+    kubeflow = reach_cluster(home, PARAMS.params)
+    prepared = prepare(home, PARAMS, profile="demo", arguments=[], fresh=False, cluster=kubeflow.address)
+    record = cluster_command.cluster_runs.start(kubeflow, home, prepared.record)
+    server.runs.clear()
+    end(home, record.id)
+    ended = runs.load(home, record.id)
+    assert (ended.state, ended.reason) == (RunState.KILLED, "Kubeflow does not know it any more")
 
 
 def test_where_several_namespaces_are_served_one_is_named(server: SimulatedKubeflow, tmp_path: Path) -> None:
