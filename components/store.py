@@ -297,6 +297,7 @@ class Store:
         with locked(place / "lock", wait=False):
             # The output goes first and by one rename, so that no half of it is ever taken for whole.
             if self.has(step, key):
+                shutil.rmtree(place / "deleted", ignore_errors=True)  # of a deletion that was killed, before the step ran again
                 (place / "out").rename(place / "deleted")
             for path in place.iterdir():
                 if path.name != "lock":

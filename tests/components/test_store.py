@@ -109,6 +109,18 @@ def test_what_a_process_works_at_cannot_be_deleted(tmp_path: Path) -> None:
     assert list(store.entries()) == []
 
 
+def test_what_a_killed_deletion_left_does_not_keep_the_same_work_from_being_deleted(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def write(work: Path) -> None:
+        (work / "a").write_text("1")
+
+    store.execute("ingest", "k", write).out.rename(store.place("ingest", "k") / "deleted")
+    store.execute("ingest", "k", write)
+    store.delete("ingest", "k")
+    assert list(store.entries()) == []
+
+
 def test_parameters_inputs_code_and_salt_each_change_the_key() -> None:
     section = PARAMS.preprocess
     key = step_key("preprocess", section, {"validate": "a"}, code="c", salt="")
