@@ -1,5 +1,6 @@
 """Each thing is told once, and what could not be told is told by the next."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,15 @@ def test_without_anybody_to_tell_nothing_is_kept(command: Path, monkeypatch: pyt
     monkeypatch.delenv(COMMAND)
     assert Notices(Home(command / "home")).tell(MESSAGE) == []
     assert not (command / "home").exists()
+
+
+def test_where_the_environment_names_nobody_what_waits_goes_on_waiting(command: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (command / "up").unlink()
+    home, named = Home(command / "home"), os.environ[COMMAND]
+    Notices(home).tell(MESSAGE)
+    monkeypatch.delenv(COMMAND)
+    assert Notices(home).catch_up() == []
+    (command / "up").touch()
+    monkeypatch.setenv(COMMAND, named)
+    assert Notices(home).catch_up() == []
+    assert told(command) == "approve it\n"
