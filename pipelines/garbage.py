@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.store import Store
+from components.store import Store, code_digest
 from pipelines import runs
 from pipelines.home import Home
 from pipelines.runs import RunRecord, RunState
@@ -26,8 +26,8 @@ def find(home: Home, released: Iterable[str] = ()) -> list[Garbage]:
     """What nothing refers to any more, largest first.
 
     Kept are the steps of the newest run that was finished, of every run that goes on, of the newest run of each unfinished
-    piece of work (it can be resumed; one of `--offline` can still be registered), and of the runs that `released` names: those
-    behind a model version with an alias.
+    piece of work (it can be resumed; one of `--offline` can still be registered) whose code is the code of now, since no run of
+    another code ever comes to its steps again, and of the runs that `released` names: those behind a model version with an alias.
 
     Args:
         home: where state lies.
@@ -67,10 +67,14 @@ def _kept(home: Home, all_runs: list[RunRecord], released: set[str]) -> list[Run
     for position, run in enumerate(all_runs):
         later = all_runs[position + 1 :]
         superseded = any(run.cluster == other.cluster and run.steps.same_work(other.steps) for other in later)
-        goes_on = (run.state is not RunState.DONE or run.offline) and not superseded
+        goes_on = (run.state is not RunState.DONE or run.offline) and not superseded and _has_code_of_now(run)
         if newest_done.get(run.cluster) == run.id or run.id in released or runs.alive(home, run) or goes_on:
             kept.append(run)
     return kept
+
+
+def _has_code_of_now(run: RunRecord) -> bool:
+    return all(step.code == code_digest(step.step) for step in run.steps.steps)
 
 
 def still(home: Home, garbage: Iterable[Garbage], released: Iterable[str] = ()) -> list[Garbage]:

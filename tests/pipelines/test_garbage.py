@@ -4,17 +4,20 @@ from pathlib import Path
 
 import pytest
 
+from components.store import code_digest
 from dermacare.gc_command import collect
 from pipelines import garbage, runs
 from pipelines.home import VARIABLE, Home
 from pipelines.runs import RunRecord, RunState
 
 
-def record(home: Home, number: int, key: str, *, offline: bool = False) -> RunRecord:
-    """A finished run of one step, whose work is there."""
+def record(
+    home: Home, number: int, key: str, *, offline: bool = False, state: RunState = RunState.DONE, code: str = ""
+) -> RunRecord:
+    """A run of one step, whose work is there; `code` empty: that of now."""
     (home.root / "steps" / "evaluate" / key / "out").mkdir(parents=True, exist_ok=True)
-    step = {"name": "evaluate", "key": key, "params": {}, "inputs": {}, "code": "", "salt": ""}
-    run = RunRecord(f"20261124-00000{number}-aaaa", "dermacare run", "", {}, [step], offline=offline, state=RunState.DONE)
+    step = {"name": "evaluate", "key": key, "params": {}, "inputs": {}, "code": code or code_digest("evaluate"), "salt": ""}
+    run = RunRecord(f"20261124-00000{number}-aaaa", "dermacare run", "", {}, [step], offline=offline, state=state)
     runs.save(home, run)
     return run
 
@@ -49,3 +52,11 @@ def test_what_a_run_takes_up_while_the_list_is_shown_is_not_deleted(tmp_path: Pa
     left = {path.name for path in (home.root / "steps" / "evaluate").iterdir()}
     assert left == {"a" * 32, "c" * 32}, "c was not in the list that was shown"
     assert {run.id[-6] for run in runs.all_runs(home)} == {"3", "4"}
+
+
+def test_unfinished_work_is_kept_while_a_run_can_go_on_from_it_and_none_of_another_code_can(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    record(home, 1, "a" * 32, state=RunState.KILLED)
+    old = record(home, 2, "b" * 32, state=RunState.FAILED, code="of before")
+    record(home, 3, "c" * 32)
+    assert found(home) == {"b" * 32, old.id}
