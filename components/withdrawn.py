@@ -123,6 +123,19 @@ def withdrawn_file() -> Path:
     return Path(FILE) if Path(FILE).is_file() else project_file(FILE)
 
 
+def withdrawn_for(home: Path) -> Withdrawn:
+    """What must be kept out of a home's data: what the list that holds here names, and what was taken back in the home itself.
+
+    Args:
+        home: the home's folder; its own list is what `dermacare data withdraw` writes outside a project.
+
+    Raises:
+        DatasetError: one of the two lists cannot be read.
+    """
+    own = home / FILE
+    return read_withdrawn().joined(read_withdrawn(own)) if own.is_file() else read_withdrawn()
+
+
 def read_withdrawn(file: Path | None = None) -> Withdrawn:
     """Read withdrawn.csv.
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import DermaCareError, StepFailed, StoreError
+from components.errors import DermaCareError, SourceError, StepFailed, StoreError
 from components.lesions import Task
 from components.params import IngestParams, Params, Section, for_model
 from components.provenance.machine import note_machine
 from components.remote_store import GROUPS, WITHDRAWN, RemoteStore
 from components.reporter import LogReporter, Reporter, append_event
 from components.store import Finished, Origin, Store, code_digest, link_tree, made_by, step_key
-from components.withdrawn import Withdrawn, read_withdrawn
+from components.withdrawn import Withdrawn, read_withdrawn, withdrawn_for
 from pipelines.home import Home
 from pipelines.parents import take_parent, take_segmenter
 from pipelines.plan import source_fingerprint, withdrawn_of
@@ -167,7 +167,7 @@ def _withdrawn(home: Home, remote: RemoteStore | None) -> Withdrawn:
     """The list of what was taken back: the remote store's, else the one that holds here."""
     file = home.shared / WITHDRAWN
     if remote is None or remote.take_file(WITHDRAWN, file) is None:
-        return read_withdrawn()
+        return withdrawn_for(home.root)
     return read_withdrawn(file)
 
 
@@ -207,6 +207,7 @@ def _function(call: StepCall, home: Home, run: str, remote: RemoteStore | None) 
                 withdrawn = _withdrawn(home, remote)
                 _refuse_another_list(call.salt, withdrawn)
                 ingest(out, params, reporter, earlier=earlier, withdrawn=withdrawn, digests=digests)
+                _refuse_changed_sources(call.salt, params, digests)
             case "validate":
                 from components.validate import validate
 
@@ -267,6 +268,16 @@ def _refuse_another_list(fingerprint: str, withdrawn: Withdrawn) -> None:
         raise StoreError(
             f"{WITHDRAWN}: is not the list with which the run was planned; `git pull`, or build the images anew, and start the run "
             "again: it brings the list of the store that DERMACARE_STORE names up to date"
+        )
+
+
+def _refuse_changed_sources(fingerprint: str, params: IngestParams, digests: Path) -> None:
+    """What the sources held when the run was planned names the output: files that came meanwhile must not lie under that name."""
+    from components.ingest.fingerprint import ingest_fingerprint
+
+    if fingerprint and ingest_fingerprint(params, cache=digests) != fingerprint.partition(":")[0]:
+        raise SourceError(
+            f"{', '.join(params.sources)}: changed since the run was planned; start the run again, it takes in what is there then"
         )
 
 

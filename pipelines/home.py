@@ -12,6 +12,7 @@ predictions.db   the log of predictions, where $DERMACARE_PREDICTIONS names no o
 kept/            images that were kept by consent, and no other
 audit/           what `dermacare data audit` wrote last
 groups.csv       which group each image belongs to, append only, so that no image ever changes its split
+withdrawn.csv    what `dermacare data withdraw` took back outside a project
 fingerprints.json    digests of source files already read
 shared/          groups.csv and withdrawn.csv as the store that $DERMACARE_STORE names has them; fetched anew each time
 """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from components.errors import ParamsError, WeightsError
 from components.lesions import Task
 from components.params import Params, PreprocessParams, Resolved, TrainingParams, bundle_weights, for_model, version_of
-from components.withdrawn import read_withdrawn
+from components.withdrawn import withdrawn_for
 from pipelines.home import Home, open_ledger
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def _section(params: Params, name: str) -> TrainingParams:
 
 def withdrawn_from(description: "Description") -> tuple[str, ...]:
     """Ids that were withdrawn, and whose images a model, or one that it was trained on from, learned from."""
-    return tuple(row.id for row in read_withdrawn().rows if not set(description.learned_from).isdisjoint(row.versions))
+    rows = withdrawn_for(Home.here().root).rows
+    return tuple(row.id for row in rows if not set(description.learned_from).isdisjoint(row.versions))
 
 
 def is_alias(reference: str) -> bool:

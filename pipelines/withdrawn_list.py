@@ -4,9 +4,8 @@ $DERMACARE_HOME/shared/withdrawn.csv    as it was fetched or put last
 """
 
 from components.errors import StoreError
-from components.files import copy_file
 from components.remote_store import WITHDRAWN, RemoteStore
-from components.withdrawn import Withdrawn, read_withdrawn, withdrawn_file, write_withdrawn
+from components.withdrawn import Withdrawn, read_withdrawn, withdrawn_file, withdrawn_for, write_withdrawn
 from pipelines.home import Home
 
 
@@ -19,7 +18,7 @@ def share_withdrawn(home: Home, remote: RemoteStore | None) -> None:
     """
     if remote is None:
         return
-    file, own = home.shared / WITHDRAWN, read_withdrawn()
+    file, own = home.shared / WITHDRAWN, withdrawn_for(home.root)
 
     def replace() -> None:
         lacking = own.lacks(read_withdrawn(file)) if file.exists() else ()
@@ -28,7 +27,7 @@ def share_withdrawn(home: Home, remote: RemoteStore | None) -> None:
                 f"{remote.place}/{WITHDRAWN}: names withdrawals that {withdrawn_file()} lacks "
                 f"({', '.join(f'{row.kind} {row.id}' for row in lacking)}); `git pull`, or take that list: {file}"
             )
-        copy_file(withdrawn_file(), file)
+        write_withdrawn(file, own)
 
     remote.extend(WITHDRAWN, file, replace, first=file)
 

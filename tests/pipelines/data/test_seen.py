@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from components.dataset import Dataset
-from components.withdrawn import FILE, read_withdrawn
+from components.withdrawn import FILE, read_withdrawn, withdrawn_for
 from pipelines.data.seen import WITHDRAWN_TAG, Tracked
 from pipelines.home import Home
 from tests.bundles import classifier_bundle
@@ -31,8 +31,9 @@ def a_run(client: MlflowClient, version: str, tmp_path: Path, name: str) -> str:
     found = experiment.experiment_id if experiment else client.create_experiment("dermacare", artifact_location=place)
     tags = {"dermacare.data_version": version, "dermacare.run_id": name, "dermacare.role": "pipeline"}
     run = client.create_run(found, tags=tags).info.run_id
-    for file, folder in (("overlays.png", "figures/evaluation"), ("curves.png", "figures/training"), ("table.csv", "tables")):
-        (tmp_path / file).write_bytes(b"pixels of T_MEL_001_0" if "overlays" in file else b"curve")
+    showing = {"overlays.png": "figures/evaluation", "worst.png": "figures/training"}
+    for file, folder in (showing | {"curves.png": "figures/training", "table.csv": "tables"}).items():
+        (tmp_path / file).write_bytes(b"pixels of T_MEL_001_0" if file in showing else b"curve")
         client.log_artifact(run, str(tmp_path / file), folder)
     return str(run)
 
@@ -61,7 +62,7 @@ def test_runs_and_models_that_saw_the_images_are_named_tagged_and_kept(
     assert row.seen_by == (f"run {RUN}", "lesion-classifier version 1 (production)")
     pictures = holding([b"pixels of T_MEL_001_0"], project.home / "mlartifacts", tmp_path / "home")
     assert {did_not in str(picture) for picture in pictures} == {True}
-    assert client.list_artifacts(saw, "figures/training")
+    assert [one.path for one in client.list_artifacts(saw, "figures/training")] == ["figures/training/curves.png"]
     assert client.list_artifacts(saw, "tables")
 
 
@@ -148,5 +149,5 @@ def test_a_home_without_a_project_is_cleaned_and_the_record_lies_where_ingest_lo
     told = alone("withdraw", "T_MEL_001", "--yes")
     assert "`dermacare run` makes" in told
     assert not store.has("validate", "key")
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    assert read_withdrawn().refuses("T_MEL_001_0") is not None
+    monkeypatch.chdir(tmp_path)  # cron starts elsewhere
+    assert withdrawn_for(alone.home).refuses("T_MEL_001_0") is not None
