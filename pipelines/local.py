@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 
 import psutil
@@ -123,9 +124,12 @@ def _check_outputs(home: Home, record: RunRecord) -> None:
 
 def _stop(home: Home, record: RunRecord) -> None:
     """End the step that runs, and let none start: Kubeflow's loops go on after an interrupt."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # a terminal's Ctrl-C comes here, and from the command that the terminal ends
+        signal.signal(number, signal.SIG_IGN)
     append_event(home.events(record.id), "", {"kind": "stopped"})
     for child in psutil.Process().children(recursive=True):
-        child.kill()  # a killed step loses nothing: it goes on from its work folder
+        with suppress(psutil.NoSuchProcess):  # the terminal may have ended it
+            child.kill()  # a killed step loses nothing: it goes on from its work folder
     if record.runner is Runner.DOCKER:
         stop_containers(home, record.id)
     raise KeyboardInterrupt
