@@ -53,7 +53,7 @@ test.each([
 ])("%s has its heading, its title and the notice", async (address, heading) => {
   open(address);
   expect(await screen.findByRole("heading", { level: 1, name: heading })).toBeVisible();
-  expect(document.title).toMatch(/ · DermaCare$/);
+  await waitFor(() => expect(document.title).toMatch(/ · DermaCare$/));
   expect(screen.getByText(/Trained on drawn images/)).toBeVisible();
 });
 
