@@ -203,6 +203,21 @@ test("leaving the page loses no answer", async () => {
   expect(await screen.findByRole("heading", { name: strings.result.probabilities })).toBeVisible();
 });
 
+test.each([strings.viewer.zoomOut, strings.viewer.whole])(
+  "%s keeps the focus when there is nothing left to do",
+  async (name) => {
+    const { user } = open("/predict");
+    await choose(user, jpeg());
+    await user.click(await screen.findByRole("button", { name: strings.viewer.zoomIn }));
+    const button = screen.getByRole("button", { name });
+    expect(button).toHaveAttribute("aria-disabled", "false");
+    await user.click(button);
+    expect(button).toHaveAttribute("aria-disabled", "true");
+    expect(button).toBeEnabled();
+    expect(button).toHaveFocus();
+  },
+);
+
 test("a screen reader is told what became of an image", async () => {
   const { user } = open("/predict");
   await choose(user, jpeg());

@@ -25,7 +25,8 @@ export function Message({ tone, title, action, children }: Props) {
         <div>{children}</div>
       </div>
       {action && (
-        <PlainButton onPress={action.onPress} isDisabled={action.busy ?? false}>
+        // Disabled it would lose the focus.
+        <PlainButton onPress={() => action.busy || action.onPress()} aria-disabled={action.busy ?? false}>
           {action.label}
         </PlainButton>
       )}

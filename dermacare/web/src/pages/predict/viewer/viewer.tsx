@@ -70,15 +70,16 @@ function Picture({ item }: { item: Item }) {
 function ZoomButtons({ zoom }: { zoom: Zoom }) {
   const text = strings.viewer;
   const { scale } = zoom.view;
+  const isWhole = scale === 1; // pressed then, they change nothing; disabled they would lose the focus
   return (
     <div className={styles.zoom}>
       <IconButton aria-label={text.zoomIn} onPress={zoom.zoomIn}>
         <PlusIcon />
       </IconButton>
-      <IconButton aria-label={text.zoomOut} onPress={zoom.zoomOut} isDisabled={scale === 1}>
+      <IconButton aria-label={text.zoomOut} onPress={zoom.zoomOut} aria-disabled={isWhole}>
         <MinusIcon />
       </IconButton>
-      <IconButton aria-label={text.whole} onPress={zoom.whole} isDisabled={scale === 1}>
+      <IconButton aria-label={text.whole} onPress={zoom.whole} aria-disabled={isWhole}>
         <WholeIcon />
       </IconButton>
       <span className="visually-hidden" role="status">
