@@ -1,5 +1,5 @@
 import { QueryClientProvider } from "@tanstack/react-query";
-import { render, screen, waitFor } from "@testing-library/react";
+import { act, render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { MemoryRouter } from "react-router";
 import { beforeEach, expect, test } from "vitest";
@@ -138,6 +138,43 @@ test("what is told goes along until the next patient, and consent with the image
   const patient = { age: 54, sex: null, site: "posterior torso" };
   expect(told).toEqual([nothing, { ...patient, consent: true }, { ...patient, consent: false }, nothing]);
   expect(screen.queryByRole("button", { name: strings.predict.nextPatient })).toBeNull();
+});
+
+/** The clipboard as an event hands it over, of which jsdom has none. */
+function paste(target: Element, picture: File, text?: string): boolean {
+  const items = [{ webkitGetAsEntry: () => null, getAsFile: () => picture }];
+  const types = text === undefined ? ["Files"] : ["text/plain", "Files"];
+  const clipboardData = { items, types, getData: () => text ?? "" };
+  return target.dispatchEvent(
+    Object.assign(new Event("paste", { bubbles: true, cancelable: true }), { clipboardData }),
+  );
+}
+
+test("an age that is typed goes along with a picture that is pasted before the field is left", async () => {
+  const told: Told[] = [];
+  const { user } = open("/predict", async (_image, one) => {
+    told.push(one);
+    return prediction;
+  });
+  await user.click(await screen.findByText(strings.predict.details));
+  const age = screen.getByLabelText(strings.predict.age);
+  await user.type(age, "54");
+  act(() => void paste(age, jpeg()));
+  await screen.findByRole("article", { name: strings.result.of("lesion.jpg") });
+  expect(told.map((one) => one.age)).toEqual([54]);
+  expect(age).toHaveValue("54");
+  expect(age).toHaveFocus();
+});
+
+test("cells of a spreadsheet, copied as text and as a picture, are text in a field and a picture elsewhere", async () => {
+  const { user, queue } = open("/predict");
+  await user.click(await screen.findByText(strings.predict.details));
+  const age = screen.getByLabelText(strings.predict.age);
+  act(() => void paste(age, jpeg("cells.png"), "54"));
+  expect(queue.snapshot()).toEqual([]);
+  expect(age).toHaveValue("54");
+  act(() => void paste(screen.getByLabelText(strings.predict.consent), jpeg("cells.png"), "54"));
+  expect(queue.snapshot().map(({ file, told }) => [file.name, told.age])).toEqual([["cells.png", 54]]);
 });
 
 test("that a diagnosis is never mistaken is said only where it was tested and never was", async () => {

@@ -186,6 +186,29 @@ def test_what_is_told_and_consent_go_along_and_stand_in_the_json(page: Page, pic
     assert answer["image"]["kept"] is True
 
 
+COPIED = """async (data) => {
+    const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+    const picture = await createImageBitmap(new Blob([bytes]));
+    const canvas = new OffscreenCanvas(picture.width, picture.height);
+    canvas.getContext("2d").drawImage(picture, 0, 0);
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": await canvas.convertToBlob() })]);
+}"""
+
+
+def test_a_picture_pasted_into_the_age_takes_it_along_and_not_away(page: Page, pictures: Path) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/predict")
+    page.get_by_text("Patient and consent").click()
+    page.evaluate(COPIED, base64.b64encode((pictures / "nevus.jpg").read_bytes()).decode())
+    age = page.get_by_label("Age", exact=True)
+    age.fill("54")
+    age.select_text()
+    page.keyboard.press("Control+v")
+    expect(result(page, "image.png")).to_contain_text("54 years")
+    expect(age).to_have_value("54")
+    expect(age).to_be_focused()
+
+
 def test_without_consent_nothing_is_kept(page: Page, pictures: Path) -> None:
     page.goto("/predict")
     page.get_by_text("Patient and consent").click()

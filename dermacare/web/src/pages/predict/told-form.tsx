@@ -15,6 +15,14 @@ interface Props {
 
 export const NOTHING_TOLD: Told = { age: null, sex: null, site: null, consent: false };
 
+/** Take what was typed into the field that has the focus: fields take it when the focus leaves them, and images may come before. */
+export function takeTyped(): void {
+  const field = document.activeElement;
+  if (!(field instanceof HTMLInputElement)) return;
+  field.blur();
+  field.focus({ preventScroll: true });
+}
+
 /** What may be told of the patient, and whether images may be kept. It goes along with images that are added afterwards, until the
  * next patient. */
 export function ToldForm({ told, onChange }: Props) {

@@ -14,13 +14,20 @@ export function useFiles(onFiles: (files: File[]) => void): boolean {
     const files = filesOf(transfer);
     if (files.length === 0) return;
     event.preventDefault();
+    event.stopPropagation(); // a field would take the picture for an empty text, and put that in place of what is marked in it
     onFiles(files);
   });
   useEffect(() => {
     const over = new AbortController();
     const listen = <K extends keyof WindowEventMap>(name: K, listener: (event: WindowEventMap[K]) => void) =>
-      window.addEventListener(name, listener, { signal: over.signal });
-    listen("paste", (event) => take(event, event.clipboardData));
+      window.addEventListener(name, listener, { signal: over.signal, capture: true });
+    listen("paste", (event) => {
+      const { target, clipboardData } = event;
+      // Cells of a spreadsheet are copied as a picture, too: in a field their text is meant.
+      const typed = target instanceof HTMLInputElement && target.type === "text";
+      if (typed && clipboardData?.types.includes("text/plain")) return;
+      take(event, clipboardData);
+    });
     listen("dragover", (event) => {
       event.preventDefault(); // else the browser opens what is dropped, and every answer on the page is gone
       setOver(true);
