@@ -20,6 +20,7 @@ export default defineConfig({
   test: {
     environment: "jsdom",
     setupFiles: ["src/test-setup.ts"],
+    testTimeout: 60_000,
     css: { modules: { classNameStrategy: "non-scoped" } },
   },
 });
