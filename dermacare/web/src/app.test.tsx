@@ -240,6 +240,35 @@ test("leaving the page loses no answer", async () => {
   expect(await screen.findByRole("heading", { name: strings.result.probabilities })).toBeVisible();
 });
 
+test.each([
+  ["the focus goes from the button that asked to the switch of the layer", true],
+  ["the focus stays where it has gone meanwhile", false],
+])("when the heat map comes it is said, and %s", async (_name, stays) => {
+  const { heat_map } = prediction;
+  if (!heat_map) throw new Error("the contract's example has no heat map");
+  let come = () => {};
+  const { user } = open("/predict", async (_image, _told, { heatMap }) => {
+    if (!heatMap) return { ...prediction, heat_map: null };
+    await new Promise<void>((resolve) => {
+      come = resolve;
+    });
+    return prediction;
+  });
+  await choose(user, jpeg());
+  const button = await screen.findByRole("button", { name: strings.viewer.askHeatMap });
+  await user.click(button);
+  const status = screen.getByText(strings.viewer.askingHeatMap);
+  expect(status).toHaveRole("status");
+  expect(button).toHaveFocus();
+  const elsewhere = screen.getByRole("button", { name: strings.viewer.zoomIn });
+  if (!stays) act(() => elsewhere.focus());
+  await act(async () => come());
+  expect(status).toBeInTheDocument();
+  expect(status).toHaveTextContent(strings.viewer.heatMapOf(strings.lesions[heat_map.code].name));
+  const toggle = screen.getByRole("checkbox", { name: strings.viewer.heatMap });
+  await waitFor(() => expect(stays ? toggle : elsewhere).toHaveFocus());
+});
+
 test.each([strings.viewer.zoomOut, strings.viewer.whole])(
   "%s keeps the focus when there is nothing left to do",
   async (name) => {

@@ -1,9 +1,10 @@
+import { useState } from "react";
 import { Checkbox, Label, Slider, SliderOutput, SliderThumb, SliderTrack } from "react-aria-components";
 import type { Prediction } from "../../../api/types";
 import { probability } from "../../../format";
 import { PlainButton } from "../../../layout/button";
 import { useQueue } from "../../../queue/context";
-import type { Item } from "../../../queue/queue";
+import type { Explanation, Item } from "../../../queue/queue";
 import { strings } from "../../../strings";
 import { problemWords } from "../problem-words";
 import styles from "./viewer.module.css";
@@ -26,6 +27,8 @@ interface Props {
 /** Layers on and off, and how strongly they cover. */
 export function LayerControls({ item, prediction, shown, onChange }: Props) {
   const text = strings.viewer;
+  // The button that asked for the heat map goes when it comes; whoever is still at it finds himself at the switch in its place.
+  const [isAtAsk, setAtAsk] = useState(false);
   return (
     <div className={styles.controls}>
       <fieldset className={styles.toggles}>
@@ -37,28 +40,32 @@ export function LayerControls({ item, prediction, shown, onChange }: Props) {
           </>
         )}
         {prediction.heat_map && (
-          <Toggle label={text.heatMap} isSelected={shown.heatMap} onChange={(heatMap) => onChange({ heatMap })} />
+          <Toggle
+            label={text.heatMap}
+            isSelected={shown.heatMap}
+            autoFocus={isAtAsk}
+            onChange={(heatMap) => onChange({ heatMap })}
+          />
         )}
       </fieldset>
       {(prediction.lesion || prediction.heat_map) && (
         <Opacity value={shown.opacity} onChange={(opacity) => onChange({ opacity })} />
       )}
-      <HeatMap item={item} prediction={prediction} onAsk={() => onChange({ mask: false })} />
+      <HeatMap item={item} prediction={prediction} onAsk={() => onChange({ mask: false })} onFocusChange={setAtAsk} />
     </div>
   );
 }
 
-function Toggle({
-  label,
-  isSelected,
-  onChange,
-}: {
+interface ToggleProps {
   label: string;
   isSelected: boolean;
+  autoFocus?: boolean;
   onChange: (on: boolean) => void;
-}) {
+}
+
+function Toggle({ label, isSelected, autoFocus = false, onChange }: ToggleProps) {
   return (
-    <Checkbox className={styles.toggle} isSelected={isSelected} onChange={onChange}>
+    <Checkbox className={styles.toggle} isSelected={isSelected} autoFocus={autoFocus} onChange={onChange}>
       <span className={styles.key} aria-hidden="true" />
       {label}
     </Checkbox>
@@ -85,35 +92,53 @@ function Opacity({ value, onChange }: { value: number; onChange: (value: number)
   );
 }
 
+interface HeatMapProps {
+  item: Item;
+  prediction: Prediction;
+  onAsk: () => void;
+  /** Told whether the button that asks has the focus; as it goes with the focus, it tells no more. */
+  onFocusChange: (isFocused: boolean) => void;
+}
+
 /** Asks for the heat map, or says what it shows. */
-function HeatMap({ item, prediction, onAsk }: { item: Item; prediction: Prediction; onAsk: () => void }) {
-  const text = strings.viewer;
+function HeatMap({ item, prediction, onAsk, onFocusChange }: HeatMapProps) {
   const queue = useQueue();
-  const { heat_map } = prediction;
-  if (heat_map) {
-    return (
-      <p className={styles.hint}>
-        {text.heatMapOf(strings.lesions[heat_map.code].name)}
-        {heat_map.on_lesion !== null && ` ${text.onLesion(probability(heat_map.on_lesion))}`}
-      </p>
-    );
-  }
-  if (prediction.diagnoses.length === 0) return null;
-  const { explanation } = item;
-  const asked = explanation.kind === "asked";
+  if (!prediction.heat_map && prediction.diagnoses.length === 0) return null;
   const ask = () => {
     onAsk(); // two colours over one another would show neither
     void queue.explain(item.id);
   };
   return (
     <div className={styles.explain}>
-      {/* Asked twice it asks once; disabled it would lose the focus. */}
-      <PlainButton onPress={ask}>{text.askHeatMap}</PlainButton>
+      {!prediction.heat_map && (
+        // Asked twice it asks once; disabled it would lose the focus.
+        <PlainButton onPress={ask} onFocusChange={onFocusChange}>
+          {strings.viewer.askHeatMap}
+        </PlainButton>
+      )}
+      {/* It stays where it is, so that a screen reader says what comes into it. */}
       <span role="status" className={styles.hint}>
-        {asked && text.askingHeatMap}
-        {(explanation.kind === "changed" || explanation.kind === "absent") && text.noHeatMap[explanation.kind]}
-        {explanation.kind === "failed" && text.heatMapFailed(problemWords(explanation.problem))}
+        {heatMapWords(prediction, item.explanation)}
       </span>
     </div>
   );
+}
+
+/** What the heat map shows, or how far the question for it is. */
+function heatMapWords({ heat_map }: Prediction, explanation: Explanation): string {
+  const text = strings.viewer;
+  if (heat_map) {
+    const words = text.heatMapOf(strings.lesions[heat_map.code].name);
+    return heat_map.on_lesion === null ? words : `${words} ${text.onLesion(probability(heat_map.on_lesion))}`;
+  }
+  switch (explanation.kind) {
+    case "none":
+      return "";
+    case "asked":
+      return text.askingHeatMap;
+    case "failed":
+      return text.heatMapFailed(problemWords(explanation.problem));
+    default:
+      return text.noHeatMap[explanation.kind];
+  }
 }
