@@ -231,6 +231,7 @@ export const en = {
     queue: "Images",
     notAnImage: (name: string) => `${name} is no image, and was left out.`,
     added: (count: number) => (count === 1 ? "1 image added" : `${count} images added`),
+    removed: (file: string) => `${file} removed`,
     states: {
       waiting: "waits",
       sending: (share: string) => `is sent: ${share}`,
