@@ -291,6 +291,33 @@ test("a screen reader is told what became of an image", async () => {
   expect(await screen.findByText(words, { exact: false })).toBeInTheDocument();
 });
 
+test("whoever removes an image is at the next, at the one before where it was the last, and then at the heading", async () => {
+  const text = strings.predict;
+  const { user } = open("/predict");
+  await choose(user, jpeg("a.jpg"), jpeg("b.jpg"), jpeg("c.jpg"));
+  const button = (name: string) => screen.findByRole("button", { name });
+  const remove = async (name: string) => {
+    (await button(text.removeOf(name))).focus();
+    await user.keyboard("{Enter}");
+    expect(await screen.findByText(text.removed(name), { exact: false })).toBeInTheDocument();
+  };
+  await remove("b.jpg");
+  expect(await button(text.show("c.jpg"))).toHaveFocus();
+  await remove("c.jpg");
+  expect(await button(text.show("a.jpg"))).toHaveFocus();
+  await remove("a.jpg");
+  expect(screen.getByRole("heading", { level: 1 })).toHaveFocus();
+});
+
+test("whoever sends an image again is still at it", async () => {
+  const { user } = open("/predict", async () => {
+    throw new ProblemError(problem("unreadable", 422));
+  });
+  await choose(user, jpeg());
+  await user.click(await screen.findByRole("button", { name: strings.predict.retryOf("lesion.jpg") }));
+  expect(screen.getByRole("button", { name: strings.predict.show("lesion.jpg") })).toHaveFocus();
+});
+
 test("a model's card is shown below the page's headings, and HTML in it stays text", async () => {
   const card =
     "# Card\n\n<img src=x onerror=alert(1)> and [here](javascript:alert(1))\n\n| a | b |\n|---|---|\n| 1 | 2 |\n";

@@ -1,4 +1,5 @@
 import { useId } from "react";
+import type { PressEvent } from "react-aria-components";
 import { IconButton } from "../../layout/button";
 import { AgainIcon, CloseIcon } from "../../layout/icons";
 import { useQueue } from "../../queue/context";
@@ -45,22 +46,37 @@ export function QueueList({ items, shown, onShow }: Props) {
   );
 }
 
+/** Put the focus on a row's image; where there is no row, on the heading of the page. */
+function focusOn(row: Element | null | undefined): void {
+  (row?.querySelector("button") ?? document.querySelector("h1"))?.focus();
+}
+
 function Actions({ item }: { item: Item }) {
   const text = strings.predict;
   const queue = useQueue();
   const { kind } = item.state;
   const name = item.file.name;
   const over = kind === "answered" || kind === "failed" || kind === "cancelled";
+  // Both buttons go when they are pressed, and would take the focus with them.
+  const retry = ({ target }: PressEvent) => {
+    focusOn(target.closest("li"));
+    queue.retry(item.id);
+  };
+  const remove = ({ target }: PressEvent) => {
+    const row = target.closest("li");
+    focusOn(row?.nextElementSibling ?? row?.previousElementSibling);
+    queue.remove(item.id);
+  };
   return (
     <div className={styles.actions}>
       {(kind === "failed" || kind === "cancelled") && (
-        <IconButton aria-label={text.retryOf(name)} onPress={() => queue.retry(item.id)}>
+        <IconButton aria-label={text.retryOf(name)} onPress={retry}>
           <AgainIcon />
         </IconButton>
       )}
       <IconButton
         aria-label={over ? text.removeOf(name) : text.cancelOf(name)}
-        onPress={() => (over ? queue.remove(item.id) : queue.cancel(item.id))}
+        onPress={over ? remove : () => queue.cancel(item.id)}
       >
         <CloseIcon />
       </IconButton>
