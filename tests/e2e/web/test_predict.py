@@ -102,6 +102,7 @@ def test_several_images_are_answered_each_for_itself(page: Page, pictures: Path)
     assert findings(page) == []
     page.get_by_role("button", name="Remove notes.jpg").click()
     expect(page.get_by_role("button", name="Show notes.jpg")).to_have_count(0)
+    expect(page.get_by_role("button", name="Show dark.jpg")).to_be_focused()
 
 
 def test_a_refused_image_is_told_so_in_plain_words(page: Page, pictures: Path) -> None:
@@ -161,7 +162,9 @@ def test_the_heat_map_is_there_when_it_is_asked_for(page: Page, pictures: Path) 
     article = result(page, "melanoma.jpg")
     article.get_by_role("button", name="Show what speaks for it").click()
     expect(article.get_by_text("Warm places speak for Melanoma")).to_be_visible(timeout=30_000)
-    expect(article.get_by_role("checkbox", name="What speaks for it")).to_be_checked()
+    switch = article.get_by_role("checkbox", name="What speaks for it")
+    expect(switch).to_be_checked()
+    expect(switch).to_be_focused()
     assert findings(page) == []
 
 
