@@ -16,6 +16,8 @@ HEAD_BYTES = 16 << 10
 MOST_BYTES = 256 << 20
 
 _ENCRYPTED = 0x1
+# What zipfile unpacks piece by piece; of the other methods it unpacks all that a piece of the zip holds, gigabytes of a few bytes.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class Archive:
@@ -49,17 +51,20 @@ class Archive:
         """A member's bytes, or the first `most` of them; whole ones are verified by size and CRC.
 
         Raises:
-            PictureError: the member is damaged, encrypted or too large.
+            PictureError: the member is damaged, encrypted, compressed by another method than Deflate, or too large.
             SourceError: the zip ends before the member does.
         """
         name = f"{self.file}/{info.filename}"
         if info.flag_bits & _ENCRYPTED:
             raise PictureError(f"{name}: is encrypted; put it there without a password")
+        if info.compress_type not in _METHODS:
+            raise PictureError(f"{name}: is compressed by another method than Deflate; make its archive anew with that")
         if info.file_size > MOST_BYTES:
             raise PictureError(f"{name}: says that it has {info.file_size:,} bytes, more than the {MOST_BYTES:,} that are read")
         try:
             with self._zip.open(info) as handle:
-                data = handle.read() if most is None else handle.read(most)
+                # One more than it says: no more is unpacked, however much there is, and its CRC is looked at.
+                data = handle.read(info.file_size + 1 if most is None else most)
         except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
             raise PictureError(f"{name}: is damaged in its archive ({error}); get it again") from error
         except EOFError as error:

@@ -5,7 +5,6 @@ Nothing is written to the disk.
 
 import asyncio
 import io
-import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,8 @@ MultiPartParser.spool_max_size = limits.BATCH_BYTES + limits.FORM_BYTES
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _ENCRYPTED = 0x1
+# What zipfile unpacks piece by piece; of the other methods it unpacks all that a piece of the ZIP holds, gigabytes of a few bytes.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGED = (zipfile.BadZipFile, ValueError, NotImplementedError, OSError)
 _ENTRY = b"PK\x01\x02"
 # Files of a ZIP: images, folders, and what file managers hide beside each.
@@ -118,6 +119,10 @@ def _entries(name: str, data: bytes) -> list[zipfile.ZipInfo]:
             raise ApiError(Kind.UNREADABLE, detail, field="images")
         if entry.flag_bits & _ENCRYPTED:
             raise ApiError(Kind.UNREADABLE, f"images: {name} is encrypted; send it without a password", field="images")
+        if entry.compress_type not in _METHODS:
+            told = "compressed by another method than Deflate; make it anew with that"
+            detail = f"images: {name} holds {_label(entry.filename)}, {told}"
+            raise ApiError(Kind.UNREADABLE, detail, field="images")
     return [entry for entry in found if not _is_hidden(entry.filename)]
 
 
@@ -131,7 +136,7 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> byt
     try:
         with archive.open(entry) as file:
             return file.read(most + 1)
-    except (*_DAMAGED, EOFError, RuntimeError, zlib.error, lzma.LZMAError) as error:
+    except (*_DAMAGED, EOFError, RuntimeError, zlib.error) as error:
         detail = f"images: {_label(entry.filename)} in the ZIP is damaged ({error}); make it anew"
         raise ApiError(Kind.UNREADABLE, detail, field="images") from error
 

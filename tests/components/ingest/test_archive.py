@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -121,6 +122,30 @@ def test_a_member_that_unpacks_to_more_than_it_says_is_refused() -> None:
     archive = opened(data)
     with pytest.raises(PictureError, match="is damaged in its archive"):
         archive.read(archive.members()[0])
+
+
+def test_a_member_that_hides_its_size_is_not_unpacked_beyond_it() -> None:
+    data = zip_with({"a.jpg": bytes(64 << 20)}, zipfile.ZIP_DEFLATED)
+    place = data.rindex(b"PK\x01\x02") + 24
+    data[place : place + 4] = struct.pack("<I", 1000)
+    archive = opened(data)
+    (member,) = archive.members()
+    tracemalloc.start()
+    try:
+        with pytest.raises(PictureError, match="is damaged in its archive"):
+            archive.read(member)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_method_that_unpacks_without_a_bound_is_refused(method: int) -> None:
+    archive = opened(zip_with({"a.jpg": b"a"}, method))
+    (member,) = archive.members()
+    for most in (None, 100):
+        with pytest.raises(PictureError, match=r"a\.jpg: is compressed by another method than Deflate; make its archive anew"):
+            archive.read(member, most)
 
 
 def test_an_encrypted_member_is_refused() -> None:
