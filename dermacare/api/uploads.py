@@ -70,7 +70,8 @@ async def read_files(files: Sequence[UploadFile]) -> list[tuple[str, bytes]]:
             Kind.TOO_LARGE, f"images: are {count:,}, more than {limits.BATCH_IMAGES}; send several batches", field="images"
         )
     if total > limits.BATCH_BYTES:
-        raise _too_much()
+        most = limits.BATCH_BYTES // limits.MIB
+        raise ApiError(Kind.TOO_LARGE, f"images: are more than {most} MiB unpacked; send several batches", field="images")
     return sent
 
 
@@ -82,23 +83,14 @@ async def _taken(file: UploadFile) -> bytes:
 
 
 def each_image(sent: Sequence[tuple[str, bytes]]) -> Iterator[Sent]:
-    """The images, one after the other, so that no more than one is unpacked at a time.
-
-    Raises:
-        ApiError: a ZIP holds more than it says.
-    """
-    left = limits.BATCH_BYTES
+    """The images of what `read_files` took, one after the other, so that no more than one is unpacked at a time."""
     for name, data in sent:
         if not data.startswith(_ZIP):
             yield _checked(name, data)
             continue
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for entry in _entries(name, data):
-                content = _content(archive, entry, min(left, limits.IMAGE_BYTES))
-                left -= len(content)
-                if left <= 0:
-                    raise _too_much()
-                yield _checked(_label(entry.filename), content)
+                yield _unpacked(archive, entry)
 
 
 def _entries(name: str, data: bytes) -> list[zipfile.ZipInfo]:
@@ -131,14 +123,17 @@ def _is_hidden(name: str) -> bool:
     return any(part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(name).parts)
 
 
-def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
-    """The bytes of a file in a ZIP, one more than `most` where it has more; what its header says of its size is not believed."""
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Sent:
+    """A file in a ZIP; zipfile gives no more of it than its header says, and what headers say was counted before."""
+    name = _label(entry.filename)
     try:
         with archive.open(entry) as file:
-            return file.read(most + 1)
+            content = file.read(min(entry.file_size, limits.IMAGE_BYTES) + 1)
     except (*_DAMAGED, EOFError, RuntimeError, zlib.error) as error:
-        detail = f"images: {_label(entry.filename)} in the ZIP is damaged ({error}); make it anew"
-        raise ApiError(Kind.UNREADABLE, detail, field="images") from error
+        # Its own problem: the images before it were answered and logged, those behind it may be sound.
+        detail = f"images: {name} in the ZIP is damaged ({error}); make it anew"
+        return Sent(name, None, ApiError(Kind.UNREADABLE, detail, field="images"))
+    return _checked(name, content)
 
 
 def _checked(name: str, data: bytes) -> Sent:
@@ -156,11 +151,6 @@ def _refused(data: bytes, name: str, field: str) -> ApiError | None:
     if not data.startswith(_IMAGES):
         return ApiError(Kind.WRONG_TYPE, f"{name}: is neither a JPEG nor a PNG; convert it", field=field)
     return None
-
-
-def _too_much() -> ApiError:
-    most = limits.BATCH_BYTES // limits.MIB
-    return ApiError(Kind.TOO_LARGE, f"images: are more than {most} MiB unpacked; send several batches", field="images")
 
 
 def _label(name: str) -> str:

@@ -30,6 +30,11 @@ _PROBLEMS = answers(
     Kind.NOT_LOGGED,
 )
 
+# Faults of one image of a batch; and of the server, for which a batch is turned away as long as none of it was answered. Later its
+# answers are in the log, and their images kept: whoever asked must get them.
+_OF_ONE = frozenset({Kind.UNREADABLE, Kind.WRONG_TYPE, Kind.TOO_LARGE})
+_OF_SERVER = frozenset({Kind.BUSY, Kind.NOT_LOGGED})
+
 Age = Annotated[Annotated[int, Field(ge=0, le=120)] | None, Form(description="age of the patient, years")]
 SexField = Annotated[Sex | None, Form(description="sex of the patient")]
 SiteField = Annotated[Site | None, Form(description="where on the body the lesion is")]
@@ -128,7 +133,7 @@ async def predict_batch(
     heat_map: HeatMap = False,
     consent: Consent = False,
 ) -> Response:
-    """Predict each image as if it were sent alone; one that cannot be read costs the others nothing."""
+    """Predict each image as if it were sent alone; one that cannot be read, or answered once another was, costs no other."""
     service.require_serving()
     sent = await uploads.read_files(images)
     batch = await while_there(request, _answer_each(service, sent, heat_map, consent, asked_by(request)))
@@ -139,21 +144,23 @@ async def _answer_each(
     service: Service, sent: list[tuple[str, bytes]], heat_map: bool, consent: bool, user: str | None
 ) -> BatchPrediction:
     nobody = Patient(age=None, sex=None, site=None)
-    items = []
+    items: list[BatchItem] = []
     for image in uploads.each_image(sent):
         question = Question(image.name, "images", nobody, heat_map, consent, user)
-        items.append(await _answer_one(service, image, question))
+        answered = any(item.prediction is not None for item in items)
+        items.append(await _answer_one(service, image, question, _OF_ONE | _OF_SERVER if answered else _OF_ONE))
     return BatchPrediction(items=items)
 
 
-async def _answer_one(service: Service, image: uploads.Sent, question: Question) -> BatchItem:
+async def _answer_one(service: Service, image: uploads.Sent, question: Question, own: frozenset[Kind]) -> BatchItem:
+    """Answer an image of a batch; `own`: kinds of problems that are its own, others are the batch's."""
     try:
         if image.problem is not None or image.data is None:
             raise image.problem or ApiError(Kind.UNREADABLE, f"{image.name}: is empty; choose another file", field="images")
         return BatchItem(name=image.name, prediction=await service.predict(image.data, question), problem=None)
     except ApiError as error:
-        if error.kind not in (Kind.UNREADABLE, Kind.WRONG_TYPE, Kind.TOO_LARGE):
-            raise  # it is no fault of this image
+        if error.kind not in own:
+            raise
         return BatchItem(name=image.name, prediction=None, problem=error.problem())
 
 

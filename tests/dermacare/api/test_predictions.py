@@ -16,7 +16,7 @@ import pytest
 from components.dataset import Dataset
 from components.evaluate.judged import read_predictions
 from components.files import sha256_bytes
-from components.lesions import CODES, Split, Task
+from components.lesions import CODES, Diagnosis, Split, Task
 from components.predict.quality import WarningCode
 from components.predictions import PROBABILITY_COLUMNS
 from dermacare.api.problems import MEDIA_TYPE
@@ -24,6 +24,7 @@ from dermacare.api.schemas import BatchPrediction, Prediction, Problem
 from pipelines.home import Home
 from tests.components.predict.drawn import jpeg, lesion, png
 from tests.components.register.conftest import Made
+from tests.dermacare_server import serving
 
 PREDICTIONS = "/api/v1/predictions"
 
@@ -174,9 +175,9 @@ class TestBatch:
     def ask(self, client: httpx.Client, *files: tuple[str, bytes]) -> httpx.Response:
         return client.post(f"{PREDICTIONS}/batch", files=[("images", file) for file in files])
 
-    def archive(self, *files: tuple[str, bytes]) -> bytes:
+    def archive(self, *files: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
         out = io.BytesIO()
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(out, "w", method) as archive:
             for name, data in files:
                 archive.writestr(name, data)
         return out.getvalue()
@@ -209,21 +210,38 @@ class TestBatch:
 
     @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
     def test_a_method_that_unpacks_without_a_bound_is_refused_before_it_does(self, client: httpx.Client, method: int) -> None:
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w", method) as archive:
-            archive.writestr("a.png", png(lesion()))
-        said = problem(self.ask(client, ("a.zip", out.getvalue())), 422, "images")
+        said = problem(self.ask(client, ("a.zip", self.archive(("a.png", png(lesion())), method=method))), 422, "images")
         assert said.detail == "images: a.zip holds a.png, compressed by another method than Deflate; make it anew with that"
 
     def test_a_zip_that_hides_its_size_is_not_believed(self, client: httpx.Client) -> None:
         data = bytearray(self.archive(("a.png", bytes(40 << 20))))
         place = data.rindex(b"PK\x01\x02")
         data[place + 24 : place + 28] = (1000).to_bytes(4, "little")
-        answer = self.ask(client, ("a.zip", bytes(data)))
-        assert answer.status_code in (200, 422)
-        if answer.status_code == 200:
-            (item,) = BatchPrediction.model_validate_json(answer.content).items
-            assert item.problem is not None
+        (item,) = BatchPrediction.model_validate_json(self.ask(client, ("a.zip", bytes(data))).content).items
+        assert "a.png in the ZIP is damaged" in item.problem.detail
+
+    def test_a_damaged_file_of_a_zip_costs_the_others_nothing(self, client: httpx.Client) -> None:
+        good, bad = png(lesion()), png(lesion(Diagnosis.VASC))
+        data = bytearray(self.archive(("a.png", good), ("b.png", bad), ("c.png", good), method=zipfile.ZIP_STORED))
+        data[data.index(bad) + 100] ^= 1
+        items = BatchPrediction.model_validate_json(self.ask(client, ("a.zip", bytes(data))).content).items
+        assert [item.problem and item.problem.status for item in items] == [None, 422, None]
+        assert items[1].problem.detail.startswith("images: b.png in the ZIP is damaged (Bad CRC-32")
+        assert [one.field for one in items[1].problem.errors] == ["images"]
+
+    def test_what_cannot_be_logged_costs_what_was_answered_before_nothing(self, ready_home: Home) -> None:
+        good, unlogged = png(lesion()), png(lesion(Diagnosis.VASC))
+        with serving(ready_home.root) as server, server.client() as client:
+            ask(client, good)  # the log is there now
+            with sqlite3.connect(ready_home.root / "predictions.db") as database:
+                database.execute(
+                    "CREATE TRIGGER full BEFORE INSERT ON predictions WHEN json_extract(new.record, '$.image_sha256') = "
+                    f"'{sha256_bytes(unlogged)}' BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+                )
+            answer = self.ask(client, ("a.png", good), ("b.png", unlogged), ("c.png", good))
+            items = BatchPrediction.model_validate_json(answer.content).items
+            assert [item.problem and item.problem.type for item in items] == [None, "urn:dermacare:problem:not-logged", None]
+            problem(self.ask(client, ("b.png", unlogged), ("a.png", good)), 503)
 
     @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a/../../b.png", "..\\b.png"])
     def test_a_path_that_leads_out_of_a_zip_is_named(self, client: httpx.Client, name: str) -> None:

@@ -95,7 +95,7 @@ export interface paths {
         put?: never;
         /**
          * Predict several images
-         * @description Predict each image as if it were sent alone; one that cannot be read costs the others nothing.
+         * @description Predict each image as if it were sent alone; one that cannot be read, or answered once another was, costs no other.
          */
         post: operations["predict_batch"];
         delete?: never;
