@@ -208,7 +208,7 @@ class _Journal:
         """Write a line; when this returns, it is on the disk."""
         self.rows[row["image"]] = row
         with writing(self._path), self._path.open("ab") as file:
-            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            file.write(json.dumps(row).encode() + b"\n")  # in ASCII: a file's name need not be UTF-8
             file.flush()
             os.fsync(file.fileno())
 
@@ -326,4 +326,4 @@ def _write_table(path: Path, rows: Sequence[Row]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     with atomic_write(path) as file:
-        file.write(text.getvalue().encode())
+        file.write(text.getvalue().encode(errors="surrogateescape"))  # a name as it lies on the disk, UTF-8 or not

@@ -82,6 +82,21 @@ def test_the_same_call_does_nothing_again_and_a_changed_image_anew(home: Home, f
     assert logged(home) == 4
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 there")
+def test_a_name_that_is_no_utf_8_stands_in_the_table_as_it_lies_on_the_disk(home: Home, tmp_path: Path) -> None:
+    folder, output = tmp_path / "images", tmp_path / "out"
+    folder.mkdir()
+    (folder / os.fsdecode(b"L\xe4sion.png")).write_bytes(png(lesion()))
+    (folder / os.fsdecode(b"L\xe4sion cut.jpg")).write_bytes(jpeg(lesion())[:-300])
+    (folder / "Läsion.png").write_bytes(png(lesion()))
+    done = predict_folder(folder, output, home, untold)
+    assert (done.answered, done.unreadable, done.before) == (2, 1, 0)
+    _, *lines = (output / "predictions.csv").read_bytes().splitlines()
+    assert {line.partition(b",")[0] for line in lines} == {b"L\xe4sion cut.jpg", b"L\xe4sion.png", "Läsion.png".encode()}
+    assert (output / os.fsdecode(b"masks/L\xe4sion.png")).exists()
+    assert predict_folder(folder, output, home, untold).before == 3
+
+
 def test_images_that_differ_in_their_suffix_alone_have_masks_of_their_own(home: Home, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a.png").write_bytes(png(lesion()))
