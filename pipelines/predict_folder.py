@@ -227,6 +227,7 @@ class _Work:
 
     def row(self, image: Path, data: bytes) -> Row:
         """Answer an image, write its pictures, log the answer; the line of the table."""
+        self._remove_pictures(image)
         row = self._begun(image, sha256_bytes(data))
         try:
             decoded = self.decoder.decode_now(data, image.as_posix(), self.predictor.reading, keep=True)
@@ -244,6 +245,7 @@ class _Work:
 
     def unread(self, image: Path, error: OSError) -> Row:
         """The line of an image whose file cannot be read; the next call tries again."""
+        self._remove_pictures(image)
         reason = f"{image.as_posix()}: cannot be read ({error.strerror}); see that it is there and its permissions"
         return self._begun(image, "") | {"error": reason}
 
@@ -270,13 +272,23 @@ class _Work:
     def _pictures(self, image: Path, encoded: bytes | None, answer: Answer) -> Row:
         if answer.mask is None or encoded is None:
             return {}
-        mask, overlay = f"{_MASKS}/{self.places[image]}.png", f"{_OVERLAYS}/{self.places[image]}.jpg"
+        mask, overlay = self._names(image)
         with atomic_write(self.output / mask) as file:
             file.write(bytes(cv2.imencode(".png", answer.mask.astype(np.uint8) * 255)[1]))
         outlines = [] if answer.shape is None else answer.shape.outlines
         with atomic_write(self.output / overlay) as file:
             file.write(overlay_picture(_rgb(encoded), outlines))
         return {"mask": mask, "overlay": overlay}
+
+    def _remove_pictures(self, image: Path) -> None:
+        """Remove what an earlier answer showed: where this one has no pictures, those would pass for its own."""
+        for name in self._names(image):
+            with writing(self.output / name):
+                (self.output / name).unlink(missing_ok=True)
+
+    def _names(self, image: Path) -> tuple[str, str]:
+        """Mask and overlay, below the output."""
+        return f"{_MASKS}/{self.places[image]}.png", f"{_OVERLAYS}/{self.places[image]}.jpg"
 
 
 def _rgb(encoded: bytes) -> RGBImage:

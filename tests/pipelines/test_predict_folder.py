@@ -82,6 +82,21 @@ def test_the_same_call_does_nothing_again_and_a_changed_image_anew(home: Home, f
     assert logged(home) == 4
 
 
+def test_pictures_of_an_older_answer_go_where_the_image_has_none_any_more(home: Home, tmp_path: Path) -> None:
+    folder, output = tmp_path / "images", tmp_path / "out"
+    folder.mkdir()
+    for name in ("cut", "gone", "refused", "same"):
+        (folder / f"{name}.png").write_bytes(png(lesion()))
+    predict_folder(folder, output, home, untold)
+    assert len([path for path in output.rglob("*.*") if path.suffix in (".png", ".jpg")]) == 8
+    (folder / "cut.png").write_bytes(png(lesion())[:-300])
+    (folder / "refused.png").write_bytes(png(np.zeros((64, 64, 3), np.uint8)))
+    done = predict_folder(folder, output, home, lambda done, total: (folder / "gone.png").unlink(missing_ok=True))
+    assert (done.answered, done.refused, done.unreadable) == (1, 1, 2)
+    left = {path.relative_to(output).as_posix() for path in output.rglob("*.*") if path.suffix in (".png", ".jpg")}
+    assert left == {"masks/same.png", "overlays/same.jpg"}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 there")
 def test_a_name_that_is_no_utf_8_stands_in_the_table_as_it_lies_on_the_disk(home: Home, tmp_path: Path) -> None:
     folder, output = tmp_path / "images", tmp_path / "out"
