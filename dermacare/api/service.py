@@ -65,6 +65,9 @@ class Service:
         self.watcher = Watcher(settings, self.metrics)
         self._log = settings.home.predictions()
         self._decoder = Decoder(settings.decoding, limits.IMAGE_PIXELS, settings.decode_seconds)
+        # Images that are decoded or answered: as many as are worked at, so that pixels, up to 150 MiB an image, do not pile up
+        # between the two; those that wait lie there as they were sent.
+        self._places = asyncio.Semaphore(settings.decoding + settings.answering)
         self._threads = ThreadPoolExecutor(settings.answering, thread_name_prefix="answer")
 
     def start(self) -> None:
@@ -112,16 +115,20 @@ class Service:
             ApiError: nothing serves, the image cannot be read, no decoder came to it, or the answer cannot be logged.
         """
         serving, started = self.require_serving(), time.perf_counter()
+        async with self._places:
+            decoded = await self._decode(data, question, serving)
+            read = time.perf_counter()
+            return await self.run(lambda: self._answer(data, question, decoded, serving, started, read))
+
+    async def _decode(self, data: bytes, question: Question, serving: Serving) -> Decoded:
         try:
-            decoded = await self._decoder.decode(data, question.name, serving.predictor.reading, keep=question.consent)
+            return await self._decoder.decode(data, question.name, serving.predictor.reading, keep=question.consent)
         except ImageFormatError as error:
             self.metrics.unreadable.inc()
             raise ApiError(Kind.UNREADABLE, str(error), field=question.field) from error
         except DecoderBusy as error:
             self.metrics.turned_away.inc()
             raise ApiError(Kind.BUSY, str(error), headers={"Retry-After": _DECODER_RETRY}) from error
-        read = time.perf_counter()
-        return await self.run(lambda: self._answer(data, question, decoded, serving, started, read))
 
     def _answer(
         self, data: bytes, question: Question, decoded: Decoded, serving: Serving, started: float, read: float
