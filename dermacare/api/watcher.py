@@ -20,6 +20,8 @@ from pipelines.serving.facts import ServedRelease
 
 NOTHING = "no model serves yet; run the pipeline, or let a version serve with `dermacare promote`"
 
+_UNREAD = "what the ledger lets serve is not known yet, so what served last answers; ask again in a moment"
+
 _FETCH_SECONDS = 600
 # What could not be fetched or loaded is tried again after so long, then after twice as long, up to the last.
 _RETRY_SECONDS = (10.0, 300.0)
@@ -90,7 +92,7 @@ class Watcher:
     def _recall(self) -> None:
         remembered = self._cache.remembered
         if remembered is not None:
-            self._take(remembered)
+            self._take(remembered, _UNREAD)
 
     def _look(self) -> None:
         """See what the ledger says."""
@@ -101,6 +103,9 @@ class Watcher:
         elif self.serving is not None and self.serving.release.head == entry.hash:
             self._succeed()
         elif self._failed != entry.hash or time.monotonic() >= self._again:
+            if self.serving is not None and self._failed != entry.hash:  # else it is said already why it does not serve
+                old = self.serving.release.entry
+                self._fail(f"entry {entry.number} of the ledger is being fetched; entry {old} answers until it is there")
             self._fetch(entry.hash)
 
     def _fetch(self, head: str) -> None:
@@ -117,25 +122,25 @@ class Watcher:
             fetched = self._cache.fetched
             if fetched is None:
                 raise BundleError(f"{self._cache.root}: what was fetched cannot be read; delete the folder")
-            self._take(fetched)
+            self._take(fetched, None)
         except (DermaCareError, OSError, subprocess.TimeoutExpired) as error:
             self._pause = min(2 * self._pause, _RETRY_SECONDS[1]) if self._failed == head else _RETRY_SECONDS[0]
             self._failed, self._again = head, time.monotonic() + self._pause
             raise BundleError(str(error)) from error
         self._cache.remember(fetched)
         self._failed = None
-        self._succeed()
 
-    def _take(self, release: ServedRelease) -> None:
-        """Load a release and let it serve; models that serve already are not loaded again."""
+    def _take(self, release: ServedRelease, stale: str | None) -> None:
+        """Load a release and let it serve, as stale as that; models that serve already are not loaded again."""
         now = self.serving
         if now is not None and _models(now.release) == _models(release):
             predictor = now.predictor
         else:
             predictor = self._cache.load(release, self._settings.threads)
-        self.serving = Serving(release, predictor)
         self._metrics.entry.set(release.entry)
         self._metrics.since.set(release.since.timestamp())
+        self._metrics.current.set(stale is None)
+        self.stale, self.serving = stale, Serving(release, predictor)
         _log.warning("serving entry %d of the ledger: %s", release.entry, release.label)
 
     def _fail(self, why: str) -> None:
