@@ -162,7 +162,7 @@ class Service:
             The row that stands: that of before, or where another answer has the key, one of another id.
 
         Raises:
-            StoreError: it cannot be logged.
+            StoreError: it cannot be logged, or its image not be kept.
         """
         logged = self._log.find(record.id)
         if logged is None:
@@ -175,6 +175,8 @@ class Service:
             else:
                 return record
         if logged == record.model_copy(update={"created": logged.created}):
+            if encoded is not None:  # where the log's own answer was lost, the image was taken back; the row says that it is kept
+                _keep(self.settings.home.kept, logged.id, encoded)
             return logged
         other = record.model_copy(update={"id": uuid.uuid4().hex})
         self._write_down(other, encoded)
@@ -217,9 +219,13 @@ def _keep(folder: Path, prediction_id: str, encoded: bytes) -> Path:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # mkstemp makes files that only their owner may read
         handle, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(encoded)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(encoded)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
     return target

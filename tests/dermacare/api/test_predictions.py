@@ -288,6 +288,17 @@ class TestWhatIsKept:
         assert self.logged(fetched_home, "$.id", key) == [key]
         assert len(list(fetched_home.kept.glob(f"{key}*"))) == 1
 
+    def test_what_is_sent_again_is_kept_where_the_row_is_there_and_the_image_is_not(
+        self, client: httpx.Client, fetched_home: Home
+    ) -> None:
+        key, image = secrets.token_hex(16), png(lesion())
+        ask(client, image, key=key, consent="true")
+        (file,) = fetched_home.kept.glob(f"{key}*")
+        kept = file.read_bytes()
+        file.unlink()  # as where the log's answer was lost, so that the image was taken back
+        assert ask(client, image, key=key, consent="true").image.kept
+        assert file.read_bytes() == kept
+
     def test_what_is_sent_again_before_it_is_answered_is_logged_once(self, client: httpx.Client, fetched_home: Home) -> None:
         key, image = secrets.token_hex(16), png(lesion(size=(400, 500)))
         with ThreadPoolExecutor(4) as pool:

@@ -1,15 +1,18 @@
 """What holds the decoder, the models and the log together, without a server around it."""
 
 import asyncio
+import resource
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from components.errors import StoreError
 from components.predict.decoder import Decoder
 from components.predict.predictor import Predictor
 from dermacare.api import schemas
-from dermacare.api.service import Question, Service
+from dermacare.api.service import Question, Service, _keep
 from dermacare.api.settings import Settings
 from pipelines.home import Home
 from tests.components.predict.drawn import lesion, png
@@ -55,3 +58,14 @@ def test_no_more_images_are_decoded_than_are_worked_at(ready_home: Home, monkeyp
         service._threads.shutdown()
         service._decoder.close()
     assert most <= 4
+
+
+def test_an_image_that_cannot_be_kept_in_full_leaves_nothing_behind(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(IMAGE) // 2, before[1]))  # as a full disk
+    try:
+        with pytest.raises(StoreError, match="cannot be written"):
+            _keep(tmp_path / "kept", "0" * 32, IMAGE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((tmp_path / "kept").iterdir()) == []
