@@ -142,14 +142,16 @@ class _Room:
         if scope["method"] != "POST" or not scope["path"].startswith(_PREDICTIONS):
             return 0
         most = _BODIES.get(scope["path"], limits.FORM_BYTES)
-        said = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        # A body in chunks has whatever length it comes to have, whatever is said beside.
+        said = "" if "transfer-encoding" in headers else headers.get("content-length", "")
         wanted = max(1, min(int(said), most)) if said.isdecimal() else most
         if self._inside >= self._settings.waiting or self._bytes + wanted > limits.BYTES_IN_PROGRESS:
             wait = max(1, math.ceil(self._inside * self._seconds / self._settings.answering))
             self._metrics.turned_away.inc()
             seconds = "1 second" if wait == 1 else f"{wait} seconds"
-            headers = {"Retry-After": str(wait), "Connection": "close"}
-            raise ApiError(Kind.BUSY, f"as many requests wait as may; try again in {seconds}", headers=headers)
+            told = {"Retry-After": str(wait), "Connection": "close"}
+            raise ApiError(Kind.BUSY, f"as many requests wait as may; try again in {seconds}", headers=told)
         self._inside += 1
         self._bytes += wanted
         self._metrics.in_progress.inc()

@@ -161,14 +161,15 @@ class TestHowMuch:
             until(lambda: metric(server, "dermacare_predictions_in_progress") == 0)
             assert httpx.post(server.address + PREDICTIONS, files={"image": ("a.png", IMAGE)}).status_code == 200
 
-    def test_a_few_large_batches_do_not_fill_the_memory(self, ready_home: Home) -> None:
+    @pytest.mark.parametrize("said", [f"Content-Length: {190 << 20}", "Content-Length: 1\r\nTransfer-Encoding: chunked"])
+    def test_a_few_large_batches_do_not_fill_the_memory(self, ready_home: Home, said: str) -> None:
         with serving(ready_home.root) as server:
             host, port = server.address.removeprefix("http://").split(":")
             head = f"POST {PREDICTIONS}/batch HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
             batches = [socket.create_connection((host, int(port))) for _ in range(2)]
             try:
                 for connection in batches:
-                    connection.sendall(f"{head}Content-Length: {190 << 20}\r\n\r\n".encode())
+                    connection.sendall(f"{head}{said}\r\n\r\n".encode())
                 until(lambda: metric(server, "dermacare_predictions_in_progress") == 2)
                 third = httpx.post(f"{server.address}{PREDICTIONS}/batch", files={"images": ("a.zip", bytes(150 << 20))})
                 assert problem(third, 429).type == "urn:dermacare:problem:busy"
