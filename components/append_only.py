@@ -41,7 +41,8 @@ def open_database(url: str) -> Engine:
     """Open the database of an address; the folder of a SQLite file is made.
 
     A connection that broke while nobody used it is replaced, so that a server which was away is used again when it is back; one
-    that says nothing counts as broken after ten seconds.
+    that says nothing counts as broken after ten seconds. PostgreSQL gives up a statement after ten seconds too, and one that waits
+    for a lock after five: a table that somebody locked is an error, not a wait without an end.
 
     Raises:
         ArgumentError: of SQLAlchemy: it is no address of a database.
@@ -53,7 +54,9 @@ def open_database(url: str) -> Engine:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed, connect_args={"timeout": 30})
         return engine.execution_options(schema_translate_map={SCHEMA: None})
-    patience: dict[str, Any] = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+    theirs = parsed.query.get("options", "")  # of the address; they come last, so that they count
+    options = f"-c lock_timeout=5s -c statement_timeout=10s {theirs}".strip()
+    patience: dict[str, Any] = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "options": options}
     return create_engine(parsed, connect_args=patience, pool_pre_ping=True)
 
 

@@ -5,6 +5,7 @@ import threading
 import psycopg
 import pytest
 
+from components.append_only import open_database
 from components.errors import StoreError
 from components.prediction_log import PredictionLog
 from tests.components.test_prediction_log import row
@@ -60,6 +61,29 @@ def test_while_the_server_is_away_nothing_is_logged_and_then_it_goes_on_by_itsel
     log.append(row(2))
     assert log.find(row(1).id) == row(1)
     assert log.find(row(2).id) == row(2)
+
+
+def test_a_table_that_somebody_locked_is_an_error_and_no_wait(url):
+    log = PredictionLog(url)
+    log.append(row(1))
+    with psycopg.connect(url.replace("+psycopg", "")) as other:
+        other.execute("lock table dermacare.predictions in access exclusive mode")
+        with pytest.raises(StoreError, match=r"the answer cannot be logged \(canceling statement due to lock timeout"):
+            log.append(row(2))
+        with pytest.raises(StoreError, match="cannot be read"):
+            log.find(row(1).id)
+        with pytest.raises(StoreError, match="cannot be logged"):
+            log.require_room()
+    log.append(row(2))
+    assert log.find(row(2).id) == row(2)
+
+
+def test_what_an_address_says_of_its_statements_counts(url):
+    engine = open_database(f"{url}?options=-c%20statement_timeout%3D1h")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("show statement_timeout").scalar() == "1h"
+        assert connection.exec_driver_sql("show lock_timeout").scalar() == "5s"
+    engine.dispose()
 
 
 def test_a_role_that_may_not_insert_is_told_so(url, server):
