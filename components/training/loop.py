@@ -232,14 +232,20 @@ def fit(
 
 
 def predictor(model: keras.Model) -> Callable[[Values], Values]:
-    """A function from a batch of inputs to the model's outputs in inference mode, float32, traced once."""
-    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)]
-    graph = tf.function(
-        lambda images: ops.cast(model(images, training=False), "float32"), input_signature=signature, autograph=False
-    )
+    """A function from a batch of inputs to the model's outputs in inference mode, float32, traced once for each size of image.
+
+    A model that takes any size cannot be traced for all of them at once: Keras resizes no image whose size it does not know.
+    """
+
+    @cache
+    def graph(size: tuple[int, ...]) -> Any:
+        signature = [tf.TensorSpec((None, *size), tf.float32)]
+        return tf.function(
+            lambda images: ops.cast(model(images, training=False), "float32"), input_signature=signature, autograph=False
+        )
 
     def predict(images: Values) -> Values:
-        answer: Values = graph(images).numpy()
+        answer: Values = graph(images.shape[1:])(images).numpy()
         return answer
 
     return predict

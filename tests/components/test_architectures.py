@@ -13,7 +13,7 @@ from components.train_unet import registry as segmenters
 from components.train_unet.losses import MASKS
 from components.training.backend import keras
 from components.training.devices import start_afresh
-from components.training.loop import Trainer
+from components.training.loop import Trainer, predictor
 from components.training.onnx_export import export_onnx
 from components.training.phase import phase_of
 from tests.trainings import classifier_params, unet_params
@@ -92,7 +92,7 @@ def test_weights_of_the_model_for_any_size_fit_the_one_of_a_fixed_size(name: str
 
 
 @pytest.mark.parametrize("name", marked(FAMILIES))
-def test_the_model_for_any_size_takes_the_steps_of_a_training(name: str) -> None:
+def test_the_model_for_any_size_takes_the_steps_of_a_training_and_predicts(name: str) -> None:
     model = build(name, (None, None))
     masks = len(model.output_shape) == 4
     params = unet_params(name) if masks else classifier_params(name)
@@ -100,3 +100,6 @@ def test_the_model_for_any_size_takes_the_steps_of_a_training(name: str) -> None
     loss, _, count = trainer.train_step(images(2), targets_for(model, 2), np.ones(2, np.float32))
     assert np.isfinite(float(loss))
     assert int(count) == 2
+    # At the end of a training its worst images are looked for.
+    wanted = np.array(model(images(2), training=False))
+    np.testing.assert_allclose(predictor(model)(images(2)), wanted, atol=1e-4)
