@@ -42,7 +42,7 @@ test: setup ## the fast tests
 
 .PHONY: test-slow
 test-slow: setup ## the tests that take minutes: kills, whole runs, big models
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow --durations=40 --durations-min=5
 
 .PHONY: lint
 lint: setup ## ruff and mypy

@@ -236,7 +236,8 @@ class TrainingParams(Section):
     fold: int | None = Field(ge=0, le=19, description="the one fold to train, from 0; null: all of them")
     seeds: int = Field(ge=1, le=20, description="models a fold that differ in their seed; the bundle answers with the mean of all")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        description="what layers compute in, with weights in float32 (Micikevicius 2018); auto: bfloat16 on a GPU made for it"
+        description="what layers compute in, with weights in float32 (Micikevicius 2018); "
+        "auto: bfloat16 on a GPU, or for a network of plain convolutions on a processor, made for it"
     )
     test_flips: bool = Field(description="the model answers with the mean over the image and its three mirror images")
     int8_loss: float | None = Field(

@@ -12,6 +12,7 @@ from typing import Any
 from components.cores import usable_cores
 from components.files import write_text
 from components.nvidia import usable_gpus
+from components.processor import has_amx, processor_name
 
 FILE = "machine.json"
 
@@ -19,7 +20,8 @@ FILE = "machine.json"
 def this_machine() -> str:
     """This machine, as far as it decides how sums are rounded: `x86_64, Intel(R) Xeon(R) CPU @ 2.20GHz, 2 threads, no GPU`."""
     gpus = ", ".join(usable_gpus()) or "no GPU"
-    return f"{platform.machine()}, {_processor()}, {usable_cores()} threads, {gpus}"
+    processor = f"{processor_name()} with AMX" if has_amx() else processor_name()
+    return f"{platform.machine()}, {processor}, {usable_cores()} threads, {gpus}"
 
 
 def note_machine(out: Path) -> None:
@@ -34,11 +36,3 @@ def read_machines(out: Path) -> list[str]:
     file = out / FILE
     found: list[Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
     return [str(machine) for machine in found]
-
-
-def _processor() -> str:
-    """The processor's name; Linux tells it, elsewhere Python knows it or its family."""
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or platform.processor() or "unknown processor"

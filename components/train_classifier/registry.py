@@ -16,19 +16,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Architecture:
-    """A backbone's name, its head's, the least height and width in pixels, and whether the head looks at places."""
+    """A classifier.
+
+    Attributes:
+        backbone: its name.
+        head: name of its head.
+        least: least height and width in pixels.
+        on_maps: whether the head looks at places.
+        gains_on_amx: see `devices.precision_here`.
+    """
 
     backbone: str
     head: str = "report_head"
     least: int = 32
     on_maps: bool = False
+    gains_on_amx: bool = False
 
 
 _ARCHITECTURES = {
-    "resnet50": _Architecture("resnet50"),
-    "resnet101": _Architecture("resnet101"),
-    "resnet152": _Architecture("resnet152"),
-    "resnet101_soft_attention": _Architecture("resnet101", "soft_attention_head", on_maps=True),
+    "resnet50": _Architecture("resnet50", gains_on_amx=True),
+    "resnet101": _Architecture("resnet101", gains_on_amx=True),
+    "resnet152": _Architecture("resnet152", gains_on_amx=True),
+    "resnet101_soft_attention": _Architecture("resnet101", "soft_attention_head", on_maps=True, gains_on_amx=True),
     "efficientnet_lite0": _Architecture("efficientnet_lite0", "published_head"),
     "efficientnet_lite1": _Architecture("efficientnet_lite1", "published_head"),
     "efficientnet_lite2": _Architecture("efficientnet_lite2", "published_head"),
@@ -57,6 +66,14 @@ def check_sizes(params: TrainClassifierParams, preprocess: PreprocessParams) -> 
     for field, (height, width) in seen_sizes(params, preprocess).items():
         if min(height, width) < least:
             raise ParamsError(f"{field} is {height} x {width}, but {name} needs {least} x {least} or more; set it to such a size")
+
+
+def precision_here(params: TrainClassifierParams) -> str:
+    """What a classifier's layers compute in on this machine, `float32` or `bfloat16`; `params.models` holds its name."""
+    from components.training import devices
+
+    (name,) = params.models
+    return devices.precision_here(params.precision, _known(name).gains_on_amx)
 
 
 def build(name: str, size: tuple[int, int] | tuple[None, None], dropout: float) -> "Classifier":

@@ -11,11 +11,11 @@ from components.reporter import Reporter
 from components.train_classifier.features import FeatureBatches, compute_features
 from components.train_classifier.head import Classifier
 from components.train_classifier.objective import DIAGNOSES, diagnoses_objective
-from components.train_classifier.registry import build, check_sizes, load_weights
+from components.train_classifier.registry import build, check_sizes, load_weights, precision_here
 from components.training.backend import keras
 from components.training.checkpoint import Standing
 from components.training.delivery import deliver
-from components.training.devices import enough_memory, set_precision, start_afresh
+from components.training.devices import enough_memory, set_precision, start_afresh, tell_devices
 from components.training.ensemble import refuse_too_many
 from components.training.feed import Feed
 from components.training.folds import plan_members
@@ -41,6 +41,7 @@ def learn(learning: Learning[TrainClassifierParams], out: Path, reporter: Report
     """The same from a dataset and a plan that are read already."""
     if not is_whole(out):
         check_sizes(learning.params, learning.dataset.preprocessing)
+        tell_devices(precision_here(learning.params), reporter)
         epochs = learning.params.frozen_epochs + learning.params.epochs
         deliver(learning, train_members(learning, _train_member, epochs, out, reporter), out, reporter)
     remove_members(out)
@@ -61,7 +62,7 @@ def _train_member(feed: Feed, params: TrainClassifierParams, run: Run, newest: S
 def _start(feed: Feed, params: TrainClassifierParams, newest: Standing | None, parent: Path) -> Classifier:
     (name,) = params.models
     start_afresh(params.seed)
-    set_precision(params.precision)
+    set_precision(precision_here(params))
     classifier = build(name, training_size(feed.size, params), params.dropout)
     refuse_too_many(classifier.model.count_params(), len(plan_members(params)))
     # A checkpoint of phase 2 holds the backbone; one of phase 1 the head alone.

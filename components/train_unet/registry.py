@@ -16,17 +16,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Architecture:
-    """What height and width must be multiples of, and the backbone that it is built on, if any."""
+    """A segmenter.
+
+    Attributes:
+        multiple: what height and width must be multiples of.
+        backbone: name of the one that it is built on, if any.
+        gains_on_amx: see `devices.precision_here`.
+    """
 
     multiple: int
     backbone: str | None = None
+    gains_on_amx: bool = False
 
 
 # Name, also of its file.
 _ARCHITECTURES = {
-    "unet_plain": _Architecture(16),
-    "unet_dilated": _Architecture(16),
-    "unet_resnet50": _Architecture(32, "resnet50"),
+    "unet_plain": _Architecture(16, gains_on_amx=True),
+    "unet_dilated": _Architecture(16, gains_on_amx=True),
+    "unet_resnet50": _Architecture(32, "resnet50", gains_on_amx=True),
     "unet_efficientnet_lite0": _Architecture(32, "efficientnet_lite0"),
     "unet_tiny": _Architecture(2),
 }
@@ -53,6 +60,14 @@ def check_sizes(params: TrainUnetParams, preprocess: PreprocessParams) -> None:
     for field, (height, width) in seen_sizes(params, preprocess).items():
         if height % multiple or width % multiple:
             raise ParamsError(f"{field} is {height} x {width}, but {name} needs multiples of {multiple}; set it to such a size")
+
+
+def precision_here(params: TrainUnetParams) -> str:
+    """What a segmenter's layers compute in on this machine, `float32` or `bfloat16`; `params.models` holds its name."""
+    from components.training import devices
+
+    (name,) = params.models
+    return devices.precision_here(params.precision, _known(name).gains_on_amx)
 
 
 def build(name: str, size: tuple[int, int] | tuple[None, None], dropout: float) -> "keras.Model":

@@ -9,11 +9,11 @@ from components.lesions import Task
 from components.params import TrainUnetParams
 from components.reporter import Reporter
 from components.train_unet.losses import MASKS
-from components.train_unet.registry import build, check_sizes, load_weights
+from components.train_unet.registry import build, check_sizes, load_weights, precision_here
 from components.training.backend import keras
 from components.training.checkpoint import Standing
 from components.training.delivery import deliver
-from components.training.devices import enough_memory, set_precision, start_afresh
+from components.training.devices import enough_memory, set_precision, start_afresh, tell_devices
 from components.training.ensemble import refuse_too_many
 from components.training.feed import Feed
 from components.training.folds import plan_members
@@ -31,6 +31,7 @@ def train(dataset: Path, plan: Path, out: Path, params: TrainUnetParams, reporte
     if not is_whole(out):
         learning = Learning(Dataset(dataset), read_plan(plan), Task.SEGMENTATION, params)
         check_sizes(params, learning.dataset.preprocessing)
+        tell_devices(precision_here(params), reporter)
         deliver(learning, train_members(learning, _train_member, params.epochs, out, reporter), out, reporter)
     remove_members(out)
 
@@ -40,7 +41,7 @@ def _train_member(feed: Feed, params: TrainUnetParams, run: Run, newest: Standin
     """Train one segmenter; see `train_members`."""
     (name,) = params.models
     start_afresh(params.seed)
-    set_precision(params.precision)
+    set_precision(precision_here(params))
     model = build(name, training_size(feed.size, params), params.dropout)
     parameters = count_parameters(model)
     refuse_too_many(parameters.total, len(plan_members(params)))

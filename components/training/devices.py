@@ -18,6 +18,7 @@ from typing import Any
 
 from components.errors import MachineError
 from components.nvidia import NEEDED, UNUSED, gpus
+from components.processor import has_amx
 from components.reporter import Reporter
 from components.training.backend import keras, ops
 
@@ -49,24 +50,38 @@ def mirror(names: Sequence[str] | None) -> None:
     tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy(names, cross_device_ops=sums))
 
 
+def precision_here(precision: str, gains_on_amx: bool) -> str:
+    """What the layers of a network compute in on this machine, `float32` or `bfloat16`.
+
+    Args:
+        precision: `float32`, `bfloat16`, or `auto`: bfloat16 where every GPU is of compute capability 8.0 or more and, without a
+            GPU, on a processor with AMX for a network that gains by it.
+        gains_on_amx: whether such a processor trains the network sooner in bfloat16. oneDNN (3.7) does convolutions over all
+            channels some 2.5 times as fast there, and gradients of depthwise ones three to four times as slowly.
+    """
+    if precision != "auto":
+        return precision
+    gpus = [detail.get("compute_capability", (0, 0)) >= _BFLOAT16 for detail in _details()]
+    return "bfloat16" if (all(gpus) if gpus else gains_on_amx and has_amx()) else "float32"
+
+
 def set_precision(precision: str) -> None:
     """Let layers that are built from here on compute in float32, or in bfloat16; until `start_afresh`.
 
     Weights, batch norm's moments and a network's last layer stay float32. bfloat16 reaches as far as float32, so that no loss need
-    be scaled (Kalamkar 2019). A processor computes in it no sooner.
+    be scaled (Kalamkar 2019).
 
     Args:
-        precision: `float32`, `bfloat16`, or `auto`: bfloat16 where every GPU is of compute capability 8.0 or more.
+        precision: `float32` or `bfloat16`.
     """
-    meant = _meant(precision)
-    keras.config.set_dtype_policy("mixed_bfloat16" if meant == "bfloat16" else meant)
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else precision)
 
 
 def tell_devices(precision: str, reporter: Reporter) -> None:
     """Say what trains, and in what it computes: whoever has a GPU should know before hours have gone by that it is not used.
 
     Args:
-        precision: see `set_precision`.
+        precision: `float32` or `bfloat16`.
         reporter: is told.
 
     Raises:
@@ -79,7 +94,7 @@ def tell_devices(precision: str, reporter: Reporter) -> None:
             "cluster.steps' accelerator out"
         )
     devices = ", ".join(f"{count} x {name}" for name, count in found.items()) or "the processor"
-    reporter.message(f"it trains on {devices}, in {_meant(precision)}")
+    reporter.message(f"it trains on {devices}, in {precision}")
     if not found and gpus():
         reporter.message(f"{', '.join(gpus())} is here, and TensorFlow does not use it; {UNUSED}")
 
@@ -94,13 +109,6 @@ def enough_memory() -> Iterator[None]:
         raise MachineError(
             f"the device has too little memory for a batch ({what}); set batch_size or input_size smaller, or end what else uses it"
         ) from error
-
-
-def _meant(precision: str) -> str:
-    if precision != "auto":
-        return precision
-    made_for_it = [detail.get("compute_capability", (0, 0)) >= _BFLOAT16 for detail in _details()]
-    return "bfloat16" if made_for_it and all(made_for_it) else "float32"
 
 
 def _details() -> list[dict[str, Any]]:

@@ -28,7 +28,6 @@ from components.reporter import Reporter
 from components.training.backend import keras
 from components.training.checkpoint import Checkpoints, Standing, rewind_metrics
 from components.training.curves import prefix_of
-from components.training.devices import tell_devices
 from components.training.feed import Feed, open_feed
 from components.training.folds import Member, plan_members, unlearned
 from components.training.loop import Run
@@ -114,10 +113,8 @@ def train_members(
 
     Raises:
         DatasetError: see `open_feed`; before any member is trained.
-        MachineError: there is no GPU where one was asked for.
     """
     members, trained = learning.members, []
-    tell_devices(learning.params.precision, reporter)
     if names_file(learning.params.weights):
         reporter.message("it starts from a file; what that learned from is not known, and figures of val and test may be too good")
     for member in members:  # one that cannot be trained is told before any is

@@ -1,8 +1,9 @@
-"""`python -m tests.bench.fine_tune OURS|KERAS|KERAS_WITHOUT_XLA MODEL HEIGHT WIDTH BATCH`: some steps in a process of its own.
+"""`python -m tests.bench.fine_tune SIDE MODEL HEIGHT WIDTH BATCH`: some steps in a process of its own.
 
 Prints JSON: seconds from the built model to the end of the first step, and images/s of the steps after the second. Both sides
-train the same network from the same arrays on the same loss with Adam; Keras's has Keras's own batch norm, and `fit` is called as
-Keras ships it.
+train the same network from the same arrays on the same loss with Adam: ours (OURS) in the precision that `auto` chooses on this
+machine, or in float32 (OURS_IN_FLOAT32); Keras's with Keras's own batch norm, by `fit` as Keras ships it (KERAS), or without XLA
+(KERAS_WITHOUT_XLA).
 """
 
 import json
@@ -36,25 +37,31 @@ def fine_tune(side: str, model: str, size: tuple[int, int], batch: int) -> Pace:
 
 def main(side: str, name: str, height: str, width: str, batch: str) -> None:
     """Train, and print the pace."""
-    if side != "OURS":
+    keras_side = side.startswith("KERAS")
+    if keras_side:
         import keras  # noqa: F401  # before our settings, so that TensorFlow runs as it is shipped
         import tensorflow  # noqa: F401
-    model, objective = _built(name, (int(height), int(width)))
+    model, objective = _built(name, (int(height), int(width)), "auto" if side == "OURS" else "float32")
     images, targets = _samples(model, int(batch))
-    ends = _ours(model, objective, images, targets) if side == "OURS" else _keras(model, objective, images, targets, side)
+    ends = _keras(model, objective, images, targets, side) if keras_side else _ours(model, objective, images, targets)
     steps = np.diff(ends)
     print(json.dumps({"first": float(steps[0]), "rate": int(batch) / statistics.median(steps[2:].tolist())}))
 
 
-def _built(name: str, size: tuple[int, int]) -> tuple[Any, Any]:
+def _built(name: str, size: tuple[int, int], precision: str) -> tuple[Any, Any]:
+    from components.training.devices import set_precision
+    from tests.trainings import classifier_params, unet_params
+
     if name.startswith("unet"):
         from components.train_unet import registry as segmenters
         from components.train_unet.losses import MASKS
 
+        set_precision(segmenters.precision_here(unet_params(name, precision=precision)))
         return segmenters.build(name, size, 0.1), MASKS
     from components.train_classifier import registry as classifiers
     from components.train_classifier.objective import DIAGNOSES
 
+    set_precision(classifiers.precision_here(classifier_params(name, precision=precision)))
     return classifiers.build(name, size, 0.3).model, DIAGNOSES
 
 

@@ -13,8 +13,10 @@ from components.errors import MachineError
 from components.lesions import Split, Task
 from components.nvidia import NEEDED
 from components.params import TrainClassifierParams, TrainUnetParams
+from components.train_classifier import registry as classifiers
 from components.train_classifier.registry import build
-from components.training.backend import keras
+from components.train_unet import registry as segmenters
+from components.training.backend import layers
 from components.training.devices import set_precision, start_afresh
 from tests.trainings import Data, classifier_params, make_data, train_tiny, unet_params
 
@@ -69,7 +71,32 @@ def test_only_what_is_built_until_the_next_start_computes_in_it() -> None:
     assert {layer.compute_dtype for layer in build("tiny_cnn", (16, 16), 0.3).model.layers} == {"float32"}
 
 
-def test_auto_is_float32_without_a_gpu() -> None:
+CLASSIFIERS = [classifier_params(name, precision="auto") for name in classifiers.architectures()]
+SEGMENTERS = [unet_params(name, precision="auto") for name in segmenters.architectures()]
+
+
+@pytest.mark.parametrize("params", CLASSIFIERS + SEGMENTERS, ids=lambda params: params.models[0])
+def test_auto_is_bfloat16_on_amx_for_whole_networks_of_plain_convolutions(
+    params: TrainClassifierParams | TrainUnetParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (name,) = params.models
     start_afresh(1)
-    set_precision("auto")
-    assert keras.config.dtype_policy().name == "float32"
+    model = segmenters.build(name, (64, 64), 0) if isinstance(params, TrainUnetParams) else build(name, (64, 64), 0).model
+    plain = not any(isinstance(layer, (layers.DepthwiseConv2D, layers.SeparableConv2D)) for layer in model.layers)
+    wanted = "bfloat16" if plain and "tiny" not in name else "float32"
+    assert precision_on(params, monkeypatch, amx=True) == wanted
+    assert precision_on(params, monkeypatch, amx=False) == "float32"
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_is_named_is_taken_on_every_processor(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for amx in (True, False):
+        assert precision_on(classifier_params("resnet50", precision=precision), monkeypatch, amx=amx) == precision
+
+
+def precision_on(params: TrainClassifierParams | TrainUnetParams, monkeypatch: pytest.MonkeyPatch, *, amx: bool) -> str:
+    """What is chosen on a processor with AMX, which only some machines have, or on one without."""
+    monkeypatch.setattr("components.training.devices.has_amx", lambda: amx)
+    if isinstance(params, TrainUnetParams):
+        return segmenters.precision_here(params)
+    return classifiers.precision_here(params)
