@@ -297,7 +297,8 @@ class Store:
         with locked(place / "lock", wait=False):
             # The output goes first and by one rename, so that no half of it is ever taken for whole.
             if self.has(step, key):
-                shutil.rmtree(place / "deleted", ignore_errors=True)  # of a deletion that was killed, before the step ran again
+                if (place / "deleted").exists():  # a deletion was killed, and the step ran again since
+                    shutil.rmtree(place / "deleted")
                 (place / "out").rename(place / "deleted")
             for path in place.iterdir():
                 if path.name != "lock":

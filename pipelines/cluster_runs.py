@@ -104,16 +104,10 @@ def look_again(home: Home) -> None:
             servers[run.cluster] = _server(run)
         kubeflow = servers[run.cluster]
         if kubeflow is not None and kubeflow.address == run.cluster:
-            _look_at(home, kubeflow, run)
-
-
-def _look_at(home: Home, kubeflow: Kubeflow, run: RunRecord) -> None:
-    try:
-        settled(home, run, kubeflow.standing(run.id))
-    except RunUnknown:
-        _forgotten(home, run)
-    except RunError:
-        return  # out of reach now, of all moments
+            try:
+                settled(home, run, kubeflow.standing(run.id))
+            except RunUnknown:
+                _forgotten(home, run)
 
 
 def _forgotten(home: Home, record: RunRecord) -> None:

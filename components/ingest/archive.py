@@ -11,13 +11,10 @@ from typing import IO
 
 from components.errors import PictureError, SourceError
 from components.ingest.source import LoneBlob
+from components.zips import is_bounded, is_encrypted
 
 HEAD_BYTES = 16 << 10
 MOST_BYTES = 256 << 20
-
-_ENCRYPTED = 0x1
-# What zipfile unpacks piece by piece; of the other methods it unpacks all that a piece of the zip holds, gigabytes of a few bytes.
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class Archive:
@@ -55,9 +52,9 @@ class Archive:
             SourceError: the zip ends before the member does.
         """
         name = f"{self.file}/{info.filename}"
-        if info.flag_bits & _ENCRYPTED:
+        if is_encrypted(info):
             raise PictureError(f"{name}: is encrypted; put it there without a password")
-        if info.compress_type not in _METHODS:
+        if not is_bounded(info):
             raise PictureError(f"{name}: is compressed by another method than Deflate; make its archive anew with that")
         if info.file_size > MOST_BYTES:
             raise PictureError(f"{name}: says that it has {info.file_size:,} bytes, more than the {MOST_BYTES:,} that are read")

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from fastapi import UploadFile
 from starlette.formparsers import MultiPartParser
 
+from components.zips import is_bounded, is_encrypted
 from dermacare.api import limits
 from dermacare.api.problems import ApiError, Kind
 
@@ -22,9 +23,6 @@ MultiPartParser.spool_max_size = limits.BATCH_BYTES + limits.FORM_BYTES
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
-_ENCRYPTED = 0x1
-# What zipfile unpacks piece by piece; of the other methods it unpacks all that a piece of the ZIP holds, gigabytes of a few bytes.
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGED = (zipfile.BadZipFile, ValueError, NotImplementedError, OSError)
 _ENTRY = b"PK\x01\x02"
 # Files of a ZIP: images, folders, and what file managers hide beside each.
@@ -109,9 +107,9 @@ def _entries(name: str, data: bytes) -> list[zipfile.ZipInfo]:
         if path.is_absolute() or ".." in path.parts:
             detail = f"images: {name} holds {_label(entry.filename)}, a path that leads out of it; make it anew"
             raise ApiError(Kind.UNREADABLE, detail, field="images")
-        if entry.flag_bits & _ENCRYPTED:
+        if is_encrypted(entry):
             raise ApiError(Kind.UNREADABLE, f"images: {name} is encrypted; send it without a password", field="images")
-        if entry.compress_type not in _METHODS:
+        if not is_bounded(entry):
             told = "compressed by another method than Deflate; make it anew with that"
             detail = f"images: {name} holds {_label(entry.filename)}, {told}"
             raise ApiError(Kind.UNREADABLE, detail, field="images")
